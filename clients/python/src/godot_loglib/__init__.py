@@ -1,0 +1,1 @@
+"""Godot client library for Python components."""

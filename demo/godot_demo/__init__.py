@@ -1,0 +1,1 @@
+"""The demo system: a small, real copy of the ICCM topology that shows faults truly."""

@@ -1,0 +1,1 @@
+"""Explain logs: load traces, rebuild message flows, name the root cause."""
