@@ -1,0 +1,62 @@
+// Where records go while Redis is away: stdout, stderr, a size-capped rotated file, or nowhere.
+"use strict";
+
+const fs = require("node:fs");
+
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+
+/** Resolves once the text is out. A reader that went away rejects it, and does not end the process. */
+function written(stream, text) {
+  return new Promise((resolve, reject) => {
+    stream.once("error", reject);
+    stream.write(text, (error) => {
+      // The stream emits "error" after it called back: keep listening until then.
+      if (error) reject(error);
+      else stream.removeListener("error", reject) && resolve();
+    });
+  });
+}
+
+async function appendRotated(path, text, maxBytes) {
+  const size = await fs.promises.stat(path).then((stat) => stat.size, () => 0);
+  if (size > 0 && size + Buffer.byteLength(text) > maxBytes) await fs.promises.rename(path, `${path}.1`);
+  await fs.promises.appendFile(path, text);
+}
+
+/**
+ * A place for JSON lines: `write(text)` resolves once they are out, `writeSync(text)` is for a process
+ * that ends; `keeps` is false where they are thrown away.
+ */
+function createFallback(target, maxBytes = MAX_FILE_BYTES) {
+  if (target === "off") return { name: "nowhere", keeps: false, write: async () => {}, writeSync() {} };
+  if (target.startsWith("file:")) {
+    const path = target.slice("file:".length);
+    return {
+      name: path,
+      keeps: true,
+      write: (text) => appendRotated(path, text, maxBytes),
+      writeSync: (text) => fs.appendFileSync(path, text),
+    };
+  }
+  const stream = target === "stderr" ? process.stderr : process.stdout;
+  return {
+    name: target,
+    keeps: true,
+    write: (text) => written(stream, text),
+    writeSync: (text) => writeAllSync(stream.fd, Buffer.from(text)),
+  };
+}
+
+/** A pipe may take only a part, or nothing for now: try for a short while, then give up. */
+function writeAllSync(fd, bytes) {
+  const deadline = Date.now() + 1000;
+  for (let offset = 0; offset < bytes.length && Date.now() < deadline; ) {
+    try {
+      offset += fs.writeSync(fd, bytes, offset);
+    } catch (error) {
+      if (error.code !== "EAGAIN") throw error;
+    }
+  }
+}
+
+module.exports = { createFallback };

@@ -1,0 +1,83 @@
+// The Redis list behind everything: one connection, and one atomic step that pushes, trims and counts.
+"use strict";
+
+const { createHash } = require("node:crypto");
+const { createClient } = require("@redis/client");
+
+// The script of clients/wire/README.md. `unpack` goes in slices because Lua's stack is bounded.
+const PUSH = `
+for first = 2, #ARGV, 1000 do
+  redis.call('LPUSH', KEYS[1], unpack(ARGV, first, math.min(first + 999, #ARGV)))
+end
+local over = redis.call('LLEN', KEYS[1]) - tonumber(ARGV[1])
+if over > 0 then
+  redis.call('LTRIM', KEYS[1], 0, tonumber(ARGV[1]) - 1)
+  redis.call('HINCRBY', KEYS[2], 'queue_full', over)
+  return over
+end
+return 0
+`;
+const PUSH_SHA = createHash("sha1").update(PUSH).digest("hex");
+
+class Queue {
+  #client = null;
+
+  constructor({ redisUrl, prefix, queueMax, timeoutMs = 2000 }) {
+    this.url = redisUrl;
+    this.keys = [`${prefix}queue`, `${prefix}dropped`];
+    this.max = String(queueMax);
+    this.timeoutMs = timeoutMs;
+  }
+
+  /** Push texts, oldest first; returns how many old entries the bound cost. Throws when Redis does not answer. */
+  async push(texts) {
+    let timer;
+    const deadline = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${this.timeoutMs} ms`)), this.timeoutMs);
+    });
+    try {
+      return await Promise.race([this.#push(texts), deadline]);
+    } catch (error) {
+      this.disconnect();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  disconnect() {
+    const client = this.#client;
+    this.#client = null;
+    if (client?.isOpen) client.destroy();
+  }
+
+  async #push(texts) {
+    const client = await this.#connected();
+    const call = { keys: this.keys, arguments: [this.max, ...texts] };
+    try {
+      return await client.evalSha(PUSH_SHA, call);
+    } catch (error) {
+      if (!String(error?.message).startsWith("NOSCRIPT")) throw error;
+      return await client.eval(PUSH, call);
+    }
+  }
+
+  async #connected() {
+    if (this.#client?.isReady) return this.#client;
+    this.disconnect();
+    const client = createClient({
+      url: this.url,
+      name: "godot-loglib",
+      disableOfflineQueue: true,
+      // Who decides when to try again is the sender, which also knows about the fallback.
+      socket: { connectTimeout: this.timeoutMs, reconnectStrategy: false },
+    });
+    client.on("error", () => {}); // each failure reaches the sender through the rejected push
+    this.#client = client;
+    await client.connect();
+    client.unref(); // an idle logger never keeps its process alive
+    return client;
+  }
+}
+
+module.exports = { Queue };
