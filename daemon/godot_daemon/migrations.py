@@ -13,7 +13,7 @@ import psycopg
 from psycopg.rows import scalar_row, tuple_row
 
 from godot_daemon import partitions
-from godot_daemon.errors import GodotError
+from godot_daemon.errors import SetupError
 
 _FILE: Final = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.sql")
 
@@ -27,10 +27,6 @@ create table schema_migrations (
     applied_at timestamptz not null default now()
 )
 """
-
-
-class SchemaError(GodotError):
-    """The database's schema and this program do not fit together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ def sql_directory() -> Path:
     for directory in (packaged, checkout):
         if (directory / "migrations").is_dir():
             return directory
-    raise SchemaError(
+    raise SetupError(
         f"the schema is missing: neither {packaged} nor {checkout} holds migrations",
         hint="install godot-logging again, or run from a complete checkout",
     )
@@ -66,10 +62,10 @@ def available(directory: Path | None = None) -> list[Migration]:
     for path in sorted(((directory or sql_directory()) / "migrations").glob("*.sql")):
         match = _FILE.fullmatch(path.name)
         if match is None:
-            raise SchemaError(f"{path.name} is no migration", hint="name it NNNN_what_it_does.sql")
+            raise SetupError(f"{path.name} is no migration", hint="name it NNNN_what_it_does.sql")
         found.append(Migration(int(match["version"]), match["name"], path.read_text(encoding="utf-8")))
     if [migration.version for migration in found] != list(range(1, len(found) + 1)):
-        raise SchemaError(
+        raise SetupError(
             f"the migrations are not numbered 1 to {len(found)} without gap or repetition",
             hint="two branches may have added the same number: renumber the later one",
         )
@@ -105,7 +101,7 @@ def upgrade(
 
 
 def pending(connection: psycopg.Connection[Any]) -> list[Migration]:
-    """What `upgrade` would apply to this database; SchemaError when it cannot be upgraded by this program."""
+    """What `upgrade` would apply to this database; SetupError when it cannot be upgraded by this program."""
     known = available()
     return _missing(connection, known) if _is_ours(connection) else known
 
@@ -120,13 +116,13 @@ def _missing(connection: psycopg.Connection[Any], known: list[Migration]) -> lis
     cursor.execute("select version, name, checksum from public.schema_migrations order by version")
     applied = cursor.fetchall()
     if len(applied) > len(known):
-        raise SchemaError(
+        raise SetupError(
             f"the database is at version {len(applied)}, this program knows only {len(known)}",
             hint="a newer godot has upgraded it: upgrade this installation too",
         )
     for (version, name, checksum), migration in zip(applied, known, strict=False):
         if (version, checksum) != (migration.version, migration.checksum):
-            raise SchemaError(
+            raise SetupError(
                 f"migration {version:04}_{name} was changed after it had been applied to this database",
                 hint="restore the file and put the change into a new migration",
             )
@@ -137,7 +133,7 @@ def _apply(connection: psycopg.Connection[Any], migration: Migration) -> None:
     try:
         connection.execute(migration.sql.encode())
     except psycopg.errors.InsufficientPrivilege as error:
-        raise SchemaError(
+        raise SetupError(
             f"migration {migration.version:04}_{migration.name} is not permitted: {error.diag.message_primary}",
             hint=error.diag.message_hint or "run it as the database's owner",
         ) from error
