@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -64,7 +65,11 @@ def kill(process: subprocess.Popen[bytes]) -> int:
     family = tree(process.pid)
     for pid in family:
         _signal(pid, signal.SIGKILL)
-    return process.wait()
+    status = process.wait()
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and any(map(_exists, family)):
+        time.sleep(0.001)  # init buries the others
+    return status
 
 
 def freeze(process: subprocess.Popen[bytes]) -> None:
@@ -83,7 +88,7 @@ def thaw(process: subprocess.Popen[bytes]) -> None:
 def tree(root: int) -> list[int]:
     """The process and its descendants, parents first."""
     children: dict[int, list[int]] = {}
-    for pid, parent in _parents():
+    for pid, parent in _processes():
         children.setdefault(parent, []).append(pid)
     family = [root]
     for pid in family:
@@ -103,7 +108,15 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def _parents() -> list[tuple[int, int]]:
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _processes() -> list[tuple[int, int]]:
     """All processes of this machine with their parents."""
     if sys.platform != "linux":
         listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, check=True).stdout

@@ -15,7 +15,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 import psycopg
+import redis
 
 from godot_daemon import _child
 from godot_daemon.errors import SetupError, UnavailableError
@@ -271,11 +271,12 @@ class EmbeddedPostgres(EmbeddedServer):
         ]
 
     def _answers(self) -> bool:
+        # Not by connecting: on a port that was taken, that would be somebody else's server.
         try:
-            with psycopg.connect(self._maintenance_url, connect_timeout=2):
-                return True
-        except psycopg.OperationalError:
+            lines = (self._home / "postmaster.pid").read_text().splitlines()
+        except OSError:
             return False
+        return lines[:1] == [str(self.pid)] and lines[-1].strip() == "ready"
 
     def _prepare(self) -> None:
         version = self._home / "PG_VERSION"
@@ -373,10 +374,10 @@ class EmbeddedValkey(EmbeddedServer):
 
     def _answers(self) -> bool:
         try:
-            with socket.create_connection((_HOST, self.port), timeout=2) as connection:
-                connection.sendall(b"PING\r\n")
-                return connection.recv(64).startswith(b"+PONG")  # -LOADING while it reads its file
-        except OSError:
+            with redis.Redis(host=_HOST, port=self.port, socket_timeout=2, retry=None) as client:
+                client.ping()  # refused while it reads its file
+                return client.info("server")["process_id"] == self.pid  # on a taken port it is another's
+        except redis.RedisError:
             return False
 
 
