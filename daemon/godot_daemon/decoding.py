@@ -1,0 +1,113 @@
+"""Decode a batch of raw entries: well-formed records on a fast path, all others through `repair`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import msgspec
+
+from godot_daemon.record import (
+    BIGINT_MAX,
+    COMPONENT_MAX,
+    DEPTH_MAX,
+    EPOCH,
+    LATEST_US,
+    MESSAGE_MAX_BYTES,
+    DeadRecord,
+    Origin,
+    Record,
+    parse_uuid,
+)
+from godot_daemon.repair import repair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_NULL: Final = b"null"
+
+
+class _Wire(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A record that follows the contract. `data` is checked but stays the text that it was."""
+
+    component: Annotated[str, msgspec.Meta(min_length=1, max_length=COMPONENT_MAX)]
+    level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
+    message: str
+    id: str | None = None
+    trace_id: str | None = None
+    data: msgspec.Raw = msgspec.Raw(_NULL)
+    event_created_at: str | None = None
+    created_at: str | None = None
+    instance: str | None = None
+    seq: Annotated[int, msgspec.Meta(ge=0, le=BIGINT_MAX)] | None = None
+
+
+_decode: Final[Callable[[bytes], _Wire]] = msgspec.json.Decoder(_Wire).decode
+_parse_time: Final = dt.datetime.fromisoformat
+_ODD: Final = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
+
+
+def decode(entries: Sequence[bytes], origin: Origin) -> tuple[list[Record], list[DeadRecord]]:
+    """The records of a batch in their order, and those that cannot become one."""
+    records: list[Record] = []
+    dead: list[DeadRecord] = []
+    for index, raw in enumerate(entries):
+        try:
+            records.append(_well_formed(raw, origin, index))
+        except _ODD:
+            repaired = repair(raw, origin, index)
+            if isinstance(repaired, Record):
+                records.append(repaired)
+            else:
+                dead.append(repaired)
+    return records, dead
+
+
+def _well_formed(raw: bytes, origin: Origin, index: int) -> Record:
+    """The record, or one of _ODD when anything about it needs a second look; 3 µs for 600 bytes."""
+    if (
+        len(raw) > MESSAGE_MAX_BYTES
+        or (b"\\" in raw and b"\\u0000" in raw)
+        or raw.count(b"{") + raw.count(b"[") > DEPTH_MAX
+    ):
+        raise ValueError
+    if not raw.isascii():
+        raw.decode()  # what msgspec skips for `data` it does not check
+    wire = _decode(raw)
+    data: bytes | None = bytes(wire.data)
+    if data == _NULL:
+        data = None
+    elif not data.startswith(b"{"):  # type: ignore[union-attr]  # it is not None before this
+        raise ValueError
+    return Record(
+        origin.derived_id(index, raw) if wire.id is None else _uuid(wire.id),
+        None if wire.trace_id is None else _uuid(wire.trace_id),
+        wire.component,
+        wire.level,
+        wire.message,
+        data,
+        _microseconds(wire),
+        wire.instance,
+        wire.seq,
+    )
+
+
+def _uuid(text: str) -> bytes:
+    value = parse_uuid(text)
+    if value is None:
+        raise ValueError
+    return value
+
+
+def _microseconds(wire: _Wire) -> int:
+    text = wire.event_created_at or wire.created_at
+    if not text or (wire.event_created_at is not None and wire.created_at is not None):
+        raise ValueError
+    moment = _parse_time(text)
+    if moment.tzinfo is None:
+        raise ValueError
+    since = moment - EPOCH
+    microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    if not 0 <= microseconds < LATEST_US:
+        raise ValueError
+    return microseconds

@@ -1,0 +1,93 @@
+"""What a raw queue entry becomes: a record ready to be stored, or a dead one with its reason."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import uuid
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+LATEST_US: Final = int((dt.datetime(2100, 1, 1, tzinfo=dt.UTC) - EPOCH).total_seconds()) * 1_000_000
+"""Times from 1970 up to here, exclusive, are believed."""
+
+BIGINT_MAX: Final = 2**63 - 1
+COMPONENT_MAX: Final = 64
+DEPTH_MAX: Final = 200
+MESSAGE_MAX_BYTES: Final = 1 << 20
+RECORD_MAX_BYTES: Final = 16 << 20
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """One row of `logs`, in the form in which COPY takes it.
+
+    Times are microseconds since 1970 in UTC. `claim_timed` says that the record had no usable time of its
+    own: that may differ at the next delivery, so its id alone has to tell whether it is stored already.
+    """
+
+    id: bytes
+    trace_id: bytes | None
+    component: str
+    level: str
+    message: str
+    data: bytes | None
+    event_created_at: int
+    instance: str | None
+    seq: int | None
+    claim_timed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeadRecord:
+    """An entry that cannot become a row, with what is known of it for finding it again."""
+
+    id: bytes
+    raw: bytes
+    reason: str
+    detail: str | None = None
+    component: str | None = None
+    trace_id: bytes | None = None
+    instance: str | None = None
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a batch stood in the queue: what the ids and times of records without any are made of."""
+
+    epoch: str
+    base: int
+    claimed_us: int
+
+    def derived_id(self, index: int, raw: bytes) -> bytes:
+        """The id of the entry number `index` of the batch: the same at every delivery of the same entry."""
+        return derived_id(f"{self.epoch}|{self.base + index}|".encode() + raw)
+
+
+def derived_id(content: bytes) -> bytes:
+    """A UUID of version 8 from the 128-bit BLAKE2b of some content."""
+    digest = bytearray(hashlib.blake2b(content, digest_size=16).digest())
+    digest[6] = digest[6] & 0x0F | 0x80
+    digest[8] = digest[8] & 0x3F | 0x80
+    return bytes(digest)
+
+
+def parse_uuid(text: str) -> bytes | None:
+    """The UUID in a text of 36 characters or 32 hex digits, None for anything else."""
+    if len(text) == 36 and text[8:24:5] == "----":  # noqa: PLR2004
+        text = text.replace("-", "")
+    if len(text) != 32:  # noqa: PLR2004
+        return None
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return value if len(value) == 16 else None  # noqa: PLR2004  (fromhex skips blanks)
+
+
+def show_uuid(value: bytes | None) -> str | None:
+    """The usual text of a UUID."""
+    return None if value is None else str(uuid.UUID(bytes=value))
