@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 import redis
+from psycopg import sql
+
 from godot_daemon import migrations
 from godot_daemon.embedded import EmbeddedPostgres, EmbeddedValkey
-from psycopg import sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,7 +125,11 @@ class Godot:
         self._started: list[subprocess.Popen[str]] = []
 
     def __call__(
-        self, *arguments: str, env: dict[str, str] | None = None, stdin: str | None = None, timeout: float = 60
+        self,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        stdin: str | None = None,
+        timeout: float = 60,
     ) -> subprocess.CompletedProcess[str]:
         """Run to the end; the test looks at `returncode`, `stdout` and `stderr`."""
         return subprocess.run(
@@ -138,7 +143,9 @@ class Godot:
             check=False,
         )
 
-    def start(self, *arguments: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, env: dict[str, str] | None = None, **options: Any
+    ) -> subprocess.Popen[str]:
         """Start and go on; whatever still runs at the end of the test is killed.
 
         Output goes to pipes unless `stdout` and `stderr` say otherwise: a chatty program needs a file.
@@ -178,7 +185,9 @@ def eventually() -> Callable[..., Any]:
     `why` may be a function: what it returns at the deadline tells the reader what to look at.
     """
 
-    def wait(condition: Callable[[], Any], *, within: float = 10, why: str | Callable[[], object] = "") -> Any:
+    def wait(
+        condition: Callable[[], Any], *, within: float = 10, why: str | Callable[[], object] = ""
+    ) -> Any:
         deadline = time.monotonic() + within
         pause = 0.005
         while not (value := condition()):

@@ -1,4 +1,4 @@
-"""Child processes that end with us: starting them tethered, and stopping, killing or freezing a whole tree."""
+"""Child processes that end with us: starting them, and stopping, killing or freezing a whole tree of them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import IO
 
 _TETHER: Final = Path(__file__).with_name("_tether.py")
+_BURIAL_SECONDS: Final = 5.0  # SIGKILL returns before the victim has gone
 
 
 def spawn(
@@ -30,8 +31,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a program that gets `death_signal` when the calling thread ends, however it ends.
 
-    It leads a process group of its own: Ctrl-C reaches us alone, and we stop our children in order. With `user`
-    (uid, gid) it gives up root.
+    It leads a process group of its own: Ctrl-C reaches us alone, and we stop our children in order. With
+    `user` (uid, gid) it gives up root.
     """
     return subprocess.Popen(
         [sys.executable, "-I", "-S", str(_TETHER)]
@@ -66,9 +67,9 @@ def kill(process: subprocess.Popen[bytes]) -> int:
     for pid in family:
         _signal(pid, signal.SIGKILL)
     status = process.wait()
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and any(map(_exists, family)):
-        time.sleep(0.001)  # init buries the others
+    deadline = time.monotonic() + _BURIAL_SECONDS
+    while time.monotonic() < deadline and any(map(is_alive, family)):
+        time.sleep(0.001)
     return status
 
 
@@ -96,6 +97,20 @@ def tree(root: int) -> list[int]:
     return family
 
 
+def is_alive(pid: int) -> bool:
+    """Whether the process is there and more than a zombie that nobody has buried."""
+    if sys.platform == "linux":
+        try:
+            return _stat(Path(f"/proc/{pid}"))[0] not in b"ZX"
+        except OSError:
+            return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def free_port() -> int:
     """A TCP port of the loopback interface that nobody listens on at this moment."""
     with socket.socket() as listener:
@@ -108,14 +123,6 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def _processes() -> list[tuple[int, int]]:
     """All processes of this machine with their parents."""
     if sys.platform != "linux":
@@ -125,6 +132,10 @@ def _processes() -> list[tuple[int, int]]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError):  # it has ended meanwhile
-                # The name of the program, in parentheses, may hold anything; what follows the last one may not.
-                pairs.append((int(entry.name), int((entry / "stat").read_bytes().rpartition(b")")[2].split()[1])))
+                pairs.append((int(entry.name), int(_stat(entry)[1])))
     return pairs
+
+
+def _stat(entry: Path) -> list[bytes]:
+    """State, parent and so on: what follows the program's name, which may itself hold anything."""
+    return (entry / "stat").read_bytes().rpartition(b")")[2].split()

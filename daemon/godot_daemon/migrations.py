@@ -77,9 +77,9 @@ def upgrade(
 ) -> list[Migration]:
     """Apply what is missing, up to version `target`, and return what was applied.
 
-    Everything happens in one transaction under an advisory lock: it works, or the database stays as it was, and
-    of two processes at once the second finds nothing left to do. A complete upgrade also creates the partitions
-    of these days.
+    Everything happens in one transaction under an advisory lock: it works, or the database stays as it was,
+    and of two processes at once the second finds nothing left to do. A complete upgrade also creates the
+    partitions of these days.
     """
     known = available() if migrations is None else migrations
     with psycopg.connect(conninfo, application_name="godot db upgrade") as connection:
@@ -133,8 +133,9 @@ def _apply(connection: psycopg.Connection[Any], migration: Migration) -> None:
     try:
         connection.execute(migration.sql.encode())
     except psycopg.errors.InsufficientPrivilege as error:
+        said = error.diag.message_primary
         raise SetupError(
-            f"migration {migration.version:04}_{migration.name} is not permitted: {error.diag.message_primary}",
+            f"migration {migration.version:04}_{migration.name} is not permitted: {said}",
             hint=error.diag.message_hint or "run it as the database's owner",
         ) from error
     connection.execute(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import psycopg
 from psycopg.rows import class_row, scalar_row
+
+if TYPE_CHECKING:
+    import psycopg
 
 DAYS_AHEAD: Final = 2
 """Two midnights away: a daemon that cannot create one for a whole day still has where to put its records."""

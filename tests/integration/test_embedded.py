@@ -7,23 +7,18 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import psycopg
 import pytest
 import redis
-from godot_daemon import _child
+
+from godot_daemon import _child, embedded
 from godot_daemon.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedValkey
 from godot_daemon.errors import SetupError
 
 SERVERS = [EmbeddedPostgres, EmbeddedValkey]
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.fixture(params=SERVERS, ids=lambda kind: kind.name)
@@ -71,7 +66,7 @@ def test_kill_takes_every_process(server):
     server.start()
     family = _child.tree(server.pid)
     server.kill()
-    assert not [pid for pid in family if alive(pid)]
+    assert not [pid for pid in family if _child.is_alive(pid)]
 
 
 def test_a_suspended_server_accepts_but_does_not_answer(server):
@@ -83,7 +78,10 @@ def test_a_suspended_server_accepts_but_does_not_answer(server):
         with pytest.raises(psycopg.errors.ConnectionTimeout):
             psycopg.connect(server.url, connect_timeout=2)
     else:
-        with redis.Redis.from_url(server.url, socket_timeout=0.2, retry=None) as client, pytest.raises(redis.TimeoutError):
+        with (
+            redis.Redis.from_url(server.url, socket_timeout=0.2, retry=None) as client,
+            pytest.raises(redis.TimeoutError),
+        ):
             client.ping()
     server.resume()
     assert read(server) == 1
@@ -139,9 +137,12 @@ def test_nothing_survives_kill_9_of_the_owner_and_the_next_owner_gets_the_data(s
         family = _child.tree(pid)
         owner.send_signal(signal.SIGKILL)
     server.start()  # at once: the old one may still be on its way out
-    assert not alive(pid)
+    assert not _child.is_alive(pid)
     assert read(server) == 1
-    eventually(lambda: not [pid for pid in family if alive(pid)], why="a process of the first server still runs")
+    eventually(
+        lambda: not [pid for pid in family if _child.is_alive(pid)],
+        why="a process of the first server still runs",
+    )
 
 
 def test_a_server_left_behind_is_ended_before_the_next_starts(server):
@@ -152,11 +153,7 @@ def test_a_server_left_behind_is_ended_before_the_next_starts(server):
     server._process = None
     server._lock.close()
     server._lock = None
-    reaper = subprocess.Popen(["sleep", "0"])
-    reaper.wait()
     heir = type(server)(server.data_dir, port=server.port)
-    import threading
-
     thread = threading.Thread(target=left.wait)  # in real life init takes care of the dead
     thread.start()
     with heir:
@@ -185,14 +182,14 @@ def test_a_directory_of_another_major_version_is_refused(tmp_path):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
 def test_root_may_keep_its_programs_and_data_where_nobody_else_may_look(tmp_path, monkeypatch):
     """The usual case in a container: everything below /root, which others may not enter."""
-    from godot_daemon import embedded
-
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     published = []
     original = embedded._published
     monkeypatch.setattr(embedded, "_is_open", lambda _: False)
-    monkeypatch.setattr(embedded, "_published", lambda package: published.append(original(package)) or published[-1])
+    monkeypatch.setattr(
+        embedded, "_published", lambda package: published.append(original(package)) or published[-1]
+    )
     with EmbeddedPostgres(closed / "server") as server:
         write(server)
         assert read(server) == 1
