@@ -18,8 +18,6 @@ _UNSAFE_CLASS: Final = (
 _UNSAFE: Final = re.compile(f"[{_UNSAFE_CLASS}]")
 # json.dumps has escaped C0 inside strings already; the line breaks left are its own indentation.
 _UNSAFE_JSON: Final = re.compile(f"[{_UNSAFE_CLASS}]".replace("\x00-\x1f", ""))
-_CONTROL_PICTURES: Final = 0x2400
-_FIRST_PRINTABLE: Final = 0x20
 _BEYOND_BMP: Final = 0xFFFF
 
 
@@ -27,7 +25,7 @@ def line(text: object, most: int = 200) -> str:
     r"""One line of `text` that can do nothing but be read, at most `most` characters long.
 
     >>> line("two\nlines \x1b[31m and \u202e tricks")
-    'two⏎lines ␛[31m and \\u202e tricks'
+    'two\\nlines \\x1b[31m and \\u202e tricks'
     """
     raw = str(text)
     return clip(_UNSAFE.sub(_visible, raw[: most + 1]), most)
@@ -75,12 +73,7 @@ def pretty_json(value: Any, most: int | None = None) -> str:
 
 
 def _visible(match: re.Match[str]) -> str:
-    character = match.group()
-    if character == "\n":
-        return "⏎"
-    if ord(character) < _FIRST_PRINTABLE:
-        return chr(_CONTROL_PICTURES + ord(character))
-    return _escape(match)
+    return ascii(match.group())[1:-1]
 
 
 def _escape(match: re.Match[str]) -> str:

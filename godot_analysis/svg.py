@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from godot_analysis import labels, printable, theme
@@ -13,55 +15,17 @@ if TYPE_CHECKING:
     from godot_analysis.flow import Flow
     from godot_analysis.sequence import Block, Layout, Row
 
-__all__ = ["sequence"]
+__all__ = ["sequence", "style"]
 
 _TIME_WIDTH: Final = 92
 _MARGIN: Final = 70  # beside the outermost lanes, for their names and for notes
 _LANE_LEAST, _LANE_MOST = 120, 200
-_CHARACTER: Final = 6.2  # pixels, the mean of a proportional font at 12 px
+_CHARACTER: Final = 6.7  # pixels, generous for most proportional fonts at 12 px; DejaVu Sans needs as much
 _ROW, _NOTE, _GAP = 32, 32, 30
 _HEAD: Final = 34
 _LEGEND: Final = 34
 _HEADS_AGAIN_FROM: Final = 900  # pixels: below that the names at the top are still in sight
 _PROBLEMS_TOLD: Final = 12
-
-_STYLE: Final = """
-.godot-sequence { background: var(--godot-ground); font: 12px system-ui, sans-serif; max-width: 100%; height: auto; }
-.godot-sequence text { fill: var(--godot-ink); }
-.godot-sequence .halo { paint-order: stroke; stroke: var(--godot-ground); stroke-width: 4px; stroke-linejoin: round; }
-.godot-sequence .title { font-size: 14px; font-weight: 600; }
-.godot-sequence .quiet, .godot-sequence .time { fill: var(--godot-quiet); }
-.godot-sequence .time { font: 11px ui-monospace, monospace; }
-.godot-sequence .name { font-weight: 600; }
-.godot-sequence .head { fill: var(--godot-panel); stroke: var(--godot-line); }
-.godot-sequence .life { stroke: var(--godot-line); }
-.godot-sequence .work { fill: var(--godot-panel); stroke: var(--godot-line); }
-.godot-sequence .work.open { stroke: var(--godot-request); stroke-dasharray: 4 3; }
-.godot-sequence .fold { fill: none; stroke: var(--godot-quiet); stroke-dasharray: 1 3; stroke-linecap: round; }
-.godot-sequence .tab { fill: var(--godot-panel); stroke: var(--godot-line); }
-.godot-sequence .arrow { fill: none; stroke-width: 1.6; }
-.godot-sequence .tip { stroke-width: 1.6; stroke-linejoin: round; }
-.godot-sequence .request { --c: var(--godot-request); }
-.godot-sequence .response { --c: var(--godot-response); }
-.godot-sequence .error, .godot-sequence .invalid, .godot-sequence .bad { --c: var(--godot-error); }
-.godot-sequence .notification { --c: var(--godot-notification); }
-.godot-sequence .arrow, .godot-sequence .tip { stroke: var(--c); }
-.godot-sequence .tip { fill: var(--godot-ground); }
-.godot-sequence .request .tip, .godot-sequence .error .tip { fill: var(--c); }
-.godot-sequence .notification .tip, .godot-sequence .response .tip { fill: none; }
-.godot-sequence .response .arrow, .godot-sequence .error .arrow { stroke-dasharray: 5 3; }
-.godot-sequence .notification .arrow { stroke-dasharray: 1.5 3; stroke-linecap: round; }
-.godot-sequence .invalid .arrow { stroke-dasharray: 8 2 2 2; }
-.godot-sequence .pending .arrow { stroke-dasharray: 10 5; }
-.godot-sequence .pending .tip { fill: var(--godot-ground); }
-.godot-sequence .rest { stroke: var(--godot-line); stroke-dasharray: 1 4; stroke-linecap: round; fill: none; }
-.godot-sequence .cross { stroke: var(--godot-error); stroke-width: 2.4; stroke-linecap: round; }
-.godot-sequence .unseen { fill: var(--godot-ground); stroke: var(--godot-quiet); stroke-width: 1.3; }
-.godot-sequence text.bad, .godot-sequence tspan.bad { fill: var(--godot-error); font-weight: 600; }
-.godot-sequence .paper { fill: var(--godot-mark); stroke: var(--godot-warn); }
-.godot-sequence .ERROR .paper, .godot-sequence .loss .paper { fill: var(--godot-alarm); stroke: var(--godot-error); }
-.godot-sequence .loss .paper { stroke-dasharray: 4 3; }
-""".strip()
 
 
 def sequence(flow: Flow, *, title: str = "", most: int = 200) -> str:
@@ -85,6 +49,13 @@ def sequence(flow: Flow, *, title: str = "", most: int = 200) -> str:
         One `<svg>` element, complete with its style, to inline into a page or to save as a file.
     """
     return _Picture(lay_out(flow, most), title).draw()
+
+
+@cache
+def style() -> str:
+    """The style sheet of sequences, for everything inside an element of class `godot-sequence`."""
+    rules = Path(__file__).with_name("sequence.css").read_text(encoding="utf-8")
+    return theme.css_variables(".godot-sequence") + "\n" + rules
 
 
 @dataclass
@@ -120,12 +91,13 @@ class _Picture:
 
     def _document(self, parts: list[str]) -> str:
         about = escape(self.title or "Sequence of messages")
-        style = f"{theme.css_variables('.godot-sequence')}\n{_STYLE}"
+        size = f"{self._width:.0f} {self._y:.0f}"
+        width, height = size.split()
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="godot-sequence" role="img" aria-label="{about}" '
-            f'width="{self._width:.0f}" height="{self._y:.0f}" viewBox="0 0 {self._width:.0f} {self._y:.0f}">\n'
+            f'width="{width}" height="{height}" viewBox="0 0 {size}">\n'
             f"<title>{about}</title>\n<desc>{escape(_description(self.layout))}</desc>\n"
-            f"<style>{style}</style>\n" + "\n".join(parts) + "\n</svg>\n"
+            f"<style>{style()}</style>\n" + "\n".join(parts) + "\n</svg>\n"
         )
 
     def _headline(self) -> None:
@@ -171,7 +143,9 @@ class _Picture:
 
     def _fold(self, block: Block, top: float) -> None:
         left, right = _TIME_WIDTH + 4.0, self._width - 8.0
-        said = f"{block.times:,} times" + (f", the last at {labels.clock(block.until)}" if block.until else "")
+        said = f"{block.times:,} times" + (
+            f", the last at {labels.clock(block.until)}" if block.until else ""
+        )
         width = _width_of(said) + 16
         self._parts.append(
             f'<rect class="fold" x="{left:.1f}" y="{top + 4:.1f}" width="{right - left:.1f}" '
@@ -200,7 +174,7 @@ class _Picture:
     def _note(self, row: Row, y: float) -> None:
         said = f"{row.level}  {row.label}".strip()
         width = min(_width_of(said) + 20, self._width - _TIME_WIDTH - 16)
-        left = self._within(self._x(row.source) - width / 2, width)
+        left = max(min(self._x(row.source) - width / 2, self._width - 10 - width), _TIME_WIDTH + 6)
         self._parts.append(
             f'<path class="paper" d="M{left:.1f} {y - 14:.1f}h{width - 8:.1f}l8 8v14h{-width:.1f}z"/>'
         )
@@ -222,9 +196,11 @@ class _Picture:
 
     def _arrow(self, row: Row, start: float, end: float, y: float) -> None:
         way = 1 if end > start else -1
-        stop = {"sender": start + way * 16, "wire": (start + end) / 2, "receiver": end - way * 9}.get(
-            row.lost_at, end
-        )
+        stop = {
+            "sender": start + way * 16,
+            "wire": end - way * self._step / 2,
+            "receiver": end - way * 9,
+        }.get(row.lost_at, end)
         begin = start + way * 4
         if stop == end:
             tip = end - way * 4
@@ -247,12 +223,19 @@ class _Picture:
         label = printable.clip(row.label, room)
         detail = printable.clip(row.detail, max(room - len(label) - 3, 0))
         width = _width_of(f"{label}   {detail}" if detail else label)
-        left = self._within((start + end) / 2 - width / 2, width)
+        centre = (start + end) / 2
+        least, most = _TIME_WIDTH + 6, self._width - 10
+        # At the rims the text is tied to the rim, so that a font wider than assumed cannot leave the picture.
+        x, anchor = centre, "middle"
+        if centre - width / 2 < least:
+            x, anchor = least, "start"
+        elif centre + width / 2 > most:
+            x, anchor = most, "end"
         tone = "bad" if row.problem else "quiet"
         more = f'<tspan class="{tone}" dx="8">{escape(detail)}</tspan>' if detail else ""
-        centre = left + width / 2
         self._parts.append(
-            f'<text class="halo" x="{centre:.1f}" y="{y - 7:.1f}" text-anchor="middle">{escape(label)}{more}</text>'
+            f'<text class="halo" x="{x:.1f}" y="{y - 7:.1f}" text-anchor="{anchor}">'
+            f"{escape(label)}{more}</text>"
         )
 
     def _bar(self, x: float, top: float, bottom: float, style: str = "") -> None:
@@ -298,9 +281,6 @@ class _Picture:
 
     def _x(self, lane: int) -> float:
         return self._left + lane * self._step
-
-    def _within(self, left: float, width: float) -> float:
-        return max(min(left, self._width - 10 - width), _TIME_WIDTH + 6)
 
 
 def _lane_step(layout: Layout) -> float:
