@@ -44,6 +44,10 @@ _NO_RETRY: Final = Retry(NoBackoff(), 0)
 _PORT_ATTEMPTS: Final = 5  # somebody may take a free port before the server does
 
 
+class PortTakenError(SetupError):
+    """Somebody else listens on the port that a server was to have."""
+
+
 class EmbeddedServer(ABC):
     """A server process on a data directory; start, stop, kill and start again as often as you like.
 
@@ -92,6 +96,8 @@ class EmbeddedServer(ABC):
 
         Raises
         ------
+        PortTakenError
+            Somebody else listens on the port; set `port` to another or to 0 and try again.
         SetupError
             The data directory is in use, its wheel is missing, or the server refuses to run.
         UnavailableError
@@ -99,15 +105,15 @@ class EmbeddedServer(ABC):
         """
         if self.running:
             return self
+        self._release()  # what a server that died by itself still holds
         self._take_directory()
         try:
             self._end_leftover()
             self._prepare()
-            chosen = self.port
-            for attempt in range(_PORT_ATTEMPTS):
-                self.port = chosen or _child.free_port()
-                if self._launch(is_last=bool(chosen) or attempt == _PORT_ATTEMPTS - 1):
-                    break
+            if self.port:
+                self._launch()
+            else:
+                self._launch_anywhere()
             self._greet()
         except BaseException:
             self.kill()
@@ -171,8 +177,16 @@ class EmbeddedServer(ABC):
         """What belongs to the server itself: its working directory."""
         return self.data_dir / "data"
 
-    def _launch(self, *, is_last: bool) -> bool:
-        """Start the process and wait until it answers; False when its port was taken and another may do."""
+    def _launch_anywhere(self) -> None:
+        for _ in range(_PORT_ATTEMPTS - 1):
+            self.port = _child.free_port()
+            with contextlib.suppress(PortTakenError):  # in the instant since it was free
+                return self._launch()
+        self.port = _child.free_port()
+        return self._launch()
+
+    def _launch(self) -> None:
+        """Start the process and wait until it answers."""
         with self.log.open("ab") as output:
             began = output.tell()
             self._process = _child.spawn(
@@ -187,15 +201,17 @@ class EmbeddedServer(ABC):
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 said = self.log.read_bytes()[began:].decode(errors="replace")
-                if "Address already in use" in said and not is_last:
-                    return False
+                if "Address already in use" in said:
+                    raise PortTakenError(
+                        f"{self.name} cannot have port {self.port}", hint="another program listens there"
+                    )
                 last = [line for line in said.splitlines() if line.strip()][-1:] or ["nothing"]
                 raise SetupError(
                     f"{self.name} ended at once (status {self._process.returncode}): {last[0].strip()}",
                     hint=f"the rest is in {self.log}",
                 )
             if self._answers():
-                return True
+                return
             time.sleep(_POLL_SECONDS)
         raise UnavailableError(
             f"{self.name} did not answer within {_START_SECONDS:.0f} s", hint=f"see {self.log}"

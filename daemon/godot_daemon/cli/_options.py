@@ -1,0 +1,32 @@
+"""The options that several commands share; each is an environment variable too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from godot_daemon.settings import Settings, variable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+
+def setting(name: str) -> Callable[[_Command], _Command]:
+    """The option of a field of `Settings`, described there; `Settings.load` reads the environment."""
+    field = Settings.__dataclass_fields__[name]
+    about = field.metadata["about"]
+    return click.option(
+        f"--{name.replace('_', '-')}",
+        metavar=name.rpartition("_")[2].upper(),
+        allow_from_autoenv=False,
+        help=f"{about[0].upper()}{about[1:]}.  [env: {variable(name)}; default: {field.default}]",
+    )
+
+
+redis_url: Final = setting("redis_url")
+database_url: Final = setting("database_url")
+prefix: Final = setting("prefix")
+as_json: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

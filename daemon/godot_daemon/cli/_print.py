@@ -1,0 +1,41 @@
+"""Plain tables and sizes for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_KIBI: Final = 1024
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[str | int]]) -> None:
+    """Aligned columns: numbers to the right, thousands separated, text to the left; nothing for no rows."""
+    if not rows:
+        return
+    cells = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
+    is_number = [isinstance(cell, int) for cell in rows[0]]
+    for row in (titles, *cells):
+        aligned = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, is_number, strict=True)
+        ]
+        click.echo("  ".join(aligned).rstrip())
+
+
+def size(count: int) -> str:
+    """Bytes for people.
+
+    >>> size(1536), size(5 * 1024**3)
+    ('2 KiB', '5.0 GiB')
+    """
+    scaled = float(count)
+    for unit in ("bytes", "KiB", "MiB"):
+        if scaled < _KIBI:
+            return f"{scaled:,.0f} {unit}"
+        scaled /= _KIBI
+    return f"{scaled:,.1f} GiB"
