@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from godot_analysis import printable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["clock", "detail", "duration", "label", "said", "summary"]
+__all__ = ["Hop", "clock", "duration", "label", "outcome", "said", "span", "summary"]
 
 _MOST: Final = 160
 _ENDS: Final = {
@@ -32,6 +32,17 @@ _MINUTE_MS: Final = 60_000.0
 _TEN: Final = 10
 
 
+class Hop(Protocol):
+    """What the words need of a row of `scene.messages_of`."""
+
+    kind: str
+    status: str
+    lost_at: str
+    error_code: Any
+    error_text: str
+    payload: Any
+
+
 def label(kind: str, method: str, tool: str, rpc_id: str) -> str:
     """What a message is about: its method, tool and id.
 
@@ -48,21 +59,26 @@ def said(text: object) -> str:
     return printable.line(text, _MOST)
 
 
-def detail(hop: pd.Series, durations: NDArray[np.float64]) -> str:
-    """How a message turned out: the end of its call, the error, what the answer holds, the time it took.
-
-    Parameters
-    ----------
-    hop
-        A row of `scene.messages_of`.
-    durations
-        The milliseconds of all the messages that this one stands for.
-    """
-    parts = [_end(hop["status"], hop["lost_at"]), _error(hop["error_code"], hop["error_text"])]
-    if hop["kind"] == "invalid" and not hop["error_text"]:
-        parts.append(f"not JSON-RPC: {hop['payload']}")
-    parts += [summary(hop["payload"]), _span(durations)]
+def outcome(hop: Hop) -> str:
+    """How a message turned out: the end of its call, the error, what the answer holds."""
+    parts = [_end(hop.status, hop.lost_at), _error(hop.error_code, hop.error_text)]
+    if hop.kind == "invalid" and not hop.error_text:
+        parts.append(f"not JSON-RPC: {hop.payload}")
+    parts.append(summary(hop.payload))
     return printable.line(" · ".join(part for part in parts if part), _MOST)
+
+
+def span(durations: NDArray[np.float64]) -> str:
+    """The shortest and the longest of the known durations, in milliseconds.
+
+    >>> span(np.array([3.7, np.nan, 12.0]))
+    '3.7 ms to 12 ms'
+    """
+    known = durations[~np.isnan(durations)]
+    if not len(known):
+        return ""
+    shortest, longest = duration(known.min()), duration(known.max())
+    return shortest if shortest == longest else f"{shortest} to {longest}"
 
 
 def duration(milliseconds: float) -> str:
@@ -111,11 +127,3 @@ def _end(status: str, lost_at: str) -> str:
 def _error(code: Any, text: str) -> str:
     parts = [] if pd.isna(code) else [str(code)]
     return ": ".join([*parts, text] if text else parts)
-
-
-def _span(durations: NDArray[np.float64]) -> str:
-    known = durations[~np.isnan(durations)]
-    if not len(known):
-        return ""
-    shortest, longest = duration(known.min()), duration(known.max())
-    return shortest if shortest == longest else f"{shortest} to {longest}"

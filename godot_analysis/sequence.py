@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -129,27 +129,31 @@ class _Rows:
         self.messages = len(messages)
         self._lane = {name: number for number, name in enumerate(lanes)}
         self._hops, self._notes = messages, notes
+        self._durations = messages["duration_ms"].to_numpy()
 
     def row(self, items: NDArray[np.int64]) -> Row:
         """The row of `items[0]`, which stands for all of them."""
         if items[0] >= self.messages:
             return self._note(int(items[0]) - self.messages)
-        hop = self._hops.iloc[items[0]]
-        durations = self._hops["duration_ms"].to_numpy()[items]
+        hop = self._hop(int(items[0]))
+        took = labels.span(self._durations[items])
         return Row(
-            kind=hop["kind"],
-            source=self._lane[hop["sender"]],
-            target=self._lane[hop["receiver"]],
-            time=_time(hop["time"]),
-            label=labels.label(hop["kind"], hop["method"], hop["tool"], hop["rpc_id"] * (len(items) == 1)),
-            detail=labels.detail(hop, durations),
-            status=hop["status"],
-            lost_at=hop["lost_at"],
-            seen=hop["seen"],
-            hop=int(hop["hop"]),
-            answers=int(hop["answers"]),
-            problem=bool(hop["problem"]),
+            kind=hop.kind,
+            source=self._lane[hop.sender],
+            target=self._lane[hop.receiver],
+            time=_time(hop.time),
+            label=labels.label(hop.kind, hop.method, hop.tool, hop.rpc_id if len(items) == 1 else ""),
+            detail=" · ".join(part for part in (labels.outcome(hop), took) if part),
+            status=hop.status,
+            lost_at=hop.lost_at,
+            seen=hop.seen,
+            hop=int(hop.hop),
+            answers=int(hop.answers),
+            problem=bool(hop.problem),
         )
+
+    def _hop(self, number: int) -> Any:
+        return next(self._hops.iloc[number : number + 1].itertuples(index=False))
 
     def time(self, item: int) -> pd.Timestamp | None:
         """When the item happened."""

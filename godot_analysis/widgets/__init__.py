@@ -1,1 +1,5 @@
-"""Interactive views for Jupyter, one module and one script of the same stem each."""
+"""Interactive pictures for notebooks, each with a static twin that needs no kernel."""
+
+from godot_analysis.widgets.sequence_diagram import SequenceDiagram
+
+__all__ = ["SequenceDiagram"]
