@@ -1,0 +1,146 @@
+"""What the names of tools tell: the family before the first separator, and which backend a tool belongs to."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from difflib import SequenceMatcher, get_close_matches
+from typing import Final
+
+__all__ = ["Owners", "family", "nearest", "normalised"]
+
+_SEPARATOR: Final = re.compile(r"[_\-./:]+")
+_ALIKE: Final = 0.75
+# Tools such as `create_document` carry no family: the word in front is what they do.
+_VERBS: Final = frozenset(
+    [
+        "add",
+        "append",
+        "begin",
+        "build",
+        "call",
+        "cancel",
+        "check",
+        "clear",
+        "close",
+        "convert",
+        "copy",
+        "count",
+        "create",
+        "delete",
+        "describe",
+        "do",
+        "download",
+        "edit",
+        "execute",
+        "export",
+        "fetch",
+        "find",
+        "generate",
+        "get",
+        "import",
+        "insert",
+        "inspect",
+        "list",
+        "load",
+        "lookup",
+        "make",
+        "move",
+        "open",
+        "ping",
+        "post",
+        "put",
+        "query",
+        "read",
+        "remove",
+        "rename",
+        "render",
+        "reset",
+        "resolve",
+        "retrieve",
+        "run",
+        "save",
+        "search",
+        "send",
+        "set",
+        "show",
+        "start",
+        "stop",
+        "store",
+        "sync",
+        "test",
+        "transform",
+        "update",
+        "upload",
+        "validate",
+        "view",
+        "wait",
+        "write",
+    ]
+)
+
+
+def family(tool: str) -> str | None:
+    """The part of a tool's name that names its backend, None where there is none.
+
+    >>> family("gates_create_document"), family("create_document"), family("frobnicate")
+    ('gates', None, None)
+    """
+    first, *rest = _SEPARATOR.split(tool)
+    return first if rest and first and first.lower() not in _VERBS else None
+
+
+def normalised(tool: str) -> str:
+    """The name without what hosts and models rewrite: separators, case, a doubled prefix.
+
+    >>> normalised("Gates-create.document") == normalised("gates_gates_create_document")
+    True
+    """
+    words = [word.lower() for word in _SEPARATOR.split(tool) if word]
+    if len(words) > 1 and words[0] == "mcp":
+        words = words[1:]
+    return "".join(word for index, word in enumerate(words) if index == 0 or word != words[index - 1])
+
+
+def nearest(tool: str, names: Iterable[str]) -> str | None:
+    """The name most like `tool`, if any is alike enough to be what was meant.
+
+    Another family is another backend, however alike the rest is.
+
+    >>> nearest("dewy_search", ["dewey_search"]), nearest("gates_search", ["dewey_search"])
+    ('dewey_search', None)
+    """
+    own = family(tool)
+    kin = [name for name in sorted(names) if _alike(own, family(name))]
+    found = get_close_matches(tool, kin, n=1, cutoff=0.75)
+    return found[0] if found else None
+
+
+def _alike(one: str | None, other: str | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return SequenceMatcher(None, one.lower(), other.lower()).ratio() >= _ALIKE
+
+
+class Owners:
+    """Which backend runs which tool, learned from every call and list seen."""
+
+    def __init__(self) -> None:
+        self._tools: dict[str, Counter[str]] = {}
+        self._families: dict[str, Counter[str]] = {}
+
+    def learn(self, tool: str, backend: str) -> None:
+        """`backend` was seen to own `tool`."""
+        self._tools.setdefault(tool, Counter())[backend] += 1
+        if (name := family(tool)) is not None:
+            self._families.setdefault(name.lower(), Counter())[backend] += 1
+
+    def of(self, tool: str) -> str | None:
+        """The backend of `tool`: seen with this very tool, else with its family."""
+        counts = self._tools.get(tool) or self._families.get((family(tool) or "").lower())
+        return counts.most_common(1)[0][0] if counts else None
+
+    def tools_of(self, backend: str) -> frozenset[str]:
+        """The tools seen at `backend`."""
+        return frozenset(tool for tool, counts in self._tools.items() if counts[backend])

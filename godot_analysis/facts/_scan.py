@@ -1,0 +1,391 @@
+"""Reads what ordinary log records tell around the messages: refusals, routes, troubles, starts, connections.
+
+A record is recognised by the facts in its `data` first (a tool that is not in the list beside it, a backend
+with a URL, a port) and by its wording only where facts leave a choice: components word things differently.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "Complaint",
+    "Connection",
+    "HttpExchange",
+    "Offer",
+    "Recovery",
+    "Refusal",
+    "Route",
+    "Signals",
+    "Start",
+    "ToolCount",
+    "Trouble",
+    "scan",
+    "tool_in",
+]
+
+TroubleKind = Literal["refused", "lost", "timeout", "other"]
+
+_BACKEND_KEYS: Final = ("backend", "backend_name", "server", "server_name", "upstream", "target", "peer")
+_TOOL_KEYS: Final = ("tool_name", "toolName", "tool")
+_ERROR_KEYS: Final = ("error", "err", "exception", "reason", "cause", "detail")
+_URL: Final = re.compile(r"(?:wss?|https?|tcp)://[^\s\"'<>]+")
+_TOOL_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_\-./:]+[A-Za-z0-9]+)+")
+_HOST_PREFIX: Final = re.compile(r"^mcp__.+?__")
+_REFUSAL: Final = re.compile(
+    r"no such tool|unknown tool|unrecogni[sz]ed tool|tool (?:name )?.{0,80}?(?:not (?:found|available|known|registered|exist)"
+    r"|does(?:n't| not) exist|unavailable)|not an? (?:known|valid|available) tool",
+    re.IGNORECASE,
+)
+_REFUSED: Final = re.compile(
+    r"refused|cannot connect|can't connect|could not connect|failed to connect|connect(?:ion)? (?:call )?failed"
+    r"|unreachable|no route to host|enotfound|getaddrinfo|name or service not known|errno 111",
+    re.IGNORECASE,
+)
+_LOST: Final = re.compile(
+    r"connection (?:was )?lost|lost connection|closed|reset by peer|econnreset|epipe|broken pipe|disconnect"
+    r"|close frame|going away|reconnect|hung up|\beof\b",
+    re.IGNORECASE,
+)
+_TIMEOUT: Final = re.compile(r"timed? ?out|etimedout|deadline", re.IGNORECASE)
+_START: Final = re.compile(
+    r"\b(?:starting|started|listening|listens|running on|server ready|booted|up on)\b", re.IGNORECASE
+)
+_LEAVING: Final = re.compile(r"disconnect|closed|left|gone|ended", re.IGNORECASE)
+_JOINING: Final = re.compile(r"connect|accept|opened|joined|attached", re.IGNORECASE)
+_OFFER: Final = re.compile(
+    r"tools? .*\b(?:offered|exposed|presented|shown|given)\b|\bto the model\b", re.IGNORECASE
+)
+_SCHEMA_WORDS: Final = frozenset({"request", "response", "message"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Signal:
+    time: pd.Timestamp
+    component: str
+    record: str
+    trace: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(_Signal):
+    """`component` said that it does not know `tool`; `table` is what it knew, where the record says so."""
+
+    tool: str
+    table: frozenset[str] | None
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route(_Signal):
+    """`component` chose `backend` (at `url`) for a call of `tool`."""
+
+    tool: str | None
+    backend: str
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble(_Signal):
+    """`component` could not use its connection to `backend`."""
+
+    backend: str
+    kind: TroubleKind
+    text: str
+    url: str | None
+    tool: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery(_Signal):
+    """`component` got an answer in a trace in which it had lost the connection before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start(_Signal):
+    """`component` said that it starts or listens."""
+
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection(_Signal):
+    """Somebody opened a connection to `component`; `session` and `address` as far as it logged them."""
+
+    session: str | None
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCount(_Signal):
+    """`component` answered `tools/list` with so many tools."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer(_Signal):
+    """`component` offered these tools to the model."""
+
+    count: int | None
+    names: frozenset[str] | None
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint(_Signal):
+    """`component` logged an error of its own."""
+
+    text: str
+    method: str | None
+    tool: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpExchange(_Signal):
+    """An HTTP answer that `component` sent or saw."""
+
+    method: str
+    url: str
+    status: int
+    data: dict[str, Any]
+
+
+@dataclass
+class Signals:
+    """Everything that `scan` recognised, each list in the order of time."""
+
+    refusals: list[Refusal] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    recoveries: list[Recovery] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
+    connections: list[Connection] = field(default_factory=list)
+    tool_counts: list[ToolCount] = field(default_factory=list)
+    offers: list[Offer] = field(default_factory=list)
+    complaints: list[Complaint] = field(default_factory=list)
+    http: list[HttpExchange] = field(default_factory=list)
+    shrugs: list[Complaint] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Row:
+    time: pd.Timestamp
+    component: str
+    record: str
+    trace: str | None
+    level: str
+    message: str
+    data: Mapping[str, Any]
+
+    @property
+    def bad(self) -> bool:
+        return self.level in {"WARN", "ERROR"}
+
+    @property
+    def base(self) -> tuple[pd.Timestamp, str, str, str | None]:
+        return self.time, self.component, self.record, self.trace
+
+
+def scan(logs: pd.DataFrame) -> Signals:
+    """Recognise every ordinary record of a log frame that tells something a rule can use."""
+    signals = Signals()
+    troubled: set[tuple[str, str]] = set()
+    for row in _rows(logs):
+        _classify(row, signals, troubled)
+    return signals
+
+
+def tool_in(text: str) -> tuple[str, str] | None:
+    """The last thing in `text` that looks like a tool's name, without the host's prefix, and that prefix.
+
+    >>> tool_in("No such tool available: mcp__iccm__gates_create_document")
+    ('gates_create_document', 'mcp__iccm__')
+    """
+    names = _TOOL_NAME.findall(text)
+    if not names:
+        return None
+    prefix = _HOST_PREFIX.match(names[-1])
+    return names[-1].removeprefix(prefix.group()) if prefix else names[-1], prefix.group() if prefix else ""
+
+
+def error_text(data: Mapping[str, Any]) -> str:
+    """What a record says went wrong, as text; empty when it says nothing."""
+    for key in _ERROR_KEYS:
+        value = data.get(key)
+        if isinstance(value, dict):
+            value = value.get("message") or value.get("text") or str(value)
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def _rows(logs: pd.DataFrame) -> Iterator[_Row]:
+    ordered = logs.sort_values("event_created_at", kind="stable")
+    columns = (
+        ordered["event_created_at"],
+        ordered["component"].astype(object),
+        ordered["id"].astype(object),
+        ordered["trace_id"].astype(object),
+        ordered["level"].astype(object),
+        ordered["message"].astype(object),
+        ordered["data"],
+    )
+    for time, component, record, trace, level, message, data in zip(*columns, strict=True):
+        known = data if isinstance(data, dict) else {}
+        if "mcp" in known:
+            continue
+        yield _Row(
+            time, component, record, trace if isinstance(trace, str) else None, level, message or "", known
+        )
+
+
+def _classify(row: _Row, signals: Signals, troubled: set[tuple[str, str]]) -> None:
+    data = row.data
+    tool = _first(data, _TOOL_KEYS)
+    backend = _first(data, _BACKEND_KEYS)
+    if row.bad:
+        if (refusal := _refusal(row, tool)) is not None:
+            signals.refusals.append(refusal)
+        elif (trouble := _trouble(row, backend, tool)) is not None:
+            signals.troubles.append(trouble)
+            if row.trace:
+                troubled.add((row.component, row.trace))
+        else:
+            text = error_text(data) or row.message
+            complaint = Complaint(*row.base, text=text, method=_text(data, "method"), tool=tool)
+            (signals.shrugs if _answers_notification(data) else signals.complaints).append(complaint)
+        return
+    if isinstance(data.get("status"), int) and isinstance(data.get("url"), str):
+        method = _text(data, "method") or "GET"
+        signals.http.append(
+            HttpExchange(*row.base, method=method, url=data["url"], status=data["status"], data=dict(data))
+        )
+    elif backend is not None and (url := _url(data)) is not None:
+        signals.routes.append(Route(*row.base, tool=tool, backend=backend, url=url))
+    elif "response" in data:
+        if row.trace and (row.component, row.trace) in troubled:
+            signals.recoveries.append(Recovery(*row.base))
+    elif isinstance(data.get("tool_count"), int):
+        signals.tool_counts.append(ToolCount(*row.base, count=data["tool_count"]))
+    elif _OFFER.search(row.message) or ("limit" in data and "names" in data):
+        names = _names(data)
+        count = data.get("count")
+        limit = data.get("limit")
+        signals.offers.append(
+            Offer(
+                *row.base,
+                count=count if isinstance(count, int) else None if names is None else len(names),
+                names=names,
+                limit=limit if isinstance(limit, int) else None,
+            )
+        )
+    elif tool is None and "method" not in data:
+        _connection_or_start(row, signals)
+
+
+def _connection_or_start(row: _Row, signals: Signals) -> None:
+    data = row.data
+    session = _first(data, ("client_id", "session", "session_id", "connection", "client"))
+    address = _first(data, ("ip", "address", "remote", "remote_address", "client"))
+    if (session or address) and not _LEAVING.search(row.message):
+        if _JOINING.search(row.message) or set(data) <= {"client", "client_id", "ip", "total_clients"}:
+            signals.connections.append(Connection(*row.base, session=session, address=address))
+        return
+    port = data.get("port")
+    if isinstance(port, str) and port.isdigit():
+        port = int(port)
+    if isinstance(port, int) or _START.search(row.message):
+        signals.starts.append(Start(*row.base, port=port if isinstance(port, int) else None))
+
+
+def _refusal(row: _Row, tool: str | None) -> Refusal | None:
+    table = _names(row.data)
+    text = f"{row.message} {error_text(row.data)}".strip()
+    worded = _REFUSAL.search(text)
+    prefix = ""
+    if tool is None and worded:
+        found = tool_in(text)
+        if found is None:
+            return None
+        tool, prefix = found
+    if tool is None or not (worded or (table is not None and tool not in table)):
+        return None
+    if "backend" in row.data and table is None and not _REFUSAL.search(row.message):
+        return None  # the backend's own error, passed on
+    if _HOST_PREFIX.match(tool):
+        prefix = _HOST_PREFIX.match(tool).group()  # type: ignore[union-attr]
+        tool = tool.removeprefix(prefix)
+    return Refusal(*row.base, tool=tool, table=table, prefix=prefix)
+
+
+def _trouble(row: _Row, backend: str | None, tool: str | None) -> Trouble | None:
+    text = error_text(row.data)
+    said = f"{row.message} {text}"
+    if backend is None or _SCHEMA_WORDS & set(row.data):
+        return None
+    kind: TroubleKind
+    if _REFUSED.search(said):
+        kind = "refused"
+    elif _LOST.search(said):
+        kind = "lost"
+    elif _TIMEOUT.search(said):
+        kind = "timeout"
+    elif tool is None and text:
+        kind = "lost" if row.level == "WARN" else "other"
+    else:
+        return None
+    return Trouble(
+        *row.base, backend=backend, kind=kind, text=text or row.message, url=_url(row.data), tool=tool
+    )
+
+
+def _answers_notification(data: Mapping[str, Any]) -> bool:
+    """Whether the error is only that a notification is not known, which no one waits for."""
+    return str(data.get("method", "")).startswith("notifications/")
+
+
+def _names(data: Mapping[str, Any]) -> frozenset[str] | None:
+    for key, value in data.items():
+        if isinstance(value, list) and ("tool" in key.lower() or key in {"names", "available", "known"}):
+            names = [item.get("name") if isinstance(item, dict) else item for item in value]
+            if all(isinstance(name, str) for name in names):
+                return frozenset(names)
+    return None
+
+
+def _url(data: Mapping[str, Any]) -> str | None:
+    for value in data.values():
+        if isinstance(value, str) and _URL.fullmatch(value):
+            return value
+    return None
+
+
+def _first(data: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
+    for key in keys:
+        value = data.get(key)
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
+def _text(data: Mapping[str, Any], key: str) -> str | None:
+    value = data.get(key)
+    return value if isinstance(value, str) else None
+
+
+def refuses(text: str) -> bool:
+    """Whether a text says that a tool is not known.
+
+    >>> refuses("Unknown tool: gates_create_document"), refuses("file not found")
+    (True, False)
+    """
+    return bool(_REFUSAL.search(text))

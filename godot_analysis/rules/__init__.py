@@ -1,0 +1,23 @@
+"""The knowledge of the diagnosis: one small declarative rule for each kind of fault.
+
+Confidence is a noisy-or of the clues that a rule names: each clue has a weight, how far it alone would convince
+(0.5: as likely as not), and several independent clues make `1 − ∏(1 − weight)`. Doubts, clues with a negative
+weight, multiply the result by `1 − |weight|`. It never exceeds 0.99, because a log may lie and may be incomplete.
+The explanation of every finding lists its clues, so the figure can be judged.
+"""
+
+from __future__ import annotations
+
+from godot_analysis.rules import call as call
+from godot_analysis.rules import discovery as discovery
+from godot_analysis.rules import handshake as handshake
+from godot_analysis.rules import logging as logging
+from godot_analysis.rules import process as process
+from godot_analysis.rules import routing as routing
+
+# In this order they are tried: what carries before what is carried, the specific before the general.
+from godot_analysis.rules import wire as wire
+from godot_analysis.rules._judge import Judgement, judge
+from godot_analysis.rules._rule import LAYERS, RULES, Clue, Match, Rule, rule
+
+__all__ = ["LAYERS", "RULES", "Clue", "Judgement", "Match", "Rule", "judge", "rule"]

@@ -1,0 +1,231 @@
+"""Backends whose tools the relay lacks: who is missing, since when, and what the log tells about each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from godot_analysis.facts import family, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from godot_analysis.facts import Arrival, Call, Epoch, Facts, Listing, Management, Refused, Start, Trouble
+
+__all__ = ["Missing", "misnamed", "missing"]
+
+
+@dataclass
+class Missing:
+    """A backend that the relay had no tools of, in one life of the relay."""
+
+    backend: str
+    epoch: Epoch
+    refusals: list[Refused] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
+    visitors: list[Arrival] = field(default_factory=list)
+    listings: list[Listing] = field(default_factory=list)
+    commands: list[Management] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    late_starts: list[Start] = field(default_factory=list)
+    served_before: list[Call] = field(default_factory=list)
+    arrived_before: list[Arrival] = field(default_factory=list)
+    commands_before: list[Management] = field(default_factory=list)
+
+    @property
+    def first(self) -> pd.Timestamp | None:
+        """When the lack was first felt; None when nobody asked for a tool."""
+        return min((refusal.time for refusal in self.refusals), default=None)
+
+    @property
+    def tools(self) -> list[str]:
+        """The refused tools, each once."""
+        return list(dict.fromkeys(refusal.tool for refusal in self.refusals))
+
+    @property
+    def tool(self) -> str | None:
+        """The refused tool, if it is only one."""
+        return self.tools[0] if len(self.tools) == 1 else None
+
+    @property
+    def calls(self) -> frozenset[int]:
+        """The calls that failed for it."""
+        return frozenset[int]().union(*(refusal.calls for refusal in self.refusals))
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The rows of the refusals."""
+        return tuple(dict.fromkeys(row for refusal in self.refusals for row in refusal.records))
+
+    @property
+    def reached(self) -> list[Arrival]:
+        """The relay's own handshakes before the lack was felt."""
+        return [arrival for arrival in self.arrivals if self.first is None or arrival.time <= self.first]
+
+    @property
+    def removed(self) -> Management | None:
+        """The command that took the backend away on purpose, if no later one brought it back."""
+        last = [item for item in self.commands if item.verb != "inspect"][-1:]
+        return last[0] if last and last[0].verb == "remove" else None
+
+
+def missing(facts: Facts) -> list[Missing]:
+    """Every backend that is missing from the relay, the refused ones first, then those only conspicuous by silence."""
+    if (known := facts.memo.get("missing")) is not None:
+        return list(known)
+    found: dict[tuple[str, int], Missing] = {}
+    for refusal in facts.refused:
+        backend = _backend_lacking(refusal, facts)
+        if backend is not None:
+            epoch = facts.epoch_at(refusal.time)
+            found.setdefault((backend, id(epoch)), Missing(backend, epoch)).refusals.append(refusal)
+    last = facts.epochs[-1]
+    for backend in _silent(facts, last):
+        found.setdefault((backend, id(last)), Missing(backend, last))
+    for item in found.values():
+        _describe(item, facts)
+    facts.memo["missing"] = list(found.values())
+    return list(found.values())
+
+
+def misnamed(facts: Facts) -> Iterator[Refused]:
+    """Refusals of a tool whose backend was there: only the name was wrong."""
+    lacking = {id(refusal) for item in missing(facts) for refusal in item.refusals}
+    return (refusal for refusal in facts.refused if id(refusal) not in lacking)
+
+
+def _backend_lacking(refusal: Refused, facts: Facts) -> str | None:
+    """The backend whose absence explains the refusal; None when its backend was there."""
+    tool, table = refusal.tool, refusal.table
+    name = family(tool)
+    owner = facts.owners.of(tool)
+    if table is None:
+        return _lacking_unseen(refusal, owner or name, facts)
+    if tool in table:
+        return None
+    families = {found.lower() for known in table if (found := family(known)) is not None}
+    if owner is not None and facts.owners.tools_of(owner) & table:
+        return None
+    if name is not None and name.lower() in families:
+        return None
+    if owner is not None:
+        return owner
+    if nearest(tool, table) is not None:
+        return None
+    return _component(name, facts, refusal)
+
+
+def _lacking_unseen(refusal: Refused, guess: str | None, facts: Facts) -> str | None:
+    """Without the table, a backend counts as missing when the relay neither reached nor used it in this life."""
+    backend = guess if guess in facts.backends else _component(guess, facts, refusal)
+    if backend is None:
+        return None
+    epoch = facts.epoch_at(refusal.time)
+    there = any(
+        arrival.time <= refusal.time for arrival in _own(epoch.reached.get(backend, ()), epoch, facts)
+    )
+    return None if there or facts.served_in(backend, epoch) else backend
+
+
+def _component(name: str | None, facts: Facts, refusal: Refused) -> str | None:
+    """The component behind a family of tools: of the same name, or the only one not accounted for, else the family."""
+    known = set(facts.components) | facts.backends
+    known -= facts.roles.relays | facts.roles.clients
+    if name is not None:
+        for spelled in sorted(known):
+            if spelled.lower() == name.lower():
+                return spelled
+        alike = [spelled for spelled in known if name.lower() in spelled.lower().replace("_", "-").split("-")]
+        if len(alike) == 1:
+            return alike[0]
+    epoch = facts.epoch_at(refusal.time)
+    idle = [
+        spelled for spelled in known if spelled not in epoch.reached and not facts.served_in(spelled, epoch)
+    ]
+    if len(idle) == 1 and not facts.owners.tools_of(idle[0]):
+        return idle[0]
+    return name
+
+
+def _silent(facts: Facts, epoch: Epoch) -> Iterator[str]:
+    """Backends that the relay should have connected to and that show no sign of it, while others do."""
+    if not epoch.burst and not facts.troubles:
+        return
+    connected = {item.component for item in facts.signals.connections if epoch.holds(item.time)}
+    for backend in sorted(_belonging(facts, epoch)):
+        there = _own(epoch.reached.get(backend, ()), epoch, facts)
+        if not there and backend not in connected and not facts.served_in(backend, epoch):
+            removed = [
+                m
+                for m in facts.management
+                if m.name == backend and m.verb != "inspect" and epoch.holds(m.time)
+            ]
+            if not (removed and removed[-1].verb == "remove"):
+                yield backend
+
+
+def _belonging(facts: Facts, epoch: Epoch) -> set[str]:
+    """Backends that the log, or its reader, says the relay is to serve."""
+    earlier = [other for other in facts.epochs if other is not epoch]
+    found = set(facts.expected)
+    found |= {name for other in earlier for name in other.reached}
+    found |= {item.name for item in facts.management if item.name and item.verb in {"add", "reconnect"}}
+    found |= {
+        trouble.backend
+        for trouble in facts.troubles
+        if trouble.kind == "refused" and epoch.holds(trouble.time)
+    }
+    found |= {route.backend for route in facts.signals.routes}
+    # A component that announces itself as a server wants to be connected to.
+    listeners = {start.component for start in facts.signals.starts if start.port is not None}
+    found |= {name for name in listeners if name in facts.roles.backends or epoch.burst}
+    gone = {item.name for item in facts.management if item.verb == "remove" and not _returned(item, facts)}
+    return found - facts.roles.relays - facts.roles.clients - (gone - facts.expected)
+
+
+def _returned(removal: Management, facts: Facts) -> bool:
+    later = [item for item in facts.management if item.name == removal.name and item.time > removal.time]
+    return any(item.verb in {"add", "reconnect"} for item in later)
+
+
+def _describe(item: Missing, facts: Facts) -> None:
+    epoch, backend = item.epoch, item.backend
+    here = epoch.reached.get(backend, [])
+    item.arrivals = _own(here, epoch, facts)
+    item.visitors = [arrival for arrival in here if arrival not in item.arrivals]
+    own = {record for arrival in item.arrivals for record in arrival.records}
+    item.listings = [
+        listing
+        for listing in facts.listings
+        if listing.server == backend and epoch.holds(listing.time) and (own or not item.visitors)
+    ]
+    mine = [command for command in facts.management if command.name == backend]
+    item.commands = [command for command in mine if epoch.holds(command.time)]
+    item.troubles = [t for t in facts.troubles if t.backend == backend and epoch.holds(t.time)]
+    if epoch.burst_end is not None:
+        item.late_starts = [
+            start
+            for start in facts.signals.starts
+            if start.component == backend and epoch.holds(start.time) and start.time > epoch.burst_end
+        ]
+    if epoch.begin is not None:
+        item.served_before = [
+            call for call in facts.by_backend.get(backend, ()) if call.answered and call.started < epoch.begin
+        ]
+        item.arrived_before = [
+            arrival
+            for arrival in facts.relay_arrivals
+            if arrival.backend == backend and arrival.time < epoch.begin
+        ]
+        item.commands_before = [command for command in mine if command.time < epoch.begin]
+
+
+def _own(arrivals: Iterable[Arrival], epoch: Epoch, facts: Facts) -> list[Arrival]:
+    """The handshakes that are the relay's: it connects at its start, on command, and after a loss, never else."""
+    return [
+        arrival
+        for arrival in arrivals
+        if (epoch.burst_end is None or (arrival.time <= epoch.burst_end and arrival.backend in epoch.burst))
+        or facts.why_reconnected(arrival)
+    ]

@@ -1,0 +1,284 @@
+"""Rules about calls that reached their backend and failed there, or only looked as if they had succeeded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from godot_analysis.rules._rule import Clue, Match, rule
+from godot_analysis.rules._texts import (
+    METHOD_NOT_FOUND,
+    blame,
+    failure_inside,
+    same_error,
+    unserialisable,
+)
+from godot_analysis.rules._words import count, listed
+
+if TYPE_CHECKING:
+    from godot_analysis.facts import Call, Facts
+
+__all__: list[str] = []
+
+_ENOUGH = 2
+
+
+@rule(
+    "B28",
+    layer="call",
+    severity="error",
+    title="{component} cannot put the result of {tool} into JSON",
+    summary="{tool} did its work in {component}, but its result holds something that JSON has no form for.",
+    explanation="The tool ran; the answer failed on its way out (a date, a set, bytes, a circular structure): {error}",
+    fix="Convert the result of {tool} to plain JSON types before it is returned (ISO text for dates, lists for sets).",
+    supersedes=("R09", "R10", "B08"),
+    references=("BUG #28",),
+)
+def unserialisable_result(facts: Facts) -> Iterator[Match]:
+    for backend, calls in facts.by_backend.items():
+        complaints = [
+            c for c in facts.signals.complaints if c.component == backend and unserialisable(c.text)
+        ]
+        for call in calls:
+            told = [c for c in complaints if _during(c.time, call, facts) and c.tool in {None, call.tool}]
+            clues = []
+            if unserialisable(call.error_text):
+                clues.append(Clue(f"the answer says: {call.error_text}", 0.85, _rows(call, facts)))
+            if told and (call.failed or clues):
+                clues.append(
+                    Clue(f"{backend} logged: {told[0].text}", 0.8, (told[0].record, *_rows(call, facts)))
+                )
+            if clues:
+                error = call.error_text or told[0].text
+                yield _match(call, facts, backend, tuple(clues), {"error": error})
+
+
+@rule(
+    "R08",
+    layer="routing",
+    severity="error",
+    title="Every call to {component} fails with the same protocol error",
+    summary="{component} lists its tools, but answers each of {calls} with “{error}”; nothing else fails that way.",
+    explanation="Not one tool is broken but the way in which {component} handles `tools/call`: it does not pass the "
+    "call on as what it is (as when the tool's name is sent on as the method), or looks tools up in another place "
+    "than it lists them from.",
+    fix="Send one `tools/call` straight to {component} and see what it makes of it; correct its dispatch of "
+    "`tools/call`. The relay and the client are not to blame.",
+    supersedes=("F09", "R09", "R10"),
+    references=("F09", "BUG #13, look-alike: one protocol error for all calls"),
+)
+def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
+    for backend, calls in facts.by_backend.items():
+        errors = [call for call in calls if call.status == "error"]
+        kinds = {same_error(call.error_code, call.error_text) for call in errors}
+        tools = {call.tool for call in errors}
+        unlike_tools = len(tools) >= _ENOUGH or (errors and errors[0].error_code == METHOD_NOT_FOUND)
+        if (
+            not errors
+            or len(kinds) != 1
+            or len(errors) != sum(call.answered for call in calls)
+            or not unlike_tools
+        ):
+            continue
+        if any(blame(call) == "caller" for call in errors) and errors[0].error_code != METHOD_NOT_FOUND:
+            continue
+        error = _error(errors[0])
+        rows = tuple(row for call in errors for row in _rows(call, facts))
+        clues = [
+            Clue(
+                f"all {count(len(errors), 'call')} ({listed(sorted(filter(None, tools)))}) got “{error}”",
+                1 - 0.5 ** len(errors),
+                rows,
+            )
+        ]
+        if errors[0].error_code == METHOD_NOT_FOUND:
+            clues.append(
+                Clue("the method it does not find is `tools/call`, which every MCP server must know", 0.4)
+            )
+        fine = [
+            name
+            for name, others in facts.by_backend.items()
+            if name != backend and any(c.status == "answered" for c in others)
+        ]
+        if fine:
+            row = next(c for c in facts.by_backend[fine[0]] if c.status == "answered").rows
+            clues.append(
+                Clue(f"calls to {listed(sorted(fine))} through the same relay are answered", 0.5, row[-1:])
+            )
+        lists = [listing for listing in facts.listings if listing.server == backend and not listing.failed]
+        if lists:
+            clues.append(Clue(f"{backend} was asked for its tools without an error", 0.3, lists[-1].records))
+        words = {"error": error, "calls": count(len(errors), "call")}
+        tool = errors[0].tool if len(tools) == 1 else None
+        numbers = frozenset[int]().union(*(facts.operation_of(call).family for call in errors))
+        yield Match(backend, backend, tuple(clues), tool, numbers, words)
+
+
+@rule(
+    "F09",
+    layer="routing",
+    severity="error",
+    title="{component} lists {tool} and then does not know it",
+    summary="{tool} is in the list of {component}, yet a call of it is answered with “{error}”.",
+    explanation="List and call look in different registries, or {component} lists what it cannot run.",
+    fix="Make {component} answer `tools/list` and `tools/call` from one registry.",
+    supersedes=("R09", "R10", "R01"),
+    references=("F09", "n8n-io/n8n#36863", "openai/codex#24297"),
+)
+def listed_but_unknown(facts: Facts) -> Iterator[Match]:
+    from godot_analysis.facts import refuses  # noqa: PLC0415
+
+    for call in facts.calls:
+        if call.legs or call.status not in {"error", "tool_error"} or not call.tool or not call.callee:
+            continue
+        lists = [
+            listing
+            for listing in facts.listings
+            if listing.server == call.callee and listing.time <= call.started and listing.names is not None
+        ]
+        if (
+            lists
+            and call.tool in (lists[-1].names or ())
+            and (refuses(call.error_text) or call.error_code == METHOD_NOT_FOUND)
+        ):
+            clues = (
+                Clue(f"{call.callee} listed {call.tool}", 0.7, lists[-1].records),
+                Clue(f"it answered the call with “{_error(call)}”", 0.7, call.rows),
+            )
+            yield _match(call, facts, call.callee, clues, {"error": _error(call)})
+
+
+@rule(
+    "F32",
+    layer="call",
+    severity="error",
+    title="{tool} failed, but its answer is marked as a success",
+    summary="{component} answered {tool} with a normal result whose text is a failure: “{error}”",
+    explanation="The result carries the error as text and does not set `isError`, so a client that trusts the protocol "
+    "takes it for a success.{whose}",
+    fix="Look at what the text says first; then make {component} set `isError: true` on results that tell of a failure.",
+    references=("F32", "intersystems-community/iris-agentic-dev#95"),
+)
+def failure_in_result(facts: Facts) -> Iterator[Match]:
+    for call in facts.calls:
+        if call.legs or call.status not in {"answered", "tool_error"}:
+            continue
+        told = failure_inside(call.result)
+        backend = facts.backend_of(call) or call.callee
+        if told is None or backend is None:
+            continue
+        guilty = blame(replace(call, error_text=told, legs=[]))
+        whose = (
+            " What it says sounds like a mistake in the arguments of the call." if guilty == "caller" else ""
+        )
+        clue = Clue(
+            f"the result of {call.tool} says “{told[:120]}”, without isError", 0.9, _rows(call, facts)
+        )
+        yield _match(
+            call,
+            facts,
+            backend,
+            (clue,),
+            {"error": told[:200], "whose": whose},
+            cause=facts.client if guilty == "caller" else backend,
+        )
+
+
+@rule(
+    "R10",
+    layer="call",
+    severity="error",
+    title="{tool} was called with arguments that {component} cannot accept",
+    summary="{cause_in} called {tool} wrongly; {component} refused with “{error}”",
+    explanation="{component} works and said what it did not like: the mistake is in the call.",
+    fix="Correct the arguments of {tool}; its `inputSchema` says what they must be.",
+    references=("BUG #13, look-alike: a mistake of the caller",),
+)
+def mistake_of_caller(facts: Facts) -> Iterator[Match]:
+    for backend, call in _failed(facts):
+        if blame(call) != "caller":
+            continue
+        sent = ", ".join(sorted(call.arguments or {})) or "none"
+        clues = [
+            Clue(
+                f"{call.tool} (arguments: {sent}) was answered with “{_error(call)}”", 0.6, _rows(call, facts)
+            )
+        ]
+        if call.error_code is not None and call.error_code == -32602:
+            clues.append(Clue("−32602 is the code for invalid arguments", 0.6))
+        fine = [
+            other
+            for other in facts.by_backend.get(backend, ())
+            if other.status == "answered" and other.tool == call.tool
+        ]
+        if fine:
+            clues.append(Clue(f"another call of {call.tool} was answered", 0.5, fine[0].rows[-1:]))
+        yield _match(call, facts, backend, tuple(clues), {"error": _error(call)}, cause=facts.client)
+
+
+@rule(
+    "R09",
+    layer="call",
+    severity="error",
+    title="{component} broke while it ran {tool}",
+    summary="{tool} reached {component}, which failed inside: “{error}”",
+    explanation="The call arrived as it should; what went wrong happened in the code of {component}.",
+    fix="Look at {component} at this moment, with its stack trace; repeat the call with the same arguments to "
+    "reproduce it.",
+    references=("BUG #13, look-alike: a bug inside the backend",),
+)
+def defect_of_backend(facts: Facts) -> Iterator[Match]:
+    for backend, call in _failed(facts):
+        guilty = blame(call)
+        if guilty == "caller":
+            continue
+        weight = 0.7 if guilty == "callee" else 0.45
+        clues = [Clue(f"{call.tool} was answered with “{_error(call)}”", weight, _rows(call, facts))]
+        own = [c for c in facts.signals.complaints if c.component == backend and _during(c.time, call, facts)]
+        if own:
+            clues.append(
+                Clue(f"{backend} logged an error itself: {own[0].text[:120]}", 0.5, (own[0].record,))
+            )
+        fine = [other for other in facts.by_backend.get(backend, ()) if other.status == "answered"]
+        if fine:
+            clues.append(Clue(f"other calls to {backend} were answered", 0.2, fine[0].rows[-1:]))
+        yield _match(call, facts, backend, tuple(clues), {"error": _error(call)})
+
+
+def _failed(facts: Facts) -> Iterator[tuple[str, Call]]:
+    """The calls that a backend answered with an error."""
+    for backend, calls in facts.by_backend.items():
+        for call in calls:
+            if call.status in {"error", "tool_error"}:
+                yield backend, call
+
+
+def _match(
+    call: Call,
+    facts: Facts,
+    backend: str,
+    clues: tuple[Clue, ...],
+    words: dict[str, object],
+    cause: str | None = None,
+) -> Match:
+    numbers = facts.operation_of(call).family
+    return Match(backend, cause or backend, clues, call.tool, numbers, words)
+
+
+def _rows(call: Call, facts: Facts) -> tuple[str, ...]:
+    return facts.operation_of(call).rows
+
+
+def _error(call: Call) -> str:
+    code = f"{call.error_code} " if call.error_code is not None else ""
+    return f"{code}{call.error_text or 'an error without a text'}"[:200]
+
+
+def _during(time: object, call: Call, facts: Facts) -> bool:
+    """Whether `time` lies within the call, with the leeway that entries which travel alone need."""
+    import pandas as pd  # noqa: PLC0415
+
+    leeway = pd.Timedelta(seconds=1)
+    end = call.ended if call.ended is not None else call.started + 10 * leeway
+    return bool(call.started - leeway <= time <= end + leeway)  # type: ignore[operator]

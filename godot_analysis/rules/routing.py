@@ -1,0 +1,276 @@
+"""Rules about tools that cannot be routed: their backend is missing from the relay, or only their name is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from godot_analysis.facts import family, nearest, normalised
+from godot_analysis.rules._missing import Missing, misnamed, missing
+from godot_analysis.rules._rule import Clue, Match, rule
+from godot_analysis.rules._words import count, listed
+
+if TYPE_CHECKING:
+    from godot_analysis.facts import Facts, Refused
+
+__all__: list[str] = []
+
+
+def refused_clue(item: Missing, weight: float) -> list[Clue]:
+    """The refused calls, and that the relay's table held nothing of the backend."""
+    if not item.refusals:
+        return []
+    tables = [refusal.table for refusal in item.refusals if refusal.table is not None]
+    text = f"{count(len(item.refusals), 'call')} of {listed(item.tools)} refused as unknown"
+    if tables:
+        text += f" while the {count(len(tables[-1]), 'tool')} known then include none of {item.backend}"
+        return [Clue(text, weight, item.rows)]
+    return [Clue(text, weight / 2, item.rows)]
+
+
+@rule(
+    "R04",
+    layer="routing",
+    severity="error",
+    title="{component} was removed from {relay} on purpose, and called afterwards",
+    summary="{component} was taken out of {relay} with {command}, so its tools are unknown there.",
+    explanation="The tools worked as long as the server was registered; the removal was asked for in so many words.",
+    fix="Register {component} again ({readd}) if it should be there; otherwise stop calling its tools.",
+    supersedes=("R02", "B29", "B13", "R13"),
+    references=("BUG #13, look-alike: removed on purpose",),
+)
+def removed_on_purpose(facts: Facts) -> Iterator[Match]:
+    for item in missing(facts):
+        removal = item.removed
+        if removal is None or not item.refusals:
+            continue
+        clues = [
+            Clue(
+                f"{removal.call.tool} was called for {item.backend} and nothing added it again",
+                0.85,
+                removal.call.rows,
+            ),
+            *refused_clue(item, 0.6),
+        ]
+        readd = (removal.call.tool or "").replace("remove", "add") or "add server"
+        words = {"command": removal.call.tool, "readd": readd}
+        yield Match(item.backend, facts.client, tuple(clues), item.tool, item.calls, words)
+
+
+@rule(
+    "R02",
+    layer="routing",
+    severity="error",
+    title="{component} came up only after {relay} had connected to its backends",
+    summary="{relay} connected when it started, {component} was not there yet, and {relay} does not try again by itself.",
+    explanation="A relay that connects once, at its start, leaves out for ever a backend that is late.",
+    fix="Let {relay} reconnect to {component} now (its reconnect tool, or a restart); start {component} before "
+    "{relay}, or make {relay} retry backends that refused.",
+    supersedes=("B29", "B13"),
+    references=("BUG #13, look-alike: a late backend",),
+)
+def came_late(facts: Facts) -> Iterator[Match]:
+    for item in missing(facts):
+        if item.reached or item.epoch.burst_end is None:
+            continue
+        clues = []
+        for start in item.late_starts[:1]:
+            after = (start.time - item.epoch.burst_end).total_seconds()
+            clues.append(
+                Clue(
+                    f"{item.backend} started {after:.1f} s after {facts.relay} had connected",
+                    0.75,
+                    (start.record,),
+                )
+            )
+        again = [command for command in item.commands if command.verb == "reconnect"]
+        later = [arrival for arrival in item.arrivals if again and arrival.time >= again[0].time]
+        if later and item.refusals:
+            rows = (*again[0].call.rows, *later[0].records)
+            clues.append(Clue("a reconnect with the same address reached it later", 0.7, rows))
+        if clues:
+            clues += refused_clue(item, 0.5) + absence_clue(item, facts)
+            yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls)
+
+
+@rule(
+    "B29",
+    layer="routing",
+    severity="error",
+    title="{relay} lost the route to {component} over a restart",
+    summary="{component} worked through {relay} until {relay} was restarted; the route set at run time was not persisted.",
+    explanation="A server added or changed at run time lives only in the memory of the relay. After the restart the "
+    "relay knows what its configuration file says, and that is not where {component} is.",
+    fix="Write the route to {component}{where} into the configuration of {relay} and restart it; make its add and "
+    "remove commands persist what they change.",
+    supersedes=("B13",),
+    references=("BUG #29", "BUG #13"),
+)
+def not_persisted(facts: Facts) -> Iterator[Match]:
+    for item in missing(facts):
+        added = [command for command in item.commands_before if command.verb in {"add", "reconnect"}]
+        taken = [command for command in item.commands_before if command.verb != "inspect"][-1:]
+        if item.reached or item.epoch.begin is None or (taken and taken[0].verb == "remove"):
+            continue
+        worked = item.served_before[-1:]
+        at_start = any(
+            _in_burst(item.backend, other, facts) for other in facts.epochs if other is not item.epoch
+        )
+        if not (worked or item.arrived_before) or (at_start and not added):
+            continue
+        clues = refused_clue(item, 0.6) + absence_clue(item, facts)
+        if worked:
+            clues.append(Clue(f"{worked[0].tool} was answered by it before", 0.5, worked[0].rows))
+        elif item.arrived_before:
+            clues.append(Clue("it had been connected before", 0.3, item.arrived_before[-1].records))
+        clues.append(
+            Clue(
+                f"{facts.relay} was restarted in between: fresh handshakes at all others",
+                0.3,
+                item.epoch.records,
+            )
+        )
+        if added:
+            clues.append(
+                Clue(
+                    f"the route had been made at run time with {added[-1].call.tool}",
+                    0.5,
+                    added[-1].call.rows,
+                )
+            )
+        url = next((command.url for command in reversed(added) if command.url), None)
+        words = {"where": f" ({url})" if url else ""}
+        yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls, words)
+
+
+@rule(
+    "B13",
+    layer="routing",
+    severity="error",
+    title="{relay} never reached {component}",
+    summary="{relay} has no connection to {component}, so none of its tools can be listed or called, although "
+    "{component} itself may be well.",
+    explanation="The call ends inside the relay. Most often its configuration names an address where nobody listens, "
+    "as after a blue/green switch to another port; or {component} was down when the relay connected.{ports}",
+    fix="Compare the address of {component} in the configuration of {relay} with where {component} really listens, "
+    "correct it in the file (not only at run time), and restart {relay}.{address}",
+    references=("BUG #13",),
+)
+def never_reached(facts: Facts) -> Iterator[Match]:
+    for item in missing(facts):
+        if item.reached:
+            continue
+        clues = refused_clue(item, 0.75) + absence_clue(item, facts)
+        refusing = [trouble for trouble in item.troubles if trouble.kind in {"refused", "timeout"}]
+        if refusing:
+            where = f" at {refusing[-1].url}" if refusing[-1].url else ""
+            rows = tuple(trouble.record for trouble in refusing)
+            clues.append(Clue(f"{facts.relay} could not connect{where}: {refusing[-1].text}", 0.75, rows))
+        if not clues:
+            continue
+        if item.visitors:
+            clues.append(Clue("somebody else connected to it without trouble", 0.2, item.visitors[0].records))
+        if item.refusals and not any(facts.owners.of(tool) for tool in item.tools):
+            if len(item.refusals) == 1 and item.backend not in facts.components:
+                clues.append(Clue("only one call asked for it, and nothing else in the log names it", -0.25))
+        wanted, found = _ports(item, facts)
+        ports = address = ""
+        if wanted and found and wanted != found:
+            ports = f" Here the relay tries port {wanted} and {item.backend} listens on {found}."
+            address = f" Port {found} instead of {wanted}."
+        yield Match(
+            item.backend,
+            facts.relay,
+            tuple(clues),
+            item.tool,
+            item.calls,
+            {"ports": ports, "address": address},
+        )
+
+
+@rule(
+    "F08",
+    layer="naming",
+    severity="error",
+    title="The name of {tool} was rewritten between list and call",
+    summary="{tool} was called, but what is listed is {meant}: only separators, case or a prefix differ.",
+    explanation="A host or a model rewrote the name (`-` for `_`, a doubled prefix), so the lookup by exact name fails.",
+    fix="Call {meant} exactly as listed; use only letters, digits and underscores in names so that nothing rewrites them.",
+    supersedes=("R01",),
+    references=("F08", "anthropics/claude-code#80065", "RooCodeInc/Roo-Code#10642"),
+)
+def name_rewritten(facts: Facts) -> Iterator[Match]:
+    for refusal in misnamed(facts):
+        same = [name for name in refusal.table or () if normalised(name) == normalised(refusal.tool)]
+        if same and refusal.tool not in (refusal.table or ()):
+            clue = Clue(f"{same[0]} is known, {refusal.tool} is not", 0.9, refusal.records)
+            yield _named(refusal, facts, (clue,), {"meant": same[0]})
+
+
+@rule(
+    "R01",
+    layer="naming",
+    severity="error",
+    title="There is no tool {tool}",
+    summary="{cause_in} called {tool}, which does not exist; {others}.",
+    explanation="Its backend is connected and other tools of the same family are available: the name is wrong, the "
+    "connection is not.",
+    fix="Call a tool that is listed{suggestion}.",
+    references=("BUG #13, look-alike: a wrong tool name",),
+)
+def wrong_name(facts: Facts) -> Iterator[Match]:
+    for refusal in misnamed(facts):
+        table = refusal.table or frozenset()
+        if refusal.tool in table:
+            continue
+        kin = sorted(name for name in table if family(name) == family(refusal.tool))
+        meant = nearest(refusal.tool, table)
+        others = f"of its family there are {listed(kin, 4)}" if kin else "nothing of that name is known"
+        clues = [Clue(f"{refusal.tool} was refused as unknown by {refusal.by}", 0.5, refusal.records)]
+        if kin:
+            clues.append(
+                Clue(
+                    f"{count(len(kin), 'tool')} of its family known at the same moment", 0.7, refusal.records
+                )
+            )
+        if meant:
+            clues.append(Clue(f"{meant} is almost the same name", 0.4))
+        words = {"others": others, "suggestion": f", perhaps {meant}" if meant else ""}
+        yield _named(refusal, facts, tuple(clues), words)
+
+
+def absence_clue(item: Missing, facts: Facts) -> list[Clue]:
+    """That a backend got no handshake while others did: the more it logs otherwise, the more its silence says."""
+    others = sorted(item.epoch.burst - {item.backend})
+    if not others or item.reached:
+        return []
+    spoke = item.backend in facts.components
+    shook = any(arrival.backend == item.backend for arrival in facts.arrivals)
+    weight = 0.55 if shook else 0.45 if spoke or not item.refusals else 0.4
+    text = f"{facts.relay} shook hands with {listed(others)} when it started, but not with {item.backend}"
+    if not spoke:
+        text += ", which has not logged a single record"
+    return [Clue(text, weight, item.epoch.records)]
+
+
+def _in_burst(backend: str, epoch: object, facts: Facts) -> bool:
+    return any(other is epoch and backend in other.burst for other in facts.epochs)
+
+
+def _named(refusal: Refused, facts: Facts, clues: tuple[Clue, ...], words: dict[str, object]) -> Match:
+    backend = facts.owners.of(refusal.tool)
+    return Match(backend or facts.client, facts.client, clues, refusal.tool, refusal.calls, words)
+
+
+def _ports(item: Missing, facts: Facts) -> tuple[int | None, int | None]:
+    """The port that the relay tries, and the one that the backend says it listens on."""
+    urls = [trouble.url for trouble in item.troubles if trouble.url]
+    wanted = None
+    if urls:
+        try:
+            wanted = urlsplit(urls[-1]).port
+        except ValueError:
+            wanted = None
+    own = [start.port for start in facts.signals.starts if start.component == item.backend and start.port]
+    return wanted, own[-1] if own else None
