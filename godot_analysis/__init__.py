@@ -1,1 +1,49 @@
 """Explain logs: load traces, rebuild message flows, name the root cause."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+# Functions that share their module's name are bound here and now: a module imported later would take the name.
+from godot_analysis.errors import (
+    BadFile,
+    BadFilter,
+    BadFrame,
+    BadSource,
+    GodotAnalysisError,
+    SourceUnavailable,
+)
+from godot_analysis.flow import Flow
+from godot_analysis.jsonl import from_records
+from godot_analysis.messages import messages
+from godot_analysis.reconstruct import reconstruct
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = [
+    "BadFile",
+    "BadFilter",
+    "BadFrame",
+    "BadSource",
+    "Flow",
+    "GodotAnalysisError",
+    "SourceUnavailable",
+    "from_records",
+    "messages",
+    "reconstruct",
+]
+
+_LATER: Final = ("plot", "widgets")
+"""Parts that need matplotlib or a browser: imported when first asked for."""
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LATER:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -1,0 +1,130 @@
+"""Typed frames from plain columns: the dtypes of `columns.py`, also for no rows at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from godot_analysis.columns import LEVELS, LOGS
+from godot_analysis.errors import BadFrame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+LEVEL_DTYPE = pd.CategoricalDtype(list(LEVELS), ordered=True)
+_MISSING_INT = -(2**63)
+
+
+def frame(columns: Mapping[str, Sequence[Any]], schema: Mapping[str, str]) -> pd.DataFrame:
+    """Build a frame with exactly the columns and dtypes of `schema`, missing columns filled with nothing."""
+    rows = max((len(values) for values in columns.values()), default=0)
+    nothing: list[None] = [None] * rows
+    data = {name: _column(columns.get(name, nothing), kind) for name, kind in schema.items()}
+    return pd.DataFrame(data, index=pd.RangeIndex(rows), copy=False)
+
+
+def transposed(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> dict[str, Sequence[Any]]:
+    """Turn rows into named columns, at the speed of `zip`."""
+    if not rows:
+        return dict.fromkeys(names, ())
+    return dict(zip(names, zip(*rows, strict=True), strict=True))
+
+
+def require(logs: object, schema: Mapping[str, str] = LOGS) -> pd.DataFrame:
+    """Return the frame if it has the columns of `schema`; say which ones it lacks otherwise."""
+    if not isinstance(logs, pd.DataFrame):
+        raise BadFrame(
+            f"a DataFrame is needed, not {type(logs).__name__}",
+            hint="load one with load_trace(…) or load_logs(…)",
+        )
+    lacking = [name for name in schema if name not in logs.columns]
+    if lacking:
+        raise BadFrame(
+            f"the frame has no column {', '.join(lacking)}",
+            hint="load it with load_trace(…) or load_logs(…)",
+            lacking=lacking,
+        )
+    return logs
+
+
+def micros(times: pd.Series[Any]) -> list[int | None]:
+    """Microseconds since 1970, None for a missing time: plain integers are quick to compare."""
+    values = times.astype("datetime64[us, UTC]").astype("int64").to_numpy()
+    out: list[int | None] = values.tolist()
+    if times.isna().any():
+        out = [None if value == _MISSING_INT else value for value in out if value is not None]
+    return out
+
+
+def texts(column: pd.Series[Any]) -> list[str | None]:
+    """Strings, None for a missing one."""
+    values = column.astype("object")
+    return values.where(values.notna(), None).tolist()
+
+
+def integers(column: pd.Series[Any]) -> list[int | None]:
+    """Integers, None for a missing one."""
+    return [None if value is pd.NA or value != value else int(value) for value in column.tolist()]  # noqa: PLR0124 - NaN
+
+
+def _column(values: Sequence[Any], kind: str) -> Any:
+    match kind:
+        case "str":
+            return pd.Series(values, dtype="str")
+        case "category":
+            return _category(values)
+        case "level":
+            return pd.Categorical(values, dtype=LEVEL_DTYPE)
+        case "object":
+            return _objects(values)
+        case "Int64":
+            return _nullable_integers(values)
+        case "int64":
+            return np.fromiter(values, dtype="int64", count=len(values))
+        case "float64":
+            return pd.Series(values, dtype="float64")
+        case _:
+            return _times(values)
+
+
+def _category(values: Sequence[Any]) -> pd.Categorical:
+    """Factorise by dictionary: one pass, categories in order of first appearance."""
+    seen: dict[Any, int] = {}
+    number = seen.setdefault
+    codes = np.fromiter(
+        (-1 if value is None else number(value, len(seen)) for value in values),
+        dtype="int32",
+        count=len(values),
+    )
+    categories = pd.Index(list(seen), dtype="str") if seen else pd.Index([], dtype="str")
+    return pd.Categorical.from_codes(codes, categories=categories)  # type: ignore[arg-type]
+
+
+def _objects(values: Sequence[Any]) -> pd.Series[Any]:
+    out = np.empty(len(values), dtype=object)
+    out[:] = values if isinstance(values, (list, np.ndarray)) else list(values)
+    return pd.Series(out, dtype="object")
+
+
+def _nullable_integers(values: Iterable[Any]) -> Any:
+    """Python integers that fit 64 bits; anything else counts as missing."""
+    numbers = [value if isinstance(value, int) and -(2**63) < value < 2**63 else None for value in values]
+    mask = np.fromiter((value is None for value in numbers), dtype=bool, count=len(numbers))
+    filled = np.fromiter((value or 0 for value in numbers), dtype="int64", count=len(numbers))
+    return pd.arrays.IntegerArray(filled, mask)
+
+
+def _times(values: Sequence[Any]) -> Any:
+    """Microseconds since 1970 (integers), datetimes, or a ready array."""
+    if isinstance(values, (pd.Series, pd.DatetimeIndex, np.ndarray)):
+        return (
+            pd.Series(pd.to_datetime(values, utc=True)).astype("datetime64[us, UTC]").reset_index(drop=True)
+        )
+    if all(value is None or isinstance(value, int) for value in values):
+        whole = np.fromiter(
+            (_MISSING_INT if value is None else value for value in values), dtype="int64", count=len(values)
+        )
+        return pd.Series(whole.view("datetime64[us]")).dt.tz_localize("UTC")
+    return pd.Series(pd.to_datetime(list(values), utc=True)).astype("datetime64[us, UTC]")

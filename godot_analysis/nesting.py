@@ -1,0 +1,285 @@
+"""Who caused what: names for the unnamed ends, repeats of one operation, and the call behind each call.
+
+A router makes a call because it received one. Inside one process the trace id ties the two; where it does not, the
+call behind is the one that was open at that moment, best of the same tool.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from godot_analysis.jsonrpc import STATELESS, params_of
+from godot_analysis.sightings import CALL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from godot_analysis.joining import Call
+    from godot_analysis.messages import Observations
+    from godot_analysis.pairing import Exchange
+
+_JITTER_US: Final = 1_000_000
+_OVERTAKING_US: Final = 50_000  # a repeat lies inside of its call, but for entries that overtake each other
+_LOOK_BACK: Final = 32
+_CONTINUING: Final = ("requestState", "inputResponses", "inputResponse")  # a retry of the stateless era
+
+
+def nest(calls: list[Call], strays: list[Call], seen: Observations) -> list[Call]:
+    """Name the ends, merge repeats into one call, and set each call's parent. Returns the calls that remain.
+
+    `strays` are messages that belong to no call, in the shape of one; they only get their ends named.
+    """
+    _rename(calls, strays)
+    _name_callers(calls, strays, seen)
+    calls = _merge_repeats(_merge_doubles(calls), seen)
+    _find_parents(calls)
+    return _merge_resent(calls)
+
+
+def _rename(calls: list[Call], strays: list[Call]) -> None:
+    """Peers that log under another name than the one they are called by."""
+    names: dict[str, Counter[str]] = defaultdict(Counter)
+    observers: set[str] = {view.observer for call in calls for view in call.views}
+    for call in calls:
+        if call.outer is None or call.inner is None:
+            continue
+        for label, real in ((call.outer.peer, call.inner.observer), (call.inner.peer, call.outer.observer)):
+            if label is not None and label not in observers:
+                names[label][real] += 1
+    aliases = {label: counts.most_common(1)[0][0] for label, counts in names.items()}
+    for call in (*calls, *strays):
+        if call.caller in aliases:
+            call.caller = aliases[call.caller]
+            call.inferred.add("sender")
+        if call.callee in aliases:
+            call.callee = aliases[call.callee]
+            call.inferred.add("receiver")
+
+
+def _name_callers(calls: list[Call], strays: list[Call], seen: Observations) -> None:
+    """A connection has one caller: what one call of it shows holds for all of them."""
+    callers: dict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
+    for call in calls:
+        if call.inner is not None and call.caller is not None:
+            callers[call.inner.observer, call.inner.session][call.caller] += 1
+    known = {place: next(iter(names)) for place, names in callers.items() if len(names) == 1}
+    everyone = {name for names in callers.values() for name in names}
+    # In a system with one caller, a connection of nobody is one of its connections.
+    only = next(iter(everyone)) if len(everyone) == 1 else None
+    introduced: dict[tuple[str, str | None], str] = {}
+    for call in calls:
+        inner = call.inner
+        if inner is None or call.caller is not None:
+            continue
+        place = (inner.observer, inner.session)
+        if call.method_is("initialize") and (name := _introduced(inner, seen)):
+            introduced[place] = name
+        if call.method_is(CALL):
+            name = (known.get(place) or introduced.get(place)) if inner.session is not None else None
+        else:
+            name = known.get(place) or introduced.get(place) or only
+        if name is not None and name != inner.observer:
+            call.caller = name
+            call.inferred.add("sender")
+    for stray in strays:
+        view = stray.view
+        place = (view.observer, view.session)
+        name = known.get(place) or introduced.get(place) or only
+        if name is None or name == view.observer:
+            continue
+        if stray.caller is None:
+            stray.caller = name
+            stray.inferred.add("sender")
+        elif stray.callee is None:
+            stray.callee = name
+            stray.inferred.add("receiver")
+
+
+def _introduced(exchange: Exchange, seen: Observations) -> str | None:
+    if exchange.request is None:
+        return None
+    info = params_of(seen.sightings[exchange.request].payload).get("clientInfo")
+    name = info.get("name") if isinstance(info, dict) else None
+    return name if isinstance(name, str) and name else None
+
+
+def _merge_doubles(calls: list[Call]) -> list[Call]:
+    """A callee that was reached twice within one call of its caller: the call was repeated on a new connection."""
+    running: dict[tuple[str | None, str | None], list[Call]] = defaultdict(list)
+    out = []
+    for call in calls:
+        if call.outer is not None:
+            running[call.callee, call.known("tool")].append(call)
+            out.append(call)
+            continue
+        around = _around_one(running, call)
+        if around is None:
+            out.append(call)
+            continue
+        around.earlier.append(call)
+        call.caller = around.caller
+        if call.view.end is not None and around.inner is not None and around.inner.end is None:
+            around.inner, call.inner = call.inner, around.inner
+    return out
+
+
+def _around_one(running: dict[tuple[str | None, str | None], list[Call]], call: Call) -> Call | None:
+    inner = call.inner
+    if inner is None or not call.method_is(CALL) or inner.tool is None or call.caller is not None:
+        return None
+    for around in islice(reversed(running.get((inner.observer, inner.tool), [])), _LOOK_BACK):
+        outer = around.outer
+        if outer is None or around.inner is None or outer.start > inner.start:
+            continue
+        if outer.end is not None and inner.start > outer.end + _OVERTAKING_US:
+            continue
+        same = outer.arguments is None or inner.arguments is None or outer.arguments == inner.arguments
+        apart = inner.session is None or inner.session != around.inner.session
+        if same and apart:
+            return around
+    return None
+
+
+def _merge_repeats(calls: list[Call], seen: Observations) -> list[Call]:
+    """The stateless era asks again under a new id with what was missing: one operation."""
+    if not any(sighting.era == STATELESS for sighting in seen.sightings):
+        return calls
+    open_ones: dict[tuple[Any, ...], Call] = {}
+    gone: set[int] = set()
+    for call in calls:
+        key = (call.caller, call.callee, call.known("method"), call.known("tool"))
+        params = _params(call, seen)
+        before = open_ones.get(key)
+        if before is not None and any(name in params for name in _CONTINUING) and _wants_more(before, seen):
+            call.earlier = [*before.earlier, before]
+            before.earlier = []
+            gone.add(id(before))
+        open_ones[key] = call
+    return [call for call in calls if id(call) not in gone]
+
+
+def _params(call: Call, seen: Observations) -> dict[str, Any]:
+    for view in call.views:
+        if view.request is not None and (params := params_of(seen.sightings[view.request].payload)):
+            return params
+    return {}
+
+
+def _wants_more(call: Call, seen: Observations) -> bool:
+    for view in call.views:
+        if view.answer is not None:
+            payload = seen.sightings[view.answer].payload
+            result = payload.get("result") if isinstance(payload, dict) else None
+            if isinstance(result, dict):
+                return result.get("resultType", "complete") != "complete" or "inputRequests" in result
+    return False
+
+
+def _find_parents(calls: list[Call]) -> None:
+    served: dict[Any, list[Call]] = defaultdict(list)
+    senders = {call.outer.observer for call in calls if call.outer is not None}
+    for call in calls:
+        if call.inner is not None:
+            served[call.inner.observer].append(call)
+            if call.inner.trace is not None:
+                served[call.inner.observer, call.inner.trace].append(call)
+    for own in served.values():
+        own.sort(key=_arrival)
+    starts = {key: [_arrival(call) for call in own] for key, own in served.items()}
+    for call in calls:
+        outer = call.outer
+        if outer is None:
+            continue
+        tied = (outer.observer, outer.trace)
+        if outer.trace is not None and tied in served:
+            call.parent = _behind(call, outer, served[tied], starts[tied], tied=True)
+        elif call.method_is(CALL) and outer.observer in served:
+            call.parent = _behind(call, outer, served[outer.observer], starts[outer.observer], tied=False)
+    _find_silent_callers(calls, senders)
+
+
+def _arrival(call: Call) -> int:
+    return call.inner.start if call.inner is not None else call.view.start
+
+
+def _behind(call: Call, outer: Exchange, own: list[Call], starts: list[int], *, tied: bool) -> Call | None:
+    """The received call that made its receiver send this one."""
+    if tied and len(own) == 1:
+        return own[0] if own[0] is not call else None
+    at = bisect_right(starts, outer.start)
+    before = reversed(own[max(0, at - _LOOK_BACK) : at])
+    shortly_after = (
+        late for late in own[at : at + _LOOK_BACK] if tied and _arrival(late) - outer.start <= _JITTER_US
+    )
+    best: Call | None = None
+    for candidate in (*before, *shortly_after):
+        inner = candidate.inner
+        if inner is None or candidate is call or not candidate.method_is(outer.method or ""):
+            continue
+        if inner.end is not None and inner.end + (_JITTER_US if tied else 0) < outer.start:
+            continue
+        if inner.tool == outer.tool:
+            return candidate
+        best = best or candidate
+    return best
+
+
+def _find_silent_callers(calls: list[Call], senders: set[str]) -> None:
+    """A call from nobody known, while another component that logs no sending is at work on one: its doing."""
+    at_work = sorted(
+        (
+            call
+            for call in calls
+            if call.inner is not None and call.method_is(CALL) and call.inner.observer not in senders
+        ),
+        key=_arrival,
+    )
+    starts = [_arrival(call) for call in at_work]
+    for call in calls:
+        inner = call.inner
+        if call.outer is not None or inner is None or call.caller is not None or not call.method_is(CALL):
+            continue
+        at = bisect_right(starts, inner.start)
+        for behind in reversed(at_work[max(0, at - _LOOK_BACK) : at]):
+            other = behind.inner
+            if other is None or inner.observer in (other.observer, behind.caller):
+                continue
+            if other.end is None or other.end >= inner.start:
+                call.parent, call.caller = behind, other.observer
+                call.inferred.add("sender")
+                call.notes.append(
+                    f"the caller was not logged; {other.observer} was at work on {other.tool or other.method} then"
+                )
+                break
+
+
+def _merge_resent(calls: list[Call]) -> list[Call]:
+    """What a router sends again for one call of its own caller, because the first try came to nothing, is one call."""
+    last: dict[tuple[Any, ...], Call] = {}
+    gone: set[int] = set()
+    for call in calls:
+        if call.parent is None or call.outer is None or not call.method_is(CALL):
+            continue
+        key = (id(call.parent), call.callee, call.outer.tool)
+        before = last.get(key)
+        last[key] = call
+        if (
+            before is None
+            or before.outer is None
+            or before.outer.answer is not None
+            or before.outer.cancel is not None
+        ):
+            continue
+        if before.outer.arguments == call.outer.arguments:
+            call.earlier = [*before.earlier, before]
+            before.earlier = []
+            gone.add(id(before))
+    return [call for call in calls if id(call) not in gone] if gone else calls
+
+
+def roots(calls: Iterable[Call]) -> Iterable[Call]:
+    """Calls that no other call caused, as far as the log shows."""
+    return (call for call in calls if call.parent is None)
