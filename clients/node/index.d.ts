@@ -15,12 +15,20 @@ export interface LoggerOptions {
   level?: Level | Lowercase<Level>;
   /** `GODOT_REDACT_FIELDS`: more keys whose values never leave the process */
   redactFields?: readonly string[] | string;
+  /** `GODOT_FALLBACK_BYTES`, default 64 MiB: size at which a fallback file is rotated (three older ones are kept) */
+  fallbackBytes?: number | string;
   /** `GODOT_FALLBACK`: `stdout` (default), `stderr`, `file:PATH` or `off` */
   fallback?: "stdout" | "stderr" | "off" | `file:${string}`;
   /** `GODOT_BUFFER_MAX`, default 10000 records */
   bufferMax?: number;
   /** `GODOT_BUFFER_BYTES`, default 64 MiB */
-  bufferBytes?: number;
+  bufferBytes?: number | string;
+  /** `GODOT_REDIS_TIMEOUT`: seconds to wait for Redis to connect or answer, default 1 */
+  redisTimeout?: number;
+  /** `GODOT_RETRY_SECONDS`: seconds between attempts to reach Redis during fallback, default 5 */
+  retrySeconds?: number;
+  /** `GODOT_EXIT_SECONDS`: deadline of flush and close, default 2 */
+  exitSeconds?: number;
   /** `LOGGING_ENABLED`, default true */
   enabled?: boolean;
 }
@@ -36,7 +44,7 @@ export interface MessageOptions {
 export type Carrier = object | null | undefined;
 
 export class ICCMLogger {
-  /** `component` may be left out where `GODOT_COMPONENT` is set. */
+  /** `component` may be left out where `GODOT_COMPONENT` is set. Never throws: a setting that cannot be used is told on stderr. */
   constructor(component?: string, options?: LoggerOptions);
 
   readonly component: string;
@@ -55,13 +63,13 @@ export class ICCMLogger {
 
   /** Run `work` under a trace, also across awaits; returns what `work` returns. */
   traceContext<T>(traceId: string | null, work: () => T): T;
-  /** The message with the current trace in `params._meta.traceparent`. */
-  inject<M>(message: M): M;
+  /** A copy of an MCP message (`params._meta`) or of plain HTTP headers that carries the current trace. */
+  inject<C>(carrier: C): C;
   /** The trace id that an MCP message or HTTP headers carry, or null. */
   extract(carrier: Carrier): string | null;
 
   setLevel(level: Level | Lowercase<Level>): void;
-  /** True once all records are in Redis or in the fallback, false after `timeoutMs` (2000). */
+  /** True once all records are in Redis or in the fallback, false after `timeoutMs` (GODOT_EXIT_SECONDS). */
   flush(timeoutMs?: number): Promise<boolean>;
   /** Flush, write what is left to the fallback, close the connection. */
   close(timeoutMs?: number): Promise<boolean>;

@@ -6,9 +6,8 @@ const { randomBytes } = require("node:crypto");
 
 const scope = new AsyncLocalStorage();
 
-const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?$/;
-const HEX = /^[0-9a-f]{32}$/;
-const DASHED = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
+const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$/;
+const UUID = /^([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})$/;
 
 /** Run `work` with `traceId` as the current trace, also across awaits; returns what `work` returns. */
 function withTrace(traceId, work) {
@@ -20,47 +19,54 @@ function currentTrace() {
   return scope.getStore() ?? null;
 }
 
-/** The dashed form of a UUID given with or without dashes, or null for anything else. */
+/** The canonical form of a UUID given in any case, with or without hyphens; null for anything else. */
 function asUuid(value) {
-  if (typeof value !== "string") return null;
-  const text = value.trim().toLowerCase();
-  if (DASHED.test(text)) return text;
-  if (!HEX.test(text)) return null;
-  return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join("-");
+  const match = typeof value === "string" ? UUID.exec(value.trim().toLowerCase()) : null;
+  return match ? match.slice(1).join("-") : null;
 }
 
-/** A W3C traceparent for a trace id, with a fresh span id. */
 function traceparent(traceId) {
   return `00-${traceId.replaceAll("-", "")}-${randomBytes(8).toString("hex")}-01`;
 }
 
+/** By W3C: version ff and ids of zeros are invalid, and version 00 has nothing after its flags. */
 function traceOfParent(value) {
   const match = typeof value === "string" ? TRACEPARENT.exec(value.trim().toLowerCase()) : null;
   if (!match || match[1] === "ff" || /^0+$/.test(match[2]) || /^0+$/.test(match[3])) return null;
-  return asUuid(match[2]);
+  return match[1] === "00" && match[4] ? null : asUuid(match[2]);
 }
 
-/** The message with the current trace in `params._meta`; unchanged without a trace or where it does not fit. */
-function inject(message) {
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+const isMessage = (carrier) => "jsonrpc" in carrier || ("method" in carrier && "params" in carrier);
+
+/**
+ * A copy of an MCP message, or of plain HTTP headers, that carries the current trace. Answers, whatever cannot carry
+ * a trace, and everything outside of a trace come back as they are.
+ */
+function inject(carrier) {
   const traceId = asUuid(currentTrace());
-  if (!traceId || typeof message?.method !== "string") return message;
-  const params = message.params ?? {};
-  if (typeof params !== "object" || Array.isArray(params)) return message;
-  return { ...message, params: { ...params, _meta: { ...params._meta, traceparent: traceparent(traceId) } } };
+  if (!traceId || !isObject(carrier)) return carrier;
+  if (!isMessage(carrier)) {
+    const others = Object.entries(carrier).filter(([key]) => !["traceparent", "x-trace-id"].includes(key.toLowerCase()));
+    return { ...Object.fromEntries(others), traceparent: traceparent(traceId), "X-Trace-ID": traceId };
+  }
+  const params = carrier.params ?? {};
+  if (typeof carrier.method !== "string" || !isObject(params)) return carrier;
+  const meta = isObject(params._meta) ? params._meta : {};
+  return { ...carrier, params: { ...params, _meta: { ...meta, traceparent: traceparent(traceId) } } };
 }
 
-function header(headers, name) {
-  if (typeof headers.get === "function") return headers.get(name) ?? undefined;
-  const key = Object.keys(headers).find((candidate) => candidate.toLowerCase() === name);
-  return Array.isArray(headers[key]) ? headers[key][0] : headers[key];
-}
-
-/** The trace id that an MCP message or HTTP headers carry, as a UUID, or null. */
+/** The trace id that an MCP message or HTTP headers carry, as a UUID, or null. A traceparent wins over X-Trace-ID. */
 function extract(carrier) {
-  if (carrier === null || typeof carrier !== "object") return null;
-  const meta = carrier.params?._meta ?? carrier._meta;
-  if (meta && typeof meta === "object") return traceOfParent(meta.traceparent);
-  return traceOfParent(header(carrier, "traceparent")) ?? asUuid(header(carrier, "x-trace-id"));
+  if (!isObject(carrier)) return null;
+  const fields = isMessage(carrier) ? carrier.params?._meta : carrier;
+  if (!isObject(fields)) return null;
+  const find = (name) => {
+    if (typeof fields.get === "function") return fields.get(name);
+    const key = Object.keys(fields).find((candidate) => candidate.toLowerCase() === name);
+    return Array.isArray(fields[key]) ? fields[key][0] : fields[key];
+  };
+  return traceOfParent(find("traceparent")) ?? asUuid(find("x-trace-id"));
 }
 
 module.exports = { withTrace, currentTrace, asUuid, inject, extract };

@@ -3,7 +3,7 @@
 
 const fs = require("node:fs");
 
-const MAX_FILE_BYTES = 64 * 1024 * 1024;
+const OLDER_FILES = 3;
 
 /** Resolves once the text is out. A reader that went away rejects it, and does not end the process. */
 function written(stream, text) {
@@ -19,15 +19,24 @@ function written(stream, text) {
 
 async function appendRotated(path, text, maxBytes) {
   const size = await fs.promises.stat(path).then((stat) => stat.size, () => 0);
-  if (size > 0 && size + Buffer.byteLength(text) > maxBytes) await fs.promises.rename(path, `${path}.1`);
+  if (size > 0 && size + Buffer.byteLength(text) > maxBytes) await rotate(path);
   await fs.promises.appendFile(path, text);
+}
+
+async function rotate(path) {
+  const name = (age) => (age === 0 ? path : `${path}.${age}`);
+  for (let age = OLDER_FILES - 1; age >= 0; age -= 1) {
+    await fs.promises.rename(name(age), name(age + 1)).catch((error) => {
+      if (error.code !== "ENOENT") throw error;
+    });
+  }
 }
 
 /**
  * A place for JSON lines: `write(text)` resolves once they are out, `writeSync(text)` is for a process
  * that ends; `keeps` is false where they are thrown away.
  */
-function createFallback(target, maxBytes = MAX_FILE_BYTES) {
+function createFallback(target, maxBytes) {
   if (target === "off") return { name: "nowhere", keeps: false, write: async () => {}, writeSync() {} };
   if (target.startsWith("file:")) {
     const path = target.slice("file:".length);

@@ -3,33 +3,33 @@
 
 const { asUuid, currentTrace, extract, inject, withTrace } = require("./context");
 const { LEVELS, rankOf } = require("./levels");
-const { createRedactor, redactText } = require("./redact");
-const { senderFor } = require("./sender");
+const { Redactor } = require("./redact");
+const { announce, senderFor } = require("./sender");
 const { loadSettings } = require("./settings");
 
-const MAX_COMPONENT = 64;
-const FLUSH_MS = 2000;
-
-const complain = (text) => process.stderr.write(`godot-loglib: ${text}\n`);
+const TRACE_LENGTH = 200; // of a trace id that is none: enough to recognise it in the daemon's mark
 
 class ICCMLogger {
   #settings;
   #rank;
-  #redact;
+  #redactor;
   #sender;
   #complained = false;
 
   constructor(component, options = {}) {
-    const name = component ?? process.env.GODOT_COMPONENT;
-    if (typeof name !== "string" || name.length < 1 || name.length > MAX_COMPONENT) {
-      throw new TypeError(`component must be a name of 1 to ${MAX_COMPONENT} characters, or GODOT_COMPONENT be set`);
-    }
-    this.component = name;
-    this.#settings = loadSettings(options);
-    for (const problem of this.#settings.problems) complain(problem);
+    this.#settings = loadSettings({ ...options, component });
+    for (const problem of this.#settings.problems) announce(problem);
     this.#rank = rankOf(this.#settings.level);
-    this.#redact = createRedactor(this.#settings.redactFields);
+    this.#redactor = new Redactor(this.#settings.redactFields);
     this.#sender = this.#settings.enabled ? senderFor(this.#settings) : null;
+  }
+
+  get component() {
+    return this.#settings.component;
+  }
+
+  get level() {
+    return LEVELS[this.#rank];
   }
 
   trace(message, data, traceId) {
@@ -67,16 +67,12 @@ class ICCMLogger {
     return withTrace(traceId, work);
   }
 
-  inject(message) {
-    return inject(message);
+  inject(carrier) {
+    return inject(carrier);
   }
 
   extract(carrier) {
     return extract(carrier);
-  }
-
-  get level() {
-    return LEVELS[this.#rank];
   }
 
   setLevel(level) {
@@ -86,46 +82,59 @@ class ICCMLogger {
   }
 
   /** Resolves to true once all records are in Redis or in the fallback, to false after `timeoutMs`. */
-  async flush(timeoutMs = FLUSH_MS) {
+  async flush(timeoutMs = this.#settings.exitSeconds * 1000) {
     return this.#sender ? this.#sender.flush(timeoutMs) : true;
   }
 
   /** Flush, write what is left to the fallback, close the connection. Logging again reconnects. */
-  async close(timeoutMs = FLUSH_MS) {
+  async close(timeoutMs = this.#settings.exitSeconds * 1000) {
     return this.#sender ? this.#sender.close(timeoutMs) : true;
   }
 
-  #message(direction, peer, payload, { transport, session, traceId } = {}) {
+  #message(direction, peer, message, { transport, session, traceId } = {}) {
     if (this.#rank > 0) return;
+    const payload = readable(message);
     const text = `${direction} ${kindOf(payload)} ${direction === "sent" ? "to" : "from"} ${peer}`;
-    this.#log(0, text, { mcp: { direction, peer, transport, session, payload } }, traceId);
+    const trace = traceId ?? currentTrace() ?? extract(payload);
+    this.#log(0, text, { mcp: { direction, peer: String(peer), transport, session, payload } }, trace);
   }
 
   #log(rank, message, data, traceId) {
     if (rank < this.#rank || this.#sender === null) return;
     try {
       const trace = traceId ?? currentTrace();
-      const clean = data === undefined || data === null ? null : this.#redact(data);
+      const clean = data === undefined || data === null ? null : this.#redactor.data(data);
       this.#sender.accept({
-        trace_id: trace === null ? null : (asUuid(trace) ?? String(trace)),
+        trace_id: trace === null ? null : (asUuid(trace) ?? String(trace).slice(0, TRACE_LENGTH)),
         component: this.component,
         level: LEVELS[rank],
-        message: redactText(typeof message === "string" ? message : String(message)),
+        message: this.#redactor.text(typeof message === "string" ? message : String(message)),
         data: clean === null || (typeof clean === "object" && !Array.isArray(clean)) ? clean : { value: clean },
       });
     } catch (error) {
-      if (!this.#complained) complain(`a record of ${this.component} could not be logged: ${error?.name}`);
+      if (!this.#complained) announce(`a record of ${this.component} could not be logged: ${error?.name}`);
       this.#complained = true;
     }
   }
 }
 
+/** The message as JSON where it is that, else the text as it was read. */
+function readable(message) {
+  if (typeof message !== "string") return message ?? "";
+  try {
+    const value = JSON.parse(message);
+    return value !== null && typeof value === "object" ? value : message;
+  } catch {
+    return message;
+  }
+}
+
 /** What a person calls a message: its method, or what kind of answer it is. */
 function kindOf(payload) {
-  if (payload === null || typeof payload !== "object") return "text that is no JSON-RPC";
-  if (Array.isArray(payload)) return "batch";
+  if (typeof payload !== "object") return "text that is no JSON-RPC";
+  if (Array.isArray(payload)) return `batch of ${payload.length}`;
   if (typeof payload.method === "string") return payload.method;
-  return payload.error === undefined ? "answer" : "error";
+  return payload.error === undefined || payload.error === null ? "answer" : "error";
 }
 
 module.exports = { ICCMLogger };

@@ -22,11 +22,11 @@ const PUSH_SHA = createHash("sha1").update(PUSH).digest("hex");
 class Queue {
   #client = null;
 
-  constructor({ redisUrl, prefix, queueMax, timeoutMs = 2000 }) {
+  constructor({ redisUrl, prefix, queueMax, redisTimeout }) {
     this.url = redisUrl;
     this.keys = [`${prefix}queue`, `${prefix}dropped`];
     this.max = String(queueMax);
-    this.timeoutMs = timeoutMs;
+    this.timeoutMs = redisTimeout * 1000;
   }
 
   /** Push texts, oldest first; returns how many old entries the bound cost. Throws when Redis does not answer. */

@@ -12,8 +12,8 @@ const WINDOW_MS = 20;
 const BATCH = { count: 500, bytes: 1024 * 1024 };
 const RETRIES = 3;
 const FIRST_BACKOFF_MS = 100;
-const COMEBACK_MS = 5000;
 
+/** One line on stderr for the people who run the process: the only place where this library speaks about itself. */
 const announce = (text) => process.stderr.write(`godot-loglib: ${text}\n`);
 const lines = (entries) => entries.map((entry) => `${entry.text}\n`).join("");
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref());
@@ -30,7 +30,9 @@ class Sender {
     this.instance = `${hostname()}:${process.pid}:${randomBytes(4).toString("hex")}`;
     this.buffer = new RecordBuffer(settings.bufferMax, settings.bufferBytes);
     this.queue = new Queue(settings);
-    this.fallback = createFallback(settings.fallback);
+    this.fallback = createFallback(settings.fallback, settings.fallbackBytes);
+    this.retryMs = settings.retrySeconds * 1000;
+    this.exitMs = settings.exitSeconds * 1000;
   }
 
   /** Finish a record with id, instance, seq and time, freeze it as text, and queue it. Returns at once. */
@@ -137,7 +139,7 @@ class Sender {
         }
         if (!this.#fallenBack) announce(`Redis is away (${reason(error)}), logging to ${this.fallback.name}`);
         this.#fallenBack = true;
-        this.#nextTry = Date.now() + COMEBACK_MS;
+        this.#nextTry = Date.now() + this.retryMs;
         await this.#writeFallback(batch);
         return;
       }
@@ -174,8 +176,9 @@ const senders = new Map();
 
 /** The sender that all loggers of this process with the same destination share. */
 function senderFor(settings) {
-  const { redisUrl, prefix, queueMax, fallback, bufferMax, bufferBytes } = settings;
-  const key = JSON.stringify([redisUrl, prefix, queueMax, fallback, bufferMax, bufferBytes]);
+  // Name, level and fields to redact are the logger's own; whatever else differs asks for another sender.
+  const { component: _name, level: _level, redactFields: _fields, problems: _problems, ...destination } = settings;
+  const key = JSON.stringify(destination);
   if (!senders.has(key)) {
     if (senders.size === 0) flushAtExit();
     senders.set(key, new Sender(settings));
@@ -185,11 +188,11 @@ function senderFor(settings) {
 
 function flushAtExit() {
   process.on("beforeExit", () => {
-    for (const sender of senders.values()) if (sender.waiting > 0) void sender.close(2000);
+    for (const sender of senders.values()) if (sender.waiting > 0) void sender.close(sender.exitMs);
   });
   process.on("exit", () => {
     for (const sender of senders.values()) sender.writeRestSync();
   });
 }
 
-module.exports = { Sender, senderFor };
+module.exports = { Sender, announce, senderFor };

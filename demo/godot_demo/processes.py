@@ -1,0 +1,138 @@
+"""The components as processes: started, listened to, and stopped whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from godot_demo.errors import DemoError
+
+_TERM_SECONDS = 5.0
+_TAIL_LINES = 15
+
+
+class _Component:
+    """One process in its own group. It ends by itself when this process dies, since that closes its stdin."""
+
+    def __init__(self, name: str, command: Sequence[str], *, environment: Mapping[str, str], directory: Path) -> None:
+        self.name = name
+        self.stderr_path = directory / f"{name}.stderr"
+        self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        with self.stderr_path.open("wb") as stderr:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=dict(environment),
+                # Ctrl-C on the terminal reaches the runner alone, which then stops everything in order.
+                start_new_session=True,
+            )
+        self._reader = threading.Thread(target=self._read_events, name=f"events of {name}", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def event(self, deadline: float) -> dict[str, Any] | None:
+        """The next fact that it reports on stdout; None when it has ended. Raises when the deadline passes."""
+        try:
+            return self._events.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise DemoError(f"{self.name} did not answer in time.", self.tail()) from None
+
+    def expect(self, event: str, deadline: float) -> dict[str, Any]:
+        """The next fact, which must be of this kind."""
+        found = self.event(deadline)
+        if found is None or found["event"] != event:
+            raise DemoError(f"{self.name} ended before it was ready (exit {self._process.wait()}).", self.tail())
+        return found
+
+    def wait(self, deadline: float) -> None:
+        """Wait for its end, which must be a good one."""
+        try:
+            status = self._process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise DemoError(f"{self.name} did not end in time.", self.tail()) from None
+        if status:
+            raise DemoError(f"{self.name} failed (exit {status}).", self.tail())
+
+    def tail(self) -> str:
+        """The end of what it wrote to stderr."""
+        lines = self.stderr_path.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
+        return "\n".join(f"  {self.name}: {line}" for line in lines)
+
+    def stop(self) -> None:
+        """End it and everything that it started; harmless when it has ended."""
+        with suppress(OSError):
+            self._signal(signal.SIGTERM)
+        try:
+            self._process.wait(timeout=_TERM_SECONDS)
+        except subprocess.TimeoutExpired:
+            with suppress(OSError):
+                self._signal(signal.SIGKILL)
+            self._process.wait()
+        self._reader.join(timeout=1)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, number)
+
+    def _read_events(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101  # it was asked for as a pipe
+        for line in self._process.stdout:
+            with suppress(ValueError):
+                self._events.put(json.loads(line))
+        self._events.put(None)
+
+
+class Components:
+    """All processes of one run; leaving it stops those that are still there, the last one first."""
+
+    def __init__(self, environment: Mapping[str, str], directory: Path, deadline: float) -> None:
+        self.directory = directory
+        self._environment = environment
+        self._deadline = deadline
+        self._all: dict[str, _Component] = {}
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Name → process id."""
+        return {name: component.pid for name, component in self._all.items()}
+
+    def start(self, name: str, command: Sequence[str]) -> None:
+        """Start a process."""
+        self._all[name] = _Component(name, command, environment=self._environment, directory=self.directory)
+
+    def expect(self, name: str, event: str) -> dict[str, Any]:
+        """The next fact that a component reports, which must be of this kind."""
+        return self._all[name].expect(event, self._deadline)
+
+    def wait(self, name: str) -> None:
+        """Wait for the good end of a component."""
+        self._all[name].wait(self._deadline)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for component in reversed(self._all.values()):
+            component.stop()

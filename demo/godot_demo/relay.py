@@ -1,0 +1,112 @@
+"""The relay: an MCP server for the client over stdio, and the way to every backend behind it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import anyio
+import mcp_types as types
+import yaml
+from godot_loglib import ICCMLogger
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.server.stdio import stdio_server
+from mcp.shared.exceptions import MCPError
+
+from godot_demo.backend import text_result
+from godot_demo.lifetime import logging_as
+from godot_demo.management import Management
+from godot_demo.routes import Routes
+from godot_demo.wire import Message, RecordedReader, RecordedWriter, Wire
+
+_CHANGING = {"relay_add_server", "relay_remove_server", "relay_reconnect_server"}
+
+
+class Relay:
+    """Lists what the backends list, and routes each call to the backend that listed its tool."""
+
+    def __init__(self, routes: Routes, logger: ICCMLogger) -> None:
+        self._routes = routes
+        self._logger = logger
+        self._management = Management(routes)
+
+    def server(self) -> Server[Any]:
+        """The MCP side towards the client."""
+        server = Server("relay", version="1.0.0", on_list_tools=self._list_tools, on_call_tool=self._call_tool)
+        server.middleware.append(self._connect_at_initialize)
+        return server
+
+    async def _connect_at_initialize(self, context: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
+        if context.method == "initialize":
+            await self._routes.connect_all()
+        return await call_next(context)
+
+    async def _list_tools(
+        self, _context: ServerRequestContext[Any], _params: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        own = [
+            types.Tool(name=tool.name, description=tool.description, input_schema=tool.input_schema)
+            for tool in self._management.tools
+        ]
+        return types.ListToolsResult(tools=self._routes.tools + own)
+
+    async def _call_tool(
+        self, context: ServerRequestContext[Any], params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        tool, arguments = params.name, params.arguments or {}
+        self._logger.trace(f"Tool call received: {tool}", {"tool_name": tool, "arguments": arguments})
+        manage = self._management.find(tool)
+        if manage is not None:
+            result = text_result(await manage(**arguments))
+            if tool in _CHANGING:
+                await context.session.send_tool_list_changed()
+            return result
+        backend = self._routes.backend_of(tool)
+        if backend is None:
+            known = [listed.name for listed in self._routes.tools]
+            self._logger.error(f"Unknown tool: {tool}", {"tool_name": tool, "available_tools": known})
+            raise MCPError(types.INTERNAL_ERROR, f"Unknown tool: {tool}")
+        route = {"tool_name": tool, "backend": backend.name, "backend_url": backend.url}
+        self._logger.trace(f"Routing tool to backend: {backend.name}", route)
+        try:
+            return await self._routes.call(backend, tool, arguments)
+        except MCPError as error:
+            facts = {"tool_name": tool, "backend": backend.name, "error": error.error.message}
+            self._logger.error(f"Tool call failed: {tool}", facts)
+            raise
+
+
+async def run_relay(urls: dict[str, str], logger: ICCMLogger, *, session: str, traces: Path | None) -> None:
+    """Serve one client over stdio until it closes our stdin."""
+
+    def remember(request: Message, trace: str) -> None:
+        if traces is not None:
+            with traces.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"id": request["id"], "method": request["method"], "trace_id": trace}) + "\n")
+
+    wire = Wire(logger, peer="client", transport="stdio", session=session, on_entry=remember)
+    async with anyio.create_task_group() as tasks, stdio_server() as (reader, writer):
+        server = Relay(Routes(urls, logger, tasks), logger).server()
+        options = server.create_initialization_options(NotificationOptions(tools_changed=True))
+        await server.run(RecordedReader(reader, wire), RecordedWriter(writer, wire), options)
+        tasks.cancel_scope.cancel()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="relay")
+    parser.add_argument("--backends", type=Path, required=True, help="YAML: name → url")
+    parser.add_argument("--session", required=True, help="how the client calls this connection")
+    parser.add_argument("--traces", type=Path, help="append the trace made for each request, one JSON line each")
+    options = parser.parse_args()
+    urls = yaml.safe_load(options.backends.read_text(encoding="utf-8"))
+    with logging_as("relay") as logger:
+        asyncio.run(run_relay(urls, logger, session=options.session, traces=options.traces))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The relay's side towards the backends: one long-lived connection each, and the table from tool to backend."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import mcp_types as types
+from anyio.abc import TaskGroup, TaskStatus
+from godot_loglib import ICCMLogger
+from mcp.client.session import ClientSession
+from mcp.shared.exceptions import MCPError
+
+from godot_demo.listing import all_tools
+from godot_demo.websocket import open_streams
+
+RECONNECT_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Backend:
+    """One backend: where the backends file says it is, and what it listed when it was reached."""
+
+    name: str
+    url: str
+    tools: list[types.Tool] = field(default_factory=list)
+    session: ClientSession | None = None
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the relay believes to have a connection: a lost one is noticed at the next call."""
+        return self.session is not None
+
+
+class Routes:
+    """All backends, in the order of the backends file."""
+
+    def __init__(self, urls: Mapping[str, str], logger: ICCMLogger, tasks: TaskGroup) -> None:
+        self.backends = {name: Backend(name, url) for name, url in urls.items()}
+        self._logger = logger
+        self._tasks = tasks
+        self._turn = asyncio.Lock()
+
+    def backend_of(self, tool: str) -> Backend | None:
+        """The backend that listed a tool; the first one when several did."""
+        return next((b for b in self.backends.values() if any(t.name == tool for t in b.tools)), None)
+
+    @property
+    def tools(self) -> list[types.Tool]:
+        """Everything that can be routed."""
+        return [tool for backend in self.backends.values() for tool in backend.tools]
+
+    async def connect_all(self) -> None:
+        """Try each backend once. One that refuses has no tools, and is not tried again by itself."""
+        for backend in self.backends.values():
+            await self.connect(backend)
+
+    async def connect(self, backend: Backend) -> bool:
+        """Connect and list the tools. A failure is told on stderr only, as the original relay does."""
+        backend.released = asyncio.Event()
+        try:
+            await self._tasks.start(self._hold, backend)
+        except Exception as error:  # noqa: BLE001  # refused, closed, or no MCP: in each case no tools
+            sys.stderr.write(f"Failed to connect to {backend.name}: {error} ({backend.url})\n")
+            return False
+        return True
+
+    def release(self, backend: Backend) -> None:
+        """Let go of a connection and of the tools that came with it."""
+        backend.released.set()
+        backend.session = None
+        backend.tools = []
+
+    async def call(self, backend: Backend, tool: str, arguments: dict[str, Any]) -> types.CallToolResult:
+        """Call a tool: one call at a time over all backends, without a time-out.
+
+        A lost connection is noticed here, reconnected for ever, and the call sent again: perhaps a second time.
+        """
+        async with self._turn:
+            try:
+                return await self._send(backend, tool, arguments)
+            except MCPError as error:
+                if error.error.code != types.CONNECTION_CLOSED:
+                    raise
+                facts = {"backend": backend.name, "error": error.error.message}
+                self._logger.warn(f"Backend connection lost, reconnecting: {backend.name}", facts)
+            self.release(backend)
+            while not await self.connect(backend):
+                await asyncio.sleep(RECONNECT_SECONDS)
+            result = await self._send(backend, tool, arguments)
+            self._logger.trace(f"Retry successful for tool: {tool}", {"tool_name": tool, "backend": backend.name})
+            return result
+
+    async def _send(self, backend: Backend, tool: str, arguments: dict[str, Any]) -> types.CallToolResult:
+        if backend.session is None:
+            raise MCPError(types.CONNECTION_CLOSED, "not connected")
+        return await backend.session.call_tool(tool, arguments)
+
+    async def _hold(self, backend: Backend, *, task_status: TaskStatus[None]) -> None:
+        """Own one connection from its opening to its release, in one task as the SDK wants it."""
+        released = backend.released
+        async with (
+            open_streams(backend.url, self._logger, peer=backend.name) as (reader, writer),
+            ClientSession(reader, writer, client_info=types.Implementation(name="relay", version="1.0.0")) as session,
+        ):
+            await session.initialize()
+            backend.tools = await all_tools(session)
+            backend.session = session
+            task_status.started()
+            await released.wait()
+
