@@ -47,20 +47,15 @@ _parse_time: Final = dt.datetime.fromisoformat
 _ODD: Final = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
 
 
-def decode(entries: Sequence[bytes], origin: Origin) -> tuple[list[Record], list[DeadRecord]]:
-    """The records of a batch in their order, and those that cannot become one."""
-    records: list[Record] = []
-    dead: list[DeadRecord] = []
+def decode(entries: Sequence[bytes], origin: Origin) -> list[Record | DeadRecord]:
+    """What each entry of a batch becomes, in their order."""
+    decoded: list[Record | DeadRecord] = []
     for index, raw in enumerate(entries):
         try:
-            records.append(_well_formed(raw, origin, index))
+            decoded.append(_well_formed(raw, origin, index))
         except _ODD:
-            repaired = repair(raw, origin, index)
-            if isinstance(repaired, Record):
-                records.append(repaired)
-            else:
-                dead.append(repaired)
-    return records, dead
+            decoded.append(repair(raw, origin, index))
+    return decoded
 
 
 def _well_formed(raw: bytes, origin: Origin, index: int) -> Record:

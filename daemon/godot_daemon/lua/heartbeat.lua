@@ -1,0 +1,4 @@
+-- Say that a worker is alive, by this server's clock, which all workers share.
+-- KEYS workers   ARGV worker
+redis.call('HSET', KEYS[1], ARGV[1], redis.call('TIME')[1])
+return 1

@@ -1,0 +1,129 @@
+"""The queue's keys, scripts and connection, for everything in the daemon that touches Redis."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.resources
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
+from redis.exceptions import (
+    ConnectionError as RedisConnectionError,
+)
+from redis.exceptions import (
+    TimeoutError as RedisTimeoutError,
+)
+from redis.retry import Retry
+
+from godot_daemon.errors import SetupError, UnavailableError
+from godot_daemon.settings import masked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from godot_daemon.settings import Settings
+
+_WRONG_SETUP: Final = (
+    "WRONGTYPE",
+    "NOAUTH",
+    "WRONGPASS",
+    "NOPERM",
+    "ERR invalid password",
+    "ERR unknown command",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What the queue holds at one instant."""
+
+    waiting: int
+    in_flight: int
+    claimed: int
+    epoch: str
+    dropped: dict[str, int]
+    workers: dict[str, int]
+    """Seconds since the last heartbeat of each."""
+
+
+class RedisQueue:
+    """The Redis side of the queue. Every failure is one of this package's errors."""
+
+    def __init__(self, settings: Settings) -> None:
+        prefix = settings.prefix
+        self.queue = prefix + "queue"
+        self.dropped = prefix + "dropped"
+        self.position = prefix + "position"
+        self.workers = prefix + "workers"
+        self.inflight = prefix + "inflight"
+        """A hash: which in-flight lists there are, and how many entries each has."""
+        self.inflight_lists = prefix + "inflight:"
+        self._shown = masked(settings.redis_url)
+        self.client: redis.Redis = redis.Redis.from_url(
+            settings.redis_url,
+            socket_timeout=settings.redis_timeout,
+            socket_connect_timeout=settings.redis_timeout,
+            # A repeated claim takes a second batch, so who repeats what is decided here and not below.
+            retry=Retry(NoBackoff(), 0),
+            client_name="godot",
+        )
+        self.claim = self._script("claim")
+        self.adopt = self._script("adopt")
+        self.heartbeat = self._script("heartbeat")
+        self._backlog = self._script("backlog")
+        self._push = self._script("push")
+
+    def backlog(self) -> Backlog:
+        """All counts at one instant."""
+        with self.errors():
+            waiting, in_flight, claimed, epoch, dropped, workers = self._backlog(
+                keys=[self.queue, self.inflight, self.dropped, self.position, self.workers]
+            )
+        return Backlog(waiting, in_flight, claimed, epoch.decode(), _counts(dropped), _counts(workers))
+
+    def push(self, entries: Sequence[bytes], bound: int) -> int:
+        """Push entries, the oldest first; returns how many of the oldest fell off the other end."""
+        with self.errors():
+            return int(self._push(keys=[self.queue, self.dropped], args=[bound, *entries]))
+
+    def close(self) -> None:
+        """Close all connections."""
+        with contextlib.suppress(RedisError, OSError):
+            self.client.close()
+
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """Translate the driver's errors: UnavailableError to try again, SetupError to give up."""
+        try:
+            yield
+        except (AuthenticationError, NoPermissionError) as error:
+            raise self._setup_error(error) from error
+        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+            raise UnavailableError(f"Redis at {self._shown} does not answer: {error}") from error
+        except ResponseError as error:
+            if str(error).startswith(_WRONG_SETUP):
+                raise self._setup_error(error) from error
+            # LOADING, READONLY, OOM, MISCONF, BUSY, MASTERDOWN …: all of them pass.
+            raise UnavailableError(f"Redis at {self._shown} refuses: {error}") from error
+
+    def _setup_error(self, error: RedisError) -> SetupError:
+        return SetupError(
+            f"Redis at {self._shown} refuses: {error}", "check GODOT_REDIS_URL, its password and GODOT_PREFIX"
+        )
+
+    def _script(self, name: str) -> Any:
+        path = importlib.resources.files("godot_daemon") / "lua" / f"{name}.lua"
+        return self.client.register_script(path.read_text(encoding="utf-8"))
+
+
+def _counts(flat: Sequence[Any]) -> dict[str, int]:
+    """The pairs of a hash, as Lua returns it."""
+    return {flat[index].decode(): int(flat[index + 1]) for index in range(0, len(flat), 2)}
