@@ -49,6 +49,8 @@ export class ICCMLogger {
 
   readonly component: string;
   readonly level: Level;
+  /** Which process its records name: host, pid and a nonce; null when logging is off. */
+  readonly instance: string | null;
 
   trace(message: string, data?: unknown, traceId?: string | null): void;
   debug(message: string, data?: unknown, traceId?: string | null): void;

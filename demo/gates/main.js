@@ -30,7 +30,8 @@ listener.on("connection", (socket, request) => {
 listener.on("listening", () => {
   // The original Gates never logs where it listens: that is part of what made BUG #13 hard to see.
   logger.info("Gates MCP server running", { status: "operational" });
-  process.stdout.write(`${JSON.stringify({ event: "listening", port: listener.address().port })}\n`);
+  const facts = { event: "listening", port: listener.address().port, instance: logger.instance };
+  process.stdout.write(`${JSON.stringify(facts)}\n`);
 });
 
 listener.on("error", (error) => {

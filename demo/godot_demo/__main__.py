@@ -17,10 +17,14 @@ from godot_demo.scenarios import SCENARIOS
 
 @click.command(context_settings={"auto_envvar_prefix": "GODOT"})
 @click.argument("scenario", type=click.Choice(sorted(SCENARIOS)), required=False)
-@click.option("--redis-url", default="redis://127.0.0.1:6379/0", show_default=True, help="Where the components log to.")
+@click.option(
+    "--redis-url", default="redis://127.0.0.1:6379/0", show_default=True, help="Where the components log to."
+)
 @click.option("--prefix", default="logs:", show_default=True, help="Prefix of the Redis keys.")
 @click.option("--seed", default=13, show_default=True, help="What made-up ids are derived from.")
-@click.option("--capture", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write the entries to a file.")
+@click.option(
+    "--capture", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write the entries to a file."
+)
 @click.option("--list", "only_list", is_flag=True, help="Name the scenarios.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
 def main(

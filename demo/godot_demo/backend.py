@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import mcp_types as types
-from godot_loglib import ICCMLogger
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
-from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from websockets.asyncio.server import Server as Listener
@@ -21,6 +18,13 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from godot_demo.lifetime import logging_as, report, until_stopped
 from godot_demo.websocket import streams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mcp.server.context import ServerRequestContext
+
+    from godot_loglib import ICCMLogger
 
 Schema = dict[str, Any]
 
@@ -97,7 +101,9 @@ def listen(name: str, tools: Sequence[Tool], logger: ICCMLogger, *, host: str, p
 
     async def handle(connection: ServerConnection) -> None:
         logger.info("Client connected", {"client": "{}:{}".format(*connection.remote_address[:2])})
-        await server.run(*streams(connection, logger, is_client=False), server.create_initialization_options())
+        await server.run(
+            *streams(connection, logger, is_client=False), server.create_initialization_options()
+        )
 
     return serve(handle, host, port, max_size=None)
 
@@ -108,7 +114,7 @@ async def run_backend(name: str, tools: Sequence[Tool], logger: ICCMLogger, *, h
         address = port_of(listener)
         logger.info(f"{name.capitalize()} MCP server starting", {"host": host, "port": address})
         logger.info(f"{name.capitalize()} MCP server running", {"status": "operational"})
-        report("listening", port=address)
+        report("listening", port=address, instance=logger.instance)
         await stop.wait()
 
 

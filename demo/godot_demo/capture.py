@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis
 
 from godot_demo.runner import DemoRun, Progress, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HOST = "demo"
 """Stands in captures for the name of the machine that they were made on."""

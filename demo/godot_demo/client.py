@@ -8,10 +8,9 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
-from godot_loglib import ICCMLogger
 from mcp.client.session import ClientSession, IncomingMessage
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
@@ -19,6 +18,9 @@ from mcp.shared.exceptions import MCPError
 from godot_demo.lifetime import logging_as, report, run
 from godot_demo.listing import all_tools
 from godot_demo.wire import RecordedReader, RecordedWriter, Wire
+
+if TYPE_CHECKING:
+    from godot_loglib import ICCMLogger
 
 _PREFIX = "mcp__iccm__"
 _SESSION = "stdio-1"
@@ -40,7 +42,9 @@ class Host:
         self._logger.info("tools offered to the model", {"count": len(names), "names": names})
         return len(names)
 
-    async def call(self, tool: str, arguments: dict[str, Any], *, refuse_unlisted: bool) -> tuple[str, str | None]:
+    async def call(
+        self, tool: str, arguments: dict[str, Any], *, refuse_unlisted: bool
+    ) -> tuple[str, str | None]:
         """Make a call for the model; returns its outcome and, when it did not work, the text of the error."""
         if refuse_unlisted and tool not in self._listed:
             text = f"No such tool available: {_PREFIX}{tool}"
@@ -80,7 +84,7 @@ async def run_client(script: dict[str, Any], logger: ICCMLogger) -> None:
             ) as session:
                 await session.initialize()
                 host = Host(session, logger)
-                report("offered", count=await host.offer())
+                report("offered", count=await host.offer(), instance=logger.instance)
                 for call in script["calls"]:
                     if changed.is_set():
                         changed.clear()

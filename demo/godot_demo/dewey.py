@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from godot_demo.backend import Tool, ToolError, main
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _SESSION = {"type": "string", "description": "The caller's own name for the conversation.", "minLength": 1}
 _LIMIT = {"type": "integer", "description": "At most so many.", "minimum": 1, "maximum": 100}
@@ -24,14 +26,23 @@ class Conversations:
         """Begin a conversation."""
         if session_id in self._by_session:
             raise ToolError(f"Conversation exists already: {session_id}")
-        conversation = {"conversation_id": self._new_id(), "session_id": session_id, "metadata": metadata or {}}
+        conversation = {
+            "conversation_id": self._new_id(),
+            "session_id": session_id,
+            "metadata": metadata or {},
+        }
         self._by_session[session_id] = conversation | {"messages": []}
         return conversation
 
     def store(self, session_id: str, role: str, content: str) -> dict[str, Any]:
         """Append a message."""
         messages = self._of(session_id)["messages"]
-        message = {"message_id": self._new_id(), "turn_number": len(messages) + 1, "role": role, "content": content}
+        message = {
+            "message_id": self._new_id(),
+            "turn_number": len(messages) + 1,
+            "role": role,
+            "content": content,
+        }
         messages.append(message)
         return {"message_id": message["message_id"], "turn_number": message["turn_number"]}
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from godot_demo.backend import Tool, ToolError, main
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _MODELS = {
     "summariser": {"provider": "local", "max_tokens": 512, "capabilities": ["text"]},
@@ -76,7 +78,13 @@ def tools(_seed: int) -> Sequence[Tool]:
     api_key = {"type": "string", "description": "The key itself.", "minLength": 1}
     return [
         Tool("fiedler_list_models", "List the models.", models.list, {}),
-        Tool("fiedler_set_models", "Choose the models that answer.", models.choose, {"models": chosen}, ("models",)),
+        Tool(
+            "fiedler_set_models",
+            "Choose the models that answer.",
+            models.choose,
+            {"models": chosen},
+            ("models",),
+        ),
         Tool("fiedler_get_config", "Tell what is set.", models.config, {}),
         Tool("fiedler_send", "Ask a model.", models.send, {"prompt": prompt, "model": _MODEL}, ("prompt",)),
         Tool(

@@ -7,11 +7,13 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from godot_loglib import ICCMLogger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Iterator
 
 
 def report(event: str, **facts: Any) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import mcp_types as types
-from mcp.client.session import ClientSession
+
+if TYPE_CHECKING:
+    from mcp.client.session import ClientSession
 
 
 async def all_tools(session: ClientSession) -> list[types.Tool]:
@@ -11,7 +15,9 @@ async def all_tools(session: ClientSession) -> list[types.Tool]:
     tools: list[types.Tool] = []
     cursor: str | None = None
     while True:
-        page = await session.list_tools(params=types.PaginatedRequestParams(cursor=cursor) if cursor else None)
+        page = await session.list_tools(
+            params=types.PaginatedRequestParams(cursor=cursor) if cursor else None
+        )
         tools += page.tools
         cursor = page.next_cursor
         if cursor is None:

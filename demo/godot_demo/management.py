@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
 from godot_demo.backend import Tool
 from godot_demo.routes import Backend, Routes
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
 
 _NAME = {"name": {"type": "string", "description": "Name of the backend.", "minLength": 1}}
 _URL = {"url": {"type": "string", "description": "Where it listens, ws://…", "pattern": "^wss?://"}}

@@ -6,11 +6,14 @@ import importlib.util
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from godot_demo.errors import DemoError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MINIMUM_VERSION = 20
 GATES = Path(__file__).resolve().parent.parent / "gates"
@@ -31,7 +34,9 @@ def _has_node(path: str) -> bool:
     node = shutil.which("node", path=path)
     if node is None:
         return False
-    answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=False, timeout=30).stdout
+    answer = subprocess.run(
+        [node, "--version"], capture_output=True, text=True, check=False, timeout=30
+    ).stdout
     major = answer.strip().removeprefix("v").partition(".")[0]
     return major.isdigit() and int(major) >= MINIMUM_VERSION
 
@@ -58,7 +63,14 @@ def ensure_packages(progress: Callable[[str], None]) -> None:
         return
     progress("installing the Node packages of Gates (once)")
     command = [find_program("npm"), "ci", "--no-audit", "--no-fund", "--loglevel=error"]
-    done = subprocess.run(command, cwd=GATES, env=os.environ | {"PATH": search_path()}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=GATES,
+        env=os.environ | {"PATH": search_path()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise DemoError(
             f"The Node packages of Gates cannot be installed:\n{done.stderr.strip()}",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from godot_demo.backend import Tool, ToolError, main
 from godot_demo.diagrams import THEMES, DiagramError, parse, to_svg
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _EXAMPLES = {
     "flow": "digraph flow { start -> work -> done; work -> retry -> work }",
@@ -59,7 +61,13 @@ def tools(_seed: int) -> Sequence[Tool]:
         ),
         Tool("playfair_list_capabilities", "Tell what can be drawn.", list_capabilities, {}),
         Tool("playfair_get_examples", "Diagrams to start from.", get_examples, {}),
-        Tool("playfair_validate_syntax", "Check a diagram.", validate_syntax, {"content": content}, ("content",)),
+        Tool(
+            "playfair_validate_syntax",
+            "Check a diagram.",
+            validate_syntax,
+            {"content": content},
+            ("content",),
+        ),
     ]
 
 

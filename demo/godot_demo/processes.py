@@ -9,13 +9,15 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from godot_demo.errors import DemoError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
 
 _TERM_SECONDS = 5.0
 _TAIL_LINES = 15
@@ -24,8 +26,11 @@ _TAIL_LINES = 15
 class _Component:
     """One process in its own group. It ends by itself when this process dies, since that closes its stdin."""
 
-    def __init__(self, name: str, command: Sequence[str], *, environment: Mapping[str, str], directory: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], *, environment: Mapping[str, str], directory: Path
+    ) -> None:
         self.name = name
+        self.instance = ""
         self.stderr_path = directory / f"{name}.stderr"
         self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         with self.stderr_path.open("wb") as stderr:
@@ -41,11 +46,6 @@ class _Component:
         self._reader = threading.Thread(target=self._read_events, name=f"events of {name}", daemon=True)
         self._reader.start()
 
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
     def event(self, deadline: float) -> dict[str, Any] | None:
         """The next fact that it reports on stdout; None when it has ended. Raises when the deadline passes."""
         try:
@@ -57,7 +57,10 @@ class _Component:
         """The next fact, which must be of this kind."""
         found = self.event(deadline)
         if found is None or found["event"] != event:
-            raise DemoError(f"{self.name} ended before it was ready (exit {self._process.wait()}).", self.tail())
+            raise DemoError(
+                f"{self.name} ended before it was ready (exit {self._process.wait()}).", self.tail()
+            )
+        self.instance = found.get("instance", self.instance)
         return found
 
     def wait(self, deadline: float) -> None:
@@ -112,9 +115,9 @@ class Components:
         self._all: dict[str, _Component] = {}
 
     @property
-    def pids(self) -> dict[str, int]:
-        """Name → process id."""
-        return {name: component.pid for name, component in self._all.items()}
+    def instances(self) -> dict[str, str]:
+        """Name → how its records call the process, of those that have told."""
+        return {name: component.instance for name, component in self._all.items() if component.instance}
 
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start a process."""

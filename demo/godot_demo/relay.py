@@ -6,13 +6,11 @@ import argparse
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import mcp_types as types
 import yaml
-from godot_loglib import ICCMLogger
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
@@ -22,6 +20,11 @@ from godot_demo.lifetime import logging_as
 from godot_demo.management import Management
 from godot_demo.routes import Routes
 from godot_demo.wire import Message, RecordedReader, RecordedWriter, Wire
+
+if TYPE_CHECKING:
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+
+    from godot_loglib import ICCMLogger
 
 _CHANGING = {"relay_add_server", "relay_remove_server", "relay_reconnect_server"}
 
@@ -36,11 +39,15 @@ class Relay:
 
     def server(self) -> Server[Any]:
         """The MCP side towards the client."""
-        server = Server("relay", version="1.0.0", on_list_tools=self._list_tools, on_call_tool=self._call_tool)
+        server = Server(
+            "relay", version="1.0.0", on_list_tools=self._list_tools, on_call_tool=self._call_tool
+        )
         server.middleware.append(self._connect_at_initialize)
         return server
 
-    async def _connect_at_initialize(self, context: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
+    async def _connect_at_initialize(
+        self, context: ServerRequestContext[Any], call_next: CallNext
+    ) -> HandlerResult:
         if context.method == "initialize":
             await self._routes.connect_all()
         return await call_next(context)
@@ -85,8 +92,9 @@ async def run_relay(urls: dict[str, str], logger: ICCMLogger, *, session: str, t
 
     def remember(request: Message, trace: str) -> None:
         if traces is not None:
+            facts = {"method": request["method"], "trace_id": trace, "instance": logger.instance}
             with traces.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"id": request["id"], "method": request["method"], "trace_id": trace}) + "\n")
+                file.write(json.dumps(facts) + "\n")
 
     wire = Wire(logger, peer="client", transport="stdio", session=session, on_entry=remember)
     async with anyio.create_task_group() as tasks, stdio_server() as (reader, writer):
@@ -101,7 +109,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="relay")
     parser.add_argument("--backends", type=Path, required=True, help="YAML: name → url")
     parser.add_argument("--session", required=True, help="how the client calls this connection")
-    parser.add_argument("--traces", type=Path, help="append the trace made for each request, one JSON line each")
+    parser.add_argument(
+        "--traces", type=Path, help="append the trace made for each request, one JSON line each"
+    )
     options = parser.parse_args()
     urls = yaml.safe_load(options.backends.read_text(encoding="utf-8"))
     with logging_as("relay") as logger:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
-from anyio.abc import TaskGroup, TaskStatus
-from godot_loglib import ICCMLogger
 from mcp.client.session import ClientSession
 from mcp.shared.exceptions import MCPError
 
 from godot_demo.listing import all_tools
 from godot_demo.websocket import open_streams
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anyio.abc import TaskGroup, TaskStatus
+
+    from godot_loglib import ICCMLogger
 
 RECONNECT_SECONDS = 5.0
 
@@ -87,12 +91,14 @@ class Routes:
                 if error.error.code != types.CONNECTION_CLOSED:
                     raise
                 facts = {"backend": backend.name, "error": error.error.message}
-                self._logger.warn(f"Backend connection lost, reconnecting: {backend.name}", facts)
+                self._logger.warning(f"Backend connection lost, reconnecting: {backend.name}", facts)
             self.release(backend)
             while not await self.connect(backend):
                 await asyncio.sleep(RECONNECT_SECONDS)
             result = await self._send(backend, tool, arguments)
-            self._logger.trace(f"Retry successful for tool: {tool}", {"tool_name": tool, "backend": backend.name})
+            self._logger.trace(
+                f"Retry successful for tool: {tool}", {"tool_name": tool, "backend": backend.name}
+            )
             return result
 
     async def _send(self, backend: Backend, tool: str, arguments: dict[str, Any]) -> types.CallToolResult:
@@ -105,11 +111,12 @@ class Routes:
         released = backend.released
         async with (
             open_streams(backend.url, self._logger, peer=backend.name) as (reader, writer),
-            ClientSession(reader, writer, client_info=types.Implementation(name="relay", version="1.0.0")) as session,
+            ClientSession(
+                reader, writer, client_info=types.Implementation(name="relay", version="1.0.0")
+            ) as session,
         ):
             await session.initialize()
             backend.tools = await all_tools(session)
             backend.session = session
             task_status.started()
             await released.wait()
-

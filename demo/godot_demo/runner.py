@@ -47,8 +47,8 @@ class DemoRun:
     trace_ids: tuple[str, ...]
     """The trace that the relay made for each request of the client, in order."""
     calls: tuple[CallFact, ...]
-    pids: Mapping[str, int]
-    """Process id of each component but the relay, which the client starts."""
+    instances: Mapping[str, str]
+    """Component → the `instance` in its records: host, pid and a nonce."""
     started: datetime
     ended: datetime
     relay_stderr: str
@@ -109,14 +109,14 @@ def run(
         urls = _start_backends(components, seed, tell)
         told = {name: f"ws://{_HOST}:{old_port}" if name in plan.moved else urls[name] for name in _ROUTES}
         calls = _run_client(components, plan, told, tell)
-        traces = (components.directory / _TRACES).read_text(encoding="utf-8").splitlines()
+        lines = (components.directory / _TRACES).read_text(encoding="utf-8").splitlines()
         relay_stderr = (components.directory / _RELAY_STDERR).read_text(encoding="utf-8")
-        pids = components.pids
+    traces = [json.loads(line) for line in lines]
     return DemoRun(
         scenario=scenario,
-        trace_ids=tuple(json.loads(line)["trace_id"] for line in traces),
+        trace_ids=tuple(trace["trace_id"] for trace in traces),
         calls=calls,
-        pids=pids,
+        instances=components.instances | {"relay": traces[0]["instance"]},
         started=started,
         ended=datetime.now(UTC),
         relay_stderr=relay_stderr,
@@ -134,9 +134,18 @@ def closed_port() -> Iterator[int]:
 def _start_backends(components: Components, seed: int, tell: Progress) -> dict[str, str]:
     """Start all backends; returns where each really listens."""
     for name in _PYTHON_BACKENDS:
-        components.start(name, [sys.executable, "-m", f"godot_demo.{name}", "--host", _HOST, "--seed", str(seed)])
+        components.start(
+            name, [sys.executable, "-m", f"godot_demo.{name}", "--host", _HOST, "--seed", str(seed)]
+        )
     urls = {name: _url(components, name) for name in _PYTHON_BACKENDS}
-    gates = [node.find_program("node"), str(node.GATES / "main.js"), "--host", _HOST, "--playfair", urls["playfair"]]
+    gates = [
+        node.find_program("node"),
+        str(node.GATES / "main.js"),
+        "--host",
+        _HOST,
+        "--playfair",
+        urls["playfair"],
+    ]
     components.start("gates", gates)
     urls["gates"] = _url(components, "gates")
     for name, url in urls.items():

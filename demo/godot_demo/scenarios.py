@@ -5,10 +5,12 @@ One more failure is one more entry: a fault is switched on by facts about the sy
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +63,26 @@ _SESSION: Final = {"session_id": "investigation"}
 _EVERYTHING: Final = (
     Call("fiedler_list_models"),
     Call("dewey_begin_conversation", {**_SESSION, "metadata": {"topic": "tools"}}),
-    Call("dewey_store_message", {**_SESSION, "role": "user", "content": "Which tools can I call? All of them?"}),
-    Call("fiedler_send", {"prompt": "Every tool that is listed can be called. Nothing else can.", "model": "summariser"}),
-    Call("dewey_store_message", {**_SESSION, "role": "assistant", "content": "Every tool that is listed can be called."}),
+    Call(
+        "dewey_store_message", {**_SESSION, "role": "user", "content": "Which tools can I call? All of them?"}
+    ),
+    Call(
+        "fiedler_send",
+        {"prompt": "Every tool that is listed can be called. Nothing else can.", "model": "summariser"},
+    ),
+    Call(
+        "dewey_store_message",
+        {**_SESSION, "role": "assistant", "content": "Every tool that is listed can be called."},
+    ),
     Call("dewey_get_conversation", _SESSION),
     Call("dewey_search", {"query": "listed", "limit": 5}),
     Call("playfair_list_capabilities"),
     Call("playfair_create_diagram", {"content": "digraph G { client -> relay -> gates -> playfair }"}),
     Call("gates_list_capabilities"),
     Call("gates_validate_markdown", {"markdown": _REPORT}),
-    Call("gates_create_document", {"markdown": _REPORT, "metadata": {"title": "Findings", "author": "client"}}),
+    Call(
+        "gates_create_document", {"markdown": _REPORT, "metadata": {"title": "Findings", "author": "client"}}
+    ),
     Call("fiedler_set_key", {"provider": "example", "api_key": "sk-demo-0123456789abcdef"}),
     Call("relay_get_status"),
 )

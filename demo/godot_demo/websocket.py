@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import anyio
-from godot_loglib import ICCMLogger
-from mcp.shared.message import SessionMessage
 from websockets.asyncio.client import connect
-from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed
 
 from godot_demo.wire import Item, Reader, Wire, _Closing, as_dict, as_item
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from mcp.shared.message import SessionMessage
+    from websockets.asyncio.connection import Connection
+
+    from godot_loglib import ICCMLogger
 
 
 class WebSocketReader(Reader):

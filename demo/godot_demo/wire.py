@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextvars
 import json
-import uuid
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import anyio
-from godot_loglib import ICCMLogger
-from mcp.shared._stream_protocols import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCMessage, jsonrpc_message_adapter
 from pydantic import ValidationError
+
+from godot_loglib import ICCMLogger, new_trace_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from mcp.shared._stream_protocols import ReadStream, WriteStream
 
 Item = SessionMessage | Exception
 Transport = Literal["stdio", "websocket"]
@@ -68,7 +71,7 @@ class Wire:
             self.peer = message.get("params", {}).get("clientInfo", {}).get("name", "client")
         trace = self.logger.extract(message)
         if trace is None and self._on_entry is not None and _is_request(message):
-            trace = str(uuid.uuid4())
+            trace = new_trace_id()
             self._on_entry(message, trace)
         return trace
 
@@ -135,7 +138,9 @@ class RecordedReader(Reader):
 
     async def receive(self) -> Item:
         item = await self._inner.receive()
-        self.last_context = self._wire.incoming(_unread(item) if isinstance(item, Exception) else as_dict(item.message))
+        self.last_context = self._wire.incoming(
+            _unread(item) if isinstance(item, Exception) else as_dict(item.message)
+        )
         return item
 
     async def aclose(self) -> None:
@@ -151,7 +156,9 @@ class RecordedWriter(_Closing):
 
     async def send(self, item: SessionMessage, /) -> None:
         message = self._wire.outgoing(as_dict(item.message))
-        await self._inner.send(SessionMessage(jsonrpc_message_adapter.validate_python(message), item.metadata))
+        await self._inner.send(
+            SessionMessage(jsonrpc_message_adapter.validate_python(message), item.metadata)
+        )
 
     async def aclose(self) -> None:
         await self._inner.aclose()

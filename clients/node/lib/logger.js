@@ -28,6 +28,11 @@ class ICCMLogger {
     return this.#settings.component;
   }
 
+  /** Which process its records name: host, pid and a nonce. */
+  get instance() {
+    return this.#sender?.instance ?? null;
+  }
+
   get level() {
     return LEVELS[this.#rank];
   }
