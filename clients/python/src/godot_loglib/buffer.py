@@ -1,0 +1,159 @@
+"""The bounded queue in memory between the log calls and the sender; what it cannot hold is counted as lost."""
+
+from collections import deque
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from threading import RLock
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from godot_loglib.record import Entry, Source
+
+_OVERHEAD: Final = 256  # bytes of an entry beside its message and data
+NEVER: Final = 1 << 62
+
+
+@dataclass(slots=True)
+class Loss:
+    """How many records of one component were lost for one reason, and between which times (ns since 1970)."""
+
+    component: str
+    reason: str
+    count: int
+    first: int
+    last: int
+
+
+class Losses:
+    """Counts what was lost until the loss records about it can be sent.
+
+    Parameters
+    ----------
+    lock
+        The buffer's, which is held already when the buffer overflows.
+    """
+
+    __slots__ = ("_counted", "_latest", "_lock")
+
+    def __init__(self, lock: AbstractContextManager[object]) -> None:
+        self._lock = lock
+        self._counted: dict[tuple[str, str], Loss] = {}
+        self._latest: Loss | None = None
+
+    def add(self, component: str, reason: str, first: int, last: int | None = None, count: int = 1) -> None:
+        """Count lost records that were logged between `first` and `last`."""
+        last = first if last is None else last
+        with self._lock:
+            loss = self._counted.get((component, reason))
+            if loss is None:
+                loss = self._counted[component, reason] = Loss(component, reason, 0, first, last)
+            loss.count += count
+            loss.first = min(loss.first, first)
+            loss.last = max(loss.last, last)
+            self._latest = loss
+
+    def add_next(self, component: str, reason: str, at: int) -> None:
+        """Count one more, later than the one before; the caller holds the lock. Halves the cost of an overflow."""
+        loss = self._latest
+        if loss is not None and loss.component == component and loss.reason == reason:
+            loss.count += 1
+            loss.last = at
+        else:
+            self.add(component, reason, at)
+
+    def take(self) -> list[Loss]:
+        """Everything counted since the last call."""
+        with self._lock:
+            taken, self._counted = list(self._counted.values()), {}
+            self._latest = None
+        return taken
+
+    def restore(self, losses: Sequence[Loss]) -> None:
+        """Put back what was taken and could not be told."""
+        for loss in losses:
+            self.add(loss.component, loss.reason, loss.first, loss.last, loss.count)
+
+
+class Buffer:
+    """First in, first out; bounded by count and bytes; the oldest go first.
+
+    The lock is held for memory operations only, and it is reentrant: a signal handler or a finaliser that logs
+    may interrupt a log call of the same thread.
+    """
+
+    __slots__ = ("_bytes", "_entries", "_lock", "_max", "_max_bytes", "_seq", "losses", "rouse", "wake_at")
+
+    def __init__(self, max_count: int, max_bytes: int) -> None:
+        self._max = max_count
+        self._max_bytes = max_bytes
+        self.rouse = lambda: None  # called by the log call that brings the length to `wake_at`
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the state of a process that has just been forked."""
+        self._lock = RLock()
+        self._entries: deque[Entry] = deque()
+        self._bytes = 0
+        self._seq = 0
+        self.losses = Losses(self._lock)
+        self.wake_at = 1
+
+    def put(
+        self, at: int, level: int, source: "Source", message: str | None, frozen: bytes | None, trace: object
+    ) -> None:
+        """Append a record; it gets its `seq` here, so that whatever happens to it later leaves a gap."""
+        size = _OVERHEAD
+        if message is not None:
+            size += len(message)
+        if frozen is not None:
+            size += len(frozen)
+        entries = self._entries
+        with self._lock:
+            self._seq = seq = self._seq + 1
+            entries.append((seq, at, level, source, message, frozen, trace, size))
+            self._bytes += size
+            if self._bytes > self._max_bytes or len(entries) > self._max:
+                self._trim()
+        if len(entries) >= self.wake_at:
+            self.rouse()
+
+    def _trim(self) -> None:
+        entries = self._entries
+        while True:
+            if len(entries) > self._max:
+                reason = "buffer_full"
+            elif self._bytes > self._max_bytes:
+                reason = "buffer_bytes" if len(entries) > 1 else "too_large"
+            else:
+                return
+            oldest = entries.popleft()
+            self._bytes -= oldest[7]
+            self.losses.add_next(oldest[3].component, reason, oldest[1])
+
+    def take(self, max_count: int, max_bytes: int) -> list["Entry"]:
+        """Remove the oldest records: at most so many, and no more bytes unless the first one alone has more."""
+        entries = self._entries
+        taken: list[Entry] = []
+        size = 0
+        with self._lock:
+            while entries and len(taken) < max_count and (size == 0 or size + entries[0][7] <= max_bytes):
+                entry = entries.popleft()
+                size += entry[7]
+                taken.append(entry)
+            self._bytes -= size
+        return taken
+
+    def next_seq(self) -> int:
+        """A number for a record that does not come through `put`."""
+        with self._lock:
+            self._seq += 1
+            return self._seq
+
+    @property
+    def last_seq(self) -> int:
+        """The number given last."""
+        return self._seq
+
+    def __len__(self) -> int:
+        return len(self._entries)

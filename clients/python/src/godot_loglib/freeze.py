@@ -1,0 +1,126 @@
+"""Freezes the data of a log call: whatever happens to the objects afterwards, the record stays as it was."""
+
+import dataclasses
+import marshal
+import traceback
+from collections import deque
+from collections.abc import Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from typing import Any, Final
+from uuid import UUID
+
+DEPTH: Final = 200
+_VALUES: Final = 100_000
+_TEXT: Final = 10_000
+TOO_DEEP: Final = f"[nested deeper than {DEPTH} levels]"
+
+# marshal freezes plain JSON-like objects in 0.7 µs for 300 bytes (pickle 1.4, json 4.1). It takes exact builtin
+# types only, and raises ValueError for everything else: that goes the slow way, through `plain`.
+freeze_plain = marshal.dumps
+thaw = marshal.loads
+
+
+def freeze(value: object) -> bytes:
+    """The value as bytes that `thaw` turns into plain builtin objects; never raises for an `Exception`."""
+    try:
+        return freeze_plain(value)
+    except ValueError:
+        pass
+    try:
+        return freeze_plain(plain(value))
+    except Exception as error:  # noqa: BLE001  a log call never raises; the record says why its data is missing
+        return freeze_plain({"unserialisable": f"{type(value).__name__}: {type(error).__name__}"})
+
+
+def plain(value: object) -> Any:
+    """A copy of the value made of dict, list, str, int, float, bool, None and bytes alone.
+
+    Dates become ISO texts, sets lists, dataclasses and pydantic models dicts, exceptions their type, message and
+    stack; anything unknown becomes its `repr`. Cycles, and what is deeper than 200 levels or beyond 100,000
+    values, become a note.
+    """
+    return _Copy().copy(value, 0)
+
+
+def printable(value: object) -> str:
+    """The `str` of anything, also of objects that refuse to be printed."""
+    try:
+        return str.__str__(value) if isinstance(value, str) else str(value)
+    except Exception:  # noqa: BLE001  __str__ is the application's code
+        return f"<unprintable {type(value).__name__}>"
+
+
+def _repr(value: object) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001  __repr__ is the application's code
+        return f"<unprintable {type(value).__name__}>"
+    return text if len(text) <= _TEXT else text[:_TEXT] + "…"
+
+
+class _Copy:
+    """One walk: remembers the containers it is inside of, to recognise cycles, and how much it has copied."""
+
+    def __init__(self) -> None:
+        self._inside: set[int] = set()
+        self._left = _VALUES
+
+    def copy(self, value: Any, depth: int) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            return f"[more than {_VALUES} values]"
+        scalar = _scalar(value)
+        if scalar is not _NO_SCALAR:
+            return scalar
+        if depth >= DEPTH:
+            return TOO_DEEP
+        if id(value) in self._inside:
+            return "[cycle]"
+        self._inside.add(id(value))
+        try:
+            return self._container(value, depth + 1)
+        finally:
+            self._inside.discard(id(value))
+
+    def _container(self, value: Any, depth: int) -> Any:
+        if isinstance(value, Mapping):
+            return {self._key(key): self.copy(item, depth) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset | deque):
+            return [self.copy(item, depth) for item in value]
+        if isinstance(value, BaseException):
+            stack = "".join(traceback.format_exception(value))
+            return {"type": type(value).__qualname__, "message": printable(value), "stack": stack}
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return {f.name: self.copy(getattr(value, f.name, None), depth) for f in dataclasses.fields(value)}
+        if callable(dump := getattr(value, "model_dump", None)) and not isinstance(value, type):
+            return self.copy(dump(mode="json", by_alias=True, exclude_none=True), depth)
+        if callable(listed := getattr(value, "tolist", None)) and not isinstance(value, type):
+            return self.copy(listed(), depth)  # arrays and numbers of numpy, without knowing numpy
+        return _repr(value)
+
+    def _key(self, key: object) -> Any:
+        scalar = _scalar(key)
+        return _repr(key) if scalar is _NO_SCALAR else scalar
+
+
+_NO_SCALAR: Final = object()
+
+
+def _scalar(value: Any) -> Any:
+    if value is None or type(value) in {bool, int, float, str, bytes}:
+        return value
+    if isinstance(value, Enum):
+        return _scalar(value.value) if not isinstance(value.value, Enum) else value.name
+    for base in (str, int, float, bytes):
+        if isinstance(value, base):
+            return base(value) if base is not str else str.__str__(value)
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, date | time):  # datetime is a date
+        return value.isoformat()
+    if isinstance(value, UUID | Decimal | PurePath | timedelta):
+        return str(value)
+    return _NO_SCALAR

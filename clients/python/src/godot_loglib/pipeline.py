@@ -1,0 +1,140 @@
+"""Buffer and sender of one process, shared by all loggers with the same destination; survives fork and exit."""
+
+import atexit
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+from godot_loglib.buffer import Buffer
+from godot_loglib.fallback import Fallback, make_fallback
+from godot_loglib.record import Encoder, instance_name
+from godot_loglib.redis_queue import RedisQueue
+from godot_loglib.sender import Sender
+from godot_loglib.settings import Settings
+
+_pipelines: Final[dict[tuple[object, ...], "Pipeline"]] = {}
+_lock = threading.Lock()
+_holding = False
+
+
+class Pipeline:
+    """Everything between a log call and Redis."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.exit_seconds = settings.exit_seconds
+        self.instance = instance_name()
+        self.buffer = Buffer(settings.buffer_max, settings.buffer_bytes)
+        queue = RedisQueue(settings.redis_url, settings.prefix, settings.queue_max, settings.redis_timeout)
+        self.sender = Sender(
+            self.buffer, queue, self._fallback, self._encoder, _close_at_exit_of_child, settings.retry_seconds
+        )
+
+    def _fallback(self) -> Fallback:
+        return make_fallback(self._settings.fallback, self._settings.fallback_bytes, self.buffer.losses)
+
+    def _encoder(self) -> Encoder:
+        return Encoder(self.instance)
+
+    def close(self, timeout: float | None = None, *, final: bool = False) -> None:
+        """Flush within the deadline; what is left goes to the fallback."""
+        self.sender.close(self.exit_seconds if timeout is None else timeout, final=final)
+
+    def restart_after_fork(self) -> None:
+        """In a forked child: the parent sends what the parent logged; the child is an instance of its own."""
+        self.instance = instance_name()
+        self.buffer.reset()
+        self.sender.reset()
+
+
+def pipeline_for(settings: Settings) -> Pipeline:
+    """The one pipeline of this process for these settings."""
+    key = (
+        settings.redis_url,
+        settings.prefix,
+        settings.queue_max,
+        settings.fallback,
+        settings.fallback_bytes,
+        settings.buffer_max,
+        settings.buffer_bytes,
+        settings.redis_timeout,
+        settings.retry_seconds,
+        settings.exit_seconds,
+    )
+    with _lock:
+        pipeline = _pipelines.get(key)
+        if pipeline is None:
+            if not _pipelines:
+                _close_on_sigterm()
+            pipeline = _pipelines[key] = Pipeline(settings)
+            if _holding:
+                pipeline.sender.hold(0)
+    return pipeline
+
+
+def pipelines() -> list[Pipeline]:
+    """All pipelines of this process."""
+    return list(_pipelines.values())
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Keep every pipeline, also those made meanwhile, from sending anything."""
+    global _holding  # noqa: PLW0603  pipelines are of the process, and so is holding them
+    for pipeline in pipelines():
+        pipeline.sender.hold(pipeline.exit_seconds)
+    _holding = True
+    try:
+        yield
+    finally:
+        _holding = False
+        for pipeline in pipelines():
+            pipeline.sender.release()
+
+
+def _close_all() -> None:
+    for pipeline in pipelines():
+        pipeline.close(final=True)
+
+
+def _close_on_sigterm() -> None:
+    """Have the last records sent when the process is asked to end, unless the application handles SIGTERM itself."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        return
+
+    def close_and_die(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        _close_all()
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, close_and_die)
+
+
+def _close_at_exit_of_child() -> None:
+    """Register with multiprocessing: its processes leave through os._exit, which runs none of atexit's functions.
+
+    Called when a sender starts, since multiprocessing forgets in the child what was registered before the fork.
+    """
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, _close_all, exitpriority=100)
+
+
+def _restart_after_fork() -> None:
+    global _lock  # noqa: PLW0603  another thread of the parent may have held it
+    _lock = threading.Lock()
+    for pipeline in pipelines():
+        pipeline.restart_after_fork()
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_restart_after_fork)

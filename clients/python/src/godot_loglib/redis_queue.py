@@ -1,0 +1,75 @@
+"""Pushes lines onto the bounded Redis list, atomically, over one persistent connection."""
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
+from redis.retry import Retry
+
+# The script of clients/wire/README.md: the bound holds at every instant, the oldest go and are counted.
+PUSH: Final = """\
+for first = 2, #ARGV, 1000 do
+  redis.call('LPUSH', KEYS[1], unpack(ARGV, first, math.min(first + 999, #ARGV)))
+end
+local over = redis.call('LLEN', KEYS[1]) - tonumber(ARGV[1])
+if over > 0 then
+  redis.call('LTRIM', KEYS[1], 0, tonumber(ARGV[1]) - 1)
+  redis.call('HINCRBY', KEYS[2], 'queue_full', over)
+  return over
+end
+return 0
+"""
+_DIGEST: Final = hashlib.sha1(PUSH.encode(), usedforsecurity=False).hexdigest()
+
+
+class PushError(Exception):
+    """Redis did not take the lines, or did not say so in time; sending them again is right in both cases."""
+
+
+class RedisQueue:
+    """One list in one Redis; connects when it is first used, and again whenever the connection is gone."""
+
+    def __init__(self, url: str, prefix: str, bound: int, timeout: float) -> None:
+        self._url = url
+        self._keys = (f"{prefix}queue", f"{prefix}dropped")
+        self._bound = bound
+        self._timeout = timeout
+        self._client: Any = None
+
+    def push(self, lines: Sequence[bytes]) -> None:
+        """Push all lines, oldest first, in one step."""
+        arguments = (2, *self._keys, self._bound, *lines)
+        try:
+            client = self._client = self._client or self._connect()
+            try:
+                client.execute_command("EVALSHA", _DIGEST, *arguments)
+            except NoScriptError:  # the server was restarted, or has never seen the script
+                client.execute_command("EVAL", PUSH, *arguments)
+        except Exception as error:
+            self.close()
+            raise PushError(f"{type(error).__name__}: {error}") from error
+
+    def _connect(self) -> Any:
+        # Retries and their pauses are the sender's business. RESP2 needs no handshake before the first command.
+        return redis.Redis.from_url(
+            self._url,
+            socket_timeout=self._timeout,
+            socket_connect_timeout=self._timeout,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
+
+    def close(self) -> None:
+        """Drop the connection; the next push makes a new one."""
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(Exception):
+                client.close()
+
+    def forget(self) -> None:
+        """Let go of a connection that belongs to the parent process."""
+        self._client = None
