@@ -16,6 +16,7 @@ from godot_analysis.errors import (
 )
 from godot_analysis.flow import Flow
 from godot_analysis.jsonl import from_records
+from godot_analysis.loading import list_traces, load_logs, load_trace
 from godot_analysis.messages import messages
 from godot_analysis.reconstruct import reconstruct
 
@@ -31,6 +32,9 @@ __all__ = [
     "GodotAnalysisError",
     "SourceUnavailable",
     "from_records",
+    "list_traces",
+    "load_logs",
+    "load_trace",
     "messages",
     "reconstruct",
 ]

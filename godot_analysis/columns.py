@@ -20,6 +20,19 @@ LOGS: Final[dict[str, str]] = {
     "seq": "Int64",  # 1, 2, 3 … per instance; missing for the original client
 }
 
+TRACES: Final[dict[str, str]] = {
+    "trace_id": "str",
+    "started_at": "datetime64[us, UTC]",  # first record of the trace, wherever it was made
+    "ended_at": "datetime64[us, UTC]",
+    "duration_ms": "float64",
+    "records": "int64",
+    "errors": "int64",  # records of level ERROR
+    "warnings": "int64",  # records of level WARN
+    "status": "category",  # error | warn | ok: the worst level
+    "components": "object",  # sorted list of those that logged
+    "title": "str",  # message of the first record
+}
+
 MESSAGES: Final[dict[str, str]] = {
     "record": "str",  # id of the log row that shows this message
     "time": "datetime64[us, UTC]",  # the observer's clock

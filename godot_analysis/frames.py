@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from godot_analysis.columns import LEVELS, LOGS
+from godot_analysis.columns import LEVELS, LOGS, TRACES
 from godot_analysis.errors import BadFrame
 
 if TYPE_CHECKING:
@@ -23,6 +23,14 @@ def frame(columns: Mapping[str, Sequence[Any]], schema: Mapping[str, str]) -> pd
     nothing: list[None] = [None] * rows
     data = {name: _column(columns.get(name, nothing), kind) for name, kind in schema.items()}
     return pd.DataFrame(data, index=pd.RangeIndex(rows), copy=False)
+
+
+def trace_frame(rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    """The frame of `list_traces` from rows of its columns but `duration_ms`, times in microseconds."""
+    names = [name for name in TRACES if name != "duration_ms"]
+    columns = transposed(rows, names)
+    spans = zip(columns["started_at"], columns["ended_at"], strict=True)
+    return frame({**columns, "duration_ms": [(end - start) / 1000 for start, end in spans]}, TRACES)
 
 
 def transposed(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> dict[str, Sequence[Any]]:

@@ -11,7 +11,9 @@ import msgspec
 
 from godot_analysis.columns import LOGS
 from godot_analysis.errors import BadFile
-from godot_analysis.frames import frame, transposed
+from godot_analysis.filters import Filter
+from godot_analysis.frames import frame, trace_frame, transposed
+from godot_analysis.matching import matching, trace_rows
 from godot_analysis.records import LogRow, UnusableRecordError, derived_ids, read_record, row_of
 
 if TYPE_CHECKING:
@@ -19,7 +21,34 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from godot_analysis.filters import Since
+
 _GZIP = b"\x1f\x8b"
+
+
+class JsonlFile:
+    """A file of log records, one JSON object a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def logs(self, wanted: Filter) -> pd.DataFrame:
+        """Records in order of time; with a limit the newest ones."""
+        return matching(read_jsonl(self._path), wanted)
+
+    def traces(self, since: Since | None, component: str | None, status: str | None) -> pd.DataFrame:
+        """One row for each trace that was active since then, the newest first."""
+        logs = read_jsonl(self._path)
+        active = set(matching(logs, Filter(start=since, component=component))["trace_id"].dropna())
+        rows = [row for row in trace_rows(logs) if row[0] in active and status in (None, row[6])]
+        return trace_frame(rows)
+
+
+class _Lines(dict[str, int]):
+    """Record id → line number. pandas copies `attrs` deeply at every step; this is never changed, so it is shared."""
+
+    def __deepcopy__(self, memo: object) -> _Lines:
+        return self
 
 
 def read_jsonl(path: str | Path) -> pd.DataFrame:
@@ -33,7 +62,7 @@ def read_jsonl(path: str | Path) -> pd.DataFrame:
     BadFile
         When the file cannot be read, or holds lines and not one record among them.
     """
-    lines = [line for line in _content(Path(path)).split(b"\n")]
+    lines = _content(Path(path)).split(b"\n")
     rows: list[LogRow | None] = []
     problems: list[dict[str, Any]] = []
     for number, line in enumerate(lines, 1):
@@ -57,7 +86,7 @@ def read_jsonl(path: str | Path) -> pd.DataFrame:
     ]
     ids = _ids([row for row, _, _ in found], lines, [number for _, _, number in found])
     logs = _logs([row for row, _, _ in found], ids)
-    logs.attrs["lines"] = {record: number for record, (_, _, number) in zip(ids, found, strict=True)}
+    logs.attrs["lines"] = _Lines(zip(ids, (number for _, _, number in found), strict=True))
     logs.attrs["problems"] = problems
     return logs
 

@@ -68,10 +68,20 @@ class Holes:
         return last >= 0 and self._ends[component][last] >= start
 
 
-def find_losses(seen: Observations, seqs: list[int | None], exchanges: list[Exchange]) -> list[Loss]:
-    """Everything that shows a hole in the log, in order of time."""
-    found = [*_loss_records(seen), *_sequence_gaps(seen, seqs), *_silences(seen, exchanges)]
+def find_losses(
+    seen: Observations, seqs: list[int | None], exchanges: list[Exchange], *, partial: bool = False
+) -> list[Loss]:
+    """Everything that shows a hole in the log, in order of time.
+
+    Of a `partial` log, such as that of one trace, gaps in sequence numbers prove nothing.
+    """
+    gaps = () if partial or _is_one_trace(seen) else _sequence_gaps(seen, seqs)
+    found = [*_loss_records(seen), *gaps, *_silences(seen, exchanges)]
     return sorted(found, key=lambda loss: (loss.start or 0, loss.source))
+
+
+def _is_one_trace(seen: Observations) -> bool:
+    return len(set(seen.traces)) == 1 and seen.traces[0] is not None
 
 
 def _loss_records(seen: Observations) -> Iterable[Loss]:
@@ -95,13 +105,7 @@ def _loss_records(seen: Observations) -> Iterable[Loss]:
 
 
 def _sequence_gaps(seen: Observations, seqs: list[int | None]) -> Iterable[Loss]:
-    """Numbers that are missing between two records of one process.
-
-    A log of one trace has gaps by its nature, so there they prove nothing.
-    """
-    traces = {trace for trace in seen.traces if trace is not None}
-    if len(traces) == 1 and None not in seen.traces:
-        return
+    """Numbers that are missing between two records of one process."""
     numbered: dict[tuple[str | None, str], list[tuple[int, int]]] = defaultdict(list)
     for row, (instance, seq) in enumerate(zip(seen.instances, seqs, strict=True)):
         if instance is not None and seq is not None:
