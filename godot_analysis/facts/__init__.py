@@ -327,9 +327,12 @@ class Facts:
 
     @cached_property
     def invalid(self) -> list[dict[str, Any]]:
-        """The messages that are no valid JSON-RPC, as rows of `messages`."""
+        """The messages that are no valid JSON-RPC, as rows of `messages`, with their sender."""
         messages = self.flow.messages
-        return _records(messages[messages["validity"].fillna("") != ""])
+        rows = _records(messages[messages["validity"].fillna("") != ""])
+        for row in rows:
+            row["sender"] = row["sender"] or (row["peer"] if row["direction"] == "received" else row["observer"])
+        return rows
 
     @cached_property
     def list_changes(self) -> list[tuple[pd.Timestamp, str]]:

@@ -66,6 +66,7 @@ class Call:
     evidence: tuple[str, ...]
     note: str
     received: bool
+    answer_seen: str | None
     session: str | None
     rpc_id: str | None
     legs: list[Call]
@@ -150,8 +151,8 @@ def calls_of(flow: Flow, methods: Iterable[str]) -> list[Call]:
     """The calls of these methods in the order of `flow.calls`, legs linked to what caused them."""
     frame = flow.calls
     wanted = frame[frame["method"].isin(list(methods))]
-    received = _received(flow)
-    calls = [_call(row, received) for row in wanted.to_dict("records")]
+    seen = dict(zip(flow.hops["hop"].tolist(), flow.hops["seen"].astype(object).tolist(), strict=True))
+    calls = [_call(row, seen) for row in wanted.to_dict("records")]
     by_number = {call.number: call for call in calls}
     for call in calls:
         parent = None if call.parent is None else by_number.get(call.parent)
@@ -183,6 +184,7 @@ def listings_of(flow: Flow, counts: Iterable[tuple[pd.Timestamp, str, int, str]]
     by_server: dict[str, list[tuple[pd.Timestamp, int, str]]] = {}
     for time, server, count, record in counts:
         by_server.setdefault(server, []).append((time, count, record))
+    cursors = _cursors(flow)
     found = []
     for call in calls_of(flow, ("tools/list",)):
         if call.callee is None or not (call.received or call.answered):
@@ -201,7 +203,7 @@ def listings_of(flow: Flow, counts: Iterable[tuple[pd.Timestamp, str, int, str]]
                 text=call.error_text,
                 count=len(listed) if listed is not None else count,
                 tools=listed,
-                cursor=(call.arguments or {}).get("cursor"),
+                cursor=cursors.get(call.number),
                 next_cursor=result.get("nextCursor"),
                 records=call.evidence + noted,
             )
@@ -233,6 +235,18 @@ def management_of(calls: Iterable[Call], relays: Iterable[str]) -> list[Manageme
     return sorted(found, key=lambda item: item.time)
 
 
+def _cursors(flow: Flow) -> dict[int, str]:
+    """The cursor that each `tools/list` asked to go on from, by call."""
+    hops = flow.hops
+    asked = hops[(hops["method"] == "tools/list") & (hops["kind"] == "request") & hops["call"].notna()]
+    found = {}
+    for call, payload in zip(asked["call"].tolist(), asked["payload"].tolist(), strict=True):
+        params = payload.get("params") if isinstance(payload, dict) else None
+        if isinstance(params, dict) and isinstance(params.get("cursor"), str):
+            found[int(call)] = params["cursor"]
+    return found
+
+
 def _nearest(
     counts: list[tuple[pd.Timestamp, int, str]], time: pd.Timestamp
 ) -> tuple[int | None, tuple[str, ...]]:
@@ -244,13 +258,8 @@ def _nearest(
     return best[1], (best[2],)
 
 
-def _received(flow: Flow) -> set[int]:
-    """The hops that their receiver saw."""
-    hops = flow.hops
-    return set(hops.loc[hops["seen"].isin(["both", "receiver"]), "hop"].tolist())
-
-
-def _call(row: dict[str, Any], received: set[int]) -> Call:
+def _call(row: dict[str, Any], seen: dict[int, str]) -> Call:
+    asked, answered = _int(row["request_hop"]), _int(row["response_hop"])
     return Call(
         number=row["call"],
         parent=_int(row["parent"]),
@@ -270,7 +279,8 @@ def _call(row: dict[str, Any], received: set[int]) -> Call:
         error_text=_str(row["error_text"]) or "",
         evidence=tuple(row["evidence"] or ()),
         note=_str(row["note"]) or "",
-        received=_int(row["request_hop"]) in received,
+        received=asked is not None and seen.get(asked) in {"both", "receiver"},
+        answer_seen=None if answered is None else seen.get(answered),
         session=_str(row["session"]),
         rpc_id=_str(row["rpc_id"]),
         legs=[],

@@ -63,7 +63,7 @@ def epochs(
         # The client's handshake with the relay and the relay's with its backends are one start.
         if not merged or begin - merged[-1] > _BURST or _restarted_between(sudden, merged[-1], begin):
             merged.append(begin)
-    found = [Epoch(begin, end) for begin, end in zip(merged, [*merged[1:], None], strict=True)]
+    found = [Epoch(begin, end) for begin, end in zip(merged, (*merged[1:], None), strict=False)]
     if not found or any(arrival.time < merged[0] for arrival in arrivals):
         found.insert(0, Epoch(None, merged[0] if merged else None))
     for epoch in found:

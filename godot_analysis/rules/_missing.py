@@ -98,6 +98,9 @@ def misnamed(facts: Facts) -> Iterator[Refused]:
 def _backend_lacking(refusal: Refused, facts: Facts) -> str | None:
     """The backend whose absence explains the refusal; None when its backend was there."""
     tool, table = refusal.tool, refusal.table
+    if refusal.by not in facts.roles.relays:
+        # A client may offer less than it was given; what the relay knows decides.
+        table = facts.table_at(refusal.time) or table
     name = family(tool)
     owner = facts.owners.of(tool)
     if table is None:

@@ -159,7 +159,7 @@ def next_page_not_read(facts: Facts) -> Iterator[Match]:
     "new `tools/list`; {link} is missing here.",
     fix="Make {relay} declare `tools.listChanged` and send the notification after each change, and the client list "
     "again on it; until then restart the client.",
-    supersedes=("R02", "B29", "B13", "R01", "F10"),
+    supersedes=("R13", "R02", "B29", "B13", "R01", "F10"),
     references=("BUG #10", "F13", "anthropics/claude-code#13646"),
 )
 def list_change_missed(facts: Facts) -> Iterator[Match]:

