@@ -18,9 +18,10 @@ comment on view v_partitions is 'The partitions of logs with the bounds that the
 -- Create the partition of one UTC day and move into it what the default partition holds of that day.
 -- True when it was created, false when it was there.
 --
--- CREATE TABLE … PARTITION OF would lock all of logs against readers and writers. ATTACH locks the default
--- partition alone, so a daemon in the middle of a batch does not notice. The lock is taken before the rows are
--- moved: a record of that day that arrived in between would make ATTACH fail.
+-- CREATE TABLE … PARTITION OF would lock all of logs against readers and writers. ATTACH takes a lock on logs
+-- that only conflicts with itself, so that one at a time gets here and a daemon in the middle of a batch does not
+-- notice, and locks the default partition. Both are taken first: the one so that what another has just created is
+-- seen, the other since a record of that day that arrived while rows are moved would make ATTACH fail.
 create function ensure_partition(day date) returns boolean
 language plpgsql security definer
 set search_path = public, pg_temp
@@ -34,7 +35,7 @@ begin
     if to_regclass(name) is not null then
         return false;
     end if;
-    perform pg_advisory_xact_lock(hashtextextended('godot partitions', 0));
+    lock table only logs in share update exclusive mode;
     if to_regclass(name) is not null then
         return false;
     end if;
