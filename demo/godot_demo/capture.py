@@ -1,4 +1,4 @@
-"""Captures: what a run put on the queue, one entry a line, so that everybody can look at it without running it."""
+"""Captures: what a run put on the queue, one entry a line, to be looked at without running anything."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import mcp_types as types
 from mcp.client.session import ClientSession, IncomingMessage
@@ -17,7 +17,8 @@ from mcp.shared.exceptions import MCPError
 
 from godot_demo.lifetime import logging_as, report, run
 from godot_demo.listing import all_tools
-from godot_demo.wire import RecordedReader, RecordedWriter, Wire
+from godot_demo.streams import RecordedReader, RecordedWriter
+from godot_demo.wire import Wire
 
 if TYPE_CHECKING:
     from godot_loglib import ICCMLogger
@@ -60,49 +61,62 @@ class Host:
         return "result", None
 
 
-async def run_client(script: dict[str, Any], logger: ICCMLogger) -> None:
-    """One session: initialize, list, and every call of the script in its order."""
+async def make_calls(
+    session: ClientSession, calls: list[dict[str, Any]], changed: asyncio.Event, logger: ICCMLogger
+) -> None:
+    """Offer the tools, then make the calls; offer again whenever the server says that its list changed."""
+    host = Host(session, logger)
+    report("offered", count=await host.offer(), instance=logger.instance)
+    for call in calls:
+        if changed.is_set():
+            changed.clear()
+            await host.offer()
+        outcome, error = await host.call(
+            call["tool"], call["arguments"], refuse_unlisted=call["refuse_unlisted"]
+        )
+        report("call", tool=call["tool"], outcome=outcome, error=error)
+
+
+async def run_client(
+    relay_arguments: list[str], relay_stderr: TextIO, calls: list[dict[str, Any]], logger: ICCMLogger
+) -> None:
+    """One session with a relay of its own."""
     relay = StdioServerParameters(
         command=sys.executable,
-        args=["-m", "godot_demo.relay", "--session", _SESSION, *script["relay_arguments"]],
+        args=["-m", "godot_demo.relay", "--session", _SESSION, *relay_arguments],
         env=dict(os.environ),
     )
+    wire = Wire(logger, peer="relay", transport="stdio", session=_SESSION)
     changed = asyncio.Event()
 
     async def notice(message: IncomingMessage) -> None:
         if isinstance(message, types.ToolListChangedNotification):
             changed.set()
 
-    with Path(script["relay_stderr"]).open("w", encoding="utf-8") as errors:
-        async with stdio_client(relay, errlog=errors) as (reader, writer):
-            wire = Wire(logger, peer="relay", transport="stdio", session=_SESSION)
-            async with ClientSession(
-                RecordedReader(reader, wire),
-                RecordedWriter(writer, wire),
-                client_info=types.Implementation(name="client", version="1.0.0"),
-                message_handler=notice,
-            ) as session:
-                await session.initialize()
-                host = Host(session, logger)
-                report("offered", count=await host.offer(), instance=logger.instance)
-                for call in script["calls"]:
-                    if changed.is_set():
-                        changed.clear()
-                        await host.offer()
-                    outcome, error = await host.call(
-                        call["tool"], call["arguments"], refuse_unlisted=call["refuse_unlisted"]
-                    )
-                    report("call", tool=call["tool"], outcome=outcome, error=error)
+    async with (
+        stdio_client(relay, errlog=relay_stderr) as (reader, writer),
+        ClientSession(
+            RecordedReader(reader, wire),
+            RecordedWriter(writer, wire),
+            client_info=types.Implementation(name="client", version="1.0.0"),
+            message_handler=notice,
+        ) as session,
+    ):
+        await session.initialize()
+        await make_calls(session, calls, changed, logger)
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="client")
-    parser.add_argument("script", type=Path, help="JSON: relay_arguments, relay_stderr, calls")
+    parser.add_argument("script", type=Path, help="JSON: relay_arguments, relay_stderr (a path), calls")
     options = parser.parse_args()
     script = json.loads(options.script.read_text(encoding="utf-8"))
-    with logging_as("client") as logger:
-        run(run_client(script, logger))
+    with (
+        Path(script["relay_stderr"]).open("w", encoding="utf-8") as relay_stderr,
+        logging_as("client") as logger,
+    ):
+        run(run_client(script["relay_arguments"], relay_stderr, script["calls"], logger))
 
 
 if __name__ == "__main__":

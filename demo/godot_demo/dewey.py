@@ -6,7 +6,8 @@ import random
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from godot_demo.backend import Tool, ToolError, main
+from godot_demo.backend import main
+from godot_demo.tools import Tool, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -67,12 +67,12 @@ def _statements(tokens: list[str]) -> list[list[str]]:
     """Split at semicolons, but not at those inside of a group."""
     statements: list[list[str]] = [[]]
     depth = 0
-    for token in tokens:
-        depth += {"{": 1, "}": -1}.get(token, 0)
-        if token == ";" and depth == 0:
+    for piece in tokens:
+        depth += {"{": 1, "}": -1}.get(piece, 0)
+        if piece == ";" and depth == 0:
             statements.append([])
-        elif not token.startswith("["):
-            statements[-1].append(token)
+        elif not piece.startswith("["):
+            statements[-1].append(piece)
     if depth:
         raise DiagramError("a group is never closed")
     return [statement for statement in statements if statement]
@@ -82,11 +82,11 @@ def _read_statement(statement: list[str], graph: Graph) -> None:
     if len(statement) == 3 and statement[1] == "=":  # noqa: PLR2004  # NAME = VALUE, such as rankdir=LR
         return
     groups: list[list[str]] = [[]]
-    for token in statement:
-        if token == "->":  # noqa: S105  # a piece of DOT
+    for piece in statement:
+        if piece == "->":
             groups.append([])
-        elif token not in {"{", "}", ";", ","}:
-            groups[-1].append(graph.add(token.strip('"')))
+        elif piece not in {"{", "}", ";", ","}:
+            groups[-1].append(graph.add(piece.strip('"')))
     if not all(groups):
         raise DiagramError("an arrow without an end")
     for left, right in pairwise(groups):
@@ -118,12 +118,9 @@ def to_svg(graph: Graph, theme: str = "modern") -> str:
     height = max((y for _, y in place.values()), default=0) + _HEIGHT + 10
     edges = [_edge(place[a], place[b]) for a, b in graph.edges]
     nodes = [_node(name, x, y) for name, (x, y) in place.items()]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" stroke="{line}" fill="{line}" '
-        f'style="background:{background}" font-family="sans-serif" font-size="13">'
-        + "".join(edges + nodes)
-        + "</svg>"
-    )
+    colours = f'stroke="{line}" fill="{line}" style="background:{background}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {colours} font-size="13">'
+    return "".join([head, *edges, *nodes, "</svg>"])
 
 
 def _edge(start: tuple[int, int], end: tuple[int, int]) -> str:

@@ -1,4 +1,4 @@
-"""How a component of the demo lives: it says that it is ready, and ends when told or when its starter is gone."""
+"""How a component lives: it says that it is ready, and ends when told or when its starter is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The relay's own tools: backends can be managed at run time, and none of it is written to the backends file."""
+"""The relay's own tools: backends managed at run time, none of it written to the backends file."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from godot_demo.backend import Tool
 from godot_demo.routes import Backend, Routes
+from godot_demo.tools import Tool, ToolError, text_result
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
 _NAME = {"name": {"type": "string", "description": "Name of the backend.", "minLength": 1}}
 _URL = {"url": {"type": "string", "description": "Where it listens, ws://…", "pattern": "^wss?://"}}
 
 
 class Management:
-    """What the relay answers by itself. `changed` is called after the list of tools may have changed."""
+    """What the relay answers by itself."""
 
     def __init__(self, routes: Routes) -> None:
         self._routes = routes
@@ -30,9 +30,17 @@ class Management:
             Tool("relay_get_status", "Tell how each backend is connected.", self.get_status, {}),
         )
 
-    def find(self, name: str) -> Callable[..., Awaitable[Any]] | None:
+    def find(self, name: str) -> Tool | None:
         """The management tool of this name."""
-        return next((tool.run for tool in self.tools if tool.name == name), None)
+        return next((tool for tool in self.tools if tool.name == name), None)
+
+    async def call(self, tool: Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+        """Do what was asked."""
+        try:
+            tool.check(arguments)
+        except ToolError as error:
+            return text_result(str(error), is_error=True)
+        return text_result(await tool.run(**arguments))
 
     async def add(self, name: str, url: str) -> dict[str, Any]:
         """Connect to one more backend, until the relay ends."""

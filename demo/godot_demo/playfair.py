@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from godot_demo.backend import Tool, ToolError, main
+from godot_demo.backend import main
 from godot_demo.diagrams import THEMES, DiagramError, parse, to_svg
+from godot_demo.tools import Tool, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -47,7 +47,7 @@ class _Component:
         self._reader.start()
 
     def event(self, deadline: float) -> dict[str, Any] | None:
-        """The next fact that it reports on stdout; None when it has ended. Raises when the deadline passes."""
+        """The next fact that it reports on stdout; None when it has ended."""
         try:
             return self._events.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:

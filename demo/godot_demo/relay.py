@@ -15,11 +15,11 @@ from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 
-from godot_demo.backend import text_result
 from godot_demo.lifetime import logging_as
 from godot_demo.management import Management
 from godot_demo.routes import Routes
-from godot_demo.wire import Message, RecordedReader, RecordedWriter, Wire
+from godot_demo.streams import RecordedReader, RecordedWriter
+from godot_demo.wire import Message, Wire
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -46,29 +46,28 @@ class Relay:
         return server
 
     async def _connect_at_initialize(
-        self, context: ServerRequestContext[Any], call_next: CallNext
+        self, ctx: ServerRequestContext[Any], call_next: CallNext
     ) -> HandlerResult:
-        if context.method == "initialize":
+        # The SDK asks for these names.
+        if ctx.method == "initialize":
             await self._routes.connect_all()
-        return await call_next(context)
+        return await call_next(ctx)
 
     async def _list_tools(
         self, _context: ServerRequestContext[Any], _params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
-        own = [
-            types.Tool(name=tool.name, description=tool.description, input_schema=tool.input_schema)
-            for tool in self._management.tools
-        ]
-        return types.ListToolsResult(tools=self._routes.tools + own)
+        return types.ListToolsResult(
+            tools=self._routes.tools + [own.listed() for own in self._management.tools]
+        )
 
     async def _call_tool(
         self, context: ServerRequestContext[Any], params: types.CallToolRequestParams
     ) -> types.CallToolResult:
         tool, arguments = params.name, params.arguments or {}
         self._logger.trace(f"Tool call received: {tool}", {"tool_name": tool, "arguments": arguments})
-        manage = self._management.find(tool)
-        if manage is not None:
-            result = text_result(await manage(**arguments))
+        own = self._management.find(tool)
+        if own is not None:
+            result = await self._management.call(own, arguments)
             if tool in _CHANGING:
                 await context.session.send_tool_list_changed()
             return result

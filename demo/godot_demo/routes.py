@@ -1,4 +1,4 @@
-"""The relay's side towards the backends: one long-lived connection each, and the table from tool to backend."""
+"""The relay towards its backends: one long-lived connection each, and the way from tool to backend."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ class Routes:
     async def call(self, backend: Backend, tool: str, arguments: dict[str, Any]) -> types.CallToolResult:
         """Call a tool: one call at a time over all backends, without a time-out.
 
-        A lost connection is noticed here, reconnected for ever, and the call sent again: perhaps a second time.
+        A lost connection is noticed here and opened again, for as long as it takes. Then the call is sent
+        again, although the backend may have run it before.
         """
         async with self._turn:
             try:
@@ -91,9 +92,9 @@ class Routes:
                 if error.error.code != types.CONNECTION_CLOSED:
                     raise
                 facts = {"backend": backend.name, "error": error.error.message}
-                self._logger.warning(f"Backend connection lost, reconnecting: {backend.name}", facts)
+                self._logger.warn(f"Backend connection lost, reconnecting: {backend.name}", facts)
             self.release(backend)
-            while not await self.connect(backend):
+            while not await self.connect(backend):  # noqa: ASYNC110  # nothing tells that a backend is back
                 await asyncio.sleep(RECONNECT_SECONDS)
             result = await self._send(backend, tool, arguments)
             self._logger.trace(

@@ -1,4 +1,4 @@
-"""Runs one scenario: starts every component, lets the client make its calls, stops everything, tells the facts."""
+"""Runs a scenario: starts every component, lets the client make its calls, stops all, tells the facts."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def run(
 ) -> DemoRun:
     """Run a scenario against a Redis and return what happened.
 
-    Every component runs as a process of its own at level TRACE and logs to `redis_url`. All of them have ended
-    when this returns or raises.
+    Every component runs as a process of its own at level TRACE and logs to `redis_url`. All of them have
+    ended when this returns or raises.
 
     Parameters
     ----------
@@ -89,11 +89,11 @@ def run(
     Raises
     ------
     DemoError
-        The scenario is unknown, or the system itself did not work; with the last lines of the culprit's stderr.
+        The scenario is unknown, or the system itself did not work; with the end of the culprit's stderr.
     """
     plan = SCENARIOS.get(scenario)
     if plan is None:
-        raise DemoError(f"There is no scenario {scenario!r}.", f"Choose one of: {', '.join(SCENARIOS)}")
+        raise DemoError(f"There is no scenario {scenario!r}.", f"Choose from: {', '.join(SCENARIOS)}")
     tell = progress or (lambda _line: None)
     node.ensure_packages(tell)
     logging = {"GODOT_REDIS_URL": redis_url, "GODOT_PREFIX": prefix, "GODOT_LEVEL": "TRACE"}

@@ -1,6 +1,6 @@
 """The scenarios by name: what is wrong, what the client calls, and what a diagnosis should find.
 
-One more failure is one more entry: a fault is switched on by facts about the system, never by faked log entries.
+One more failure is one more entry. A fault is switched on by facts about the system, never by faked entries.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Scenario:
     summary: str
     calls: tuple[Call, ...]
     moved: frozenset[str] = frozenset()
-    """Backends that listen on another port than the relay's backends file says; at the old one nobody listens."""
+    """Backends that listen elsewhere than the relay's backends file says; at the old port nobody listens."""
     truth: Truth | None = None
 
 
@@ -102,7 +102,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType(
         for scenario in (
             Scenario(
                 "bug13",
-                "After a blue/green switch Gates listens elsewhere than the relay's backends file says (BUG #13)",
+                "BUG #13: after a blue/green switch Gates listens elsewhere than the relay's backends file says",
                 _BUG13,
                 moved=frozenset({"gates"}),
                 truth=Truth("B13", component="gates", cause_in="relay"),

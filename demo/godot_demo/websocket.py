@@ -10,7 +10,8 @@ import anyio
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from godot_demo.wire import Item, Reader, Wire, _Closing, as_dict, as_item
+from godot_demo.streams import Closing, Item, Reader, as_dict, as_item
+from godot_demo.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,6 +30,7 @@ class WebSocketReader(Reader):
         self._wire = wire
 
     async def receive(self) -> Item:
+        """Read the next frame; a closed connection is the end of the stream."""
         try:
             text = await self._connection.recv(decode=True)
         except ConnectionClosed:
@@ -41,10 +43,11 @@ class WebSocketReader(Reader):
         return as_item(text)
 
     async def aclose(self) -> None:
+        """Close the connection, with both directions."""
         await self._connection.close()
 
 
-class WebSocketWriter(_Closing):
+class WebSocketWriter(Closing):
     """The other direction."""
 
     def __init__(self, connection: Connection, wire: Wire) -> None:
@@ -52,6 +55,7 @@ class WebSocketWriter(_Closing):
         self._wire = wire
 
     async def send(self, item: SessionMessage, /) -> None:
+        """Write one frame."""
         message = self._wire.outgoing(as_dict(item.message))
         try:
             await self._connection.send(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
@@ -59,6 +63,7 @@ class WebSocketWriter(_Closing):
             raise anyio.ClosedResourceError from None
 
     async def aclose(self) -> None:
+        """Close the connection, with both directions."""
         await self._connection.close()
 
 
