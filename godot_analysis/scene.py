@@ -109,11 +109,19 @@ def interleave(messages: pd.DataFrame, notes: pd.DataFrame) -> NDArray[np.int64]
     return np.lexsort((is_message, before)).astype("int64")
 
 
-def lanes_of(messages: pd.DataFrame, notes: pd.DataFrame) -> tuple[str, ...]:
-    """Components in causal order of appearance; those that only said something, and the unknown, last."""
+def lanes_of(flow: Flow, messages: pd.DataFrame) -> tuple[str, ...]:
+    """Components in causal order of appearance, then those that logged but took no part: silence is evidence.
+
+    The unknown stands outside: first when it asks, for then it is the client that logs nothing; else last.
+    """
     ends = messages[["sender", "receiver"]].to_numpy(dtype=object).ravel()
-    names = [*pd.unique(ends), *notes["component"]]
-    return tuple(sorted(dict.fromkeys(names), key=lambda name: name == UNKNOWN))
+    others = [_texts(frame["component"], UNKNOWN) for frame in (flow.logs, flow.losses)]
+    names = dict.fromkeys([*pd.unique(ends), *pd.unique(np.concatenate(others))])
+    if UNKNOWN not in names:
+        return tuple(names)
+    del names[UNKNOWN]
+    asks = ((messages["sender"] == UNKNOWN) & (messages["kind"] == "request")).any()
+    return (UNKNOWN, *names) if asks else (*names, UNKNOWN)
 
 
 class _CallOfHop:

@@ -117,7 +117,7 @@ def lay_out(flow: Flow, most: int = 200, *, fold: bool = True) -> Layout:
     units = _repeats(codes.tolist()) if fold else [_Unit(start) for start in range(len(order))]
     if sum(unit.length for unit in units) > most:
         units = _choose(units, _ranks(messages, notes, order, codes), most)
-    lanes = lanes_of(messages, notes)
+    lanes = lanes_of(flow, messages)
     return _assemble(units, order, _Rows(messages, notes, lanes))
 
 

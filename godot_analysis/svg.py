@@ -90,7 +90,7 @@ class _Picture:
         return self._document([*lanes, *self._bars, *self._parts])
 
     def _document(self, parts: list[str]) -> str:
-        about = escape(self.title or "Sequence of messages")
+        about = escape(printable.line(self.title or "Sequence of messages"))
         size = f"{self._width:.0f} {self._y:.0f}"
         width, height = size.split()
         return (

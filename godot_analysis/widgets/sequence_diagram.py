@@ -86,7 +86,7 @@ class SequenceDiagram(Widget):
         self._items = interleave(messages, notes)
         self._notes = notes
         self._searchable: list[str] | None = None
-        lanes = lanes_of(messages, notes)
+        lanes = lanes_of(flow, messages)
         self._lanes = [printable.line(name) for name in lanes]
         self._messages = len(messages)
         self._words, self._columns = _columns(messages, notes, self._items, lanes)
