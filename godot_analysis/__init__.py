@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 # Functions that share their module's name are bound here and now: a module imported later would take the name.
+from godot_analysis.diagnose import diagnose
 from godot_analysis.errors import (
     BadFile,
     BadFilter,
@@ -14,6 +15,7 @@ from godot_analysis.errors import (
     GodotAnalysisError,
     SourceUnavailable,
 )
+from godot_analysis.findings import Diagnosis, Finding
 from godot_analysis.flow import Flow
 from godot_analysis.jsonl import from_records
 from godot_analysis.loading import list_traces, load_logs, load_trace
@@ -28,9 +30,12 @@ __all__ = [
     "BadFilter",
     "BadFrame",
     "BadSource",
+    "Diagnosis",
+    "Finding",
     "Flow",
     "GodotAnalysisError",
     "SourceUnavailable",
+    "diagnose",
     "from_records",
     "list_traces",
     "load_logs",

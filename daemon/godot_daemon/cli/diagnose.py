@@ -1,0 +1,106 @@
+"""`godot diagnose`: name what is wrong, root cause first, with the evidence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from godot_daemon.cli import _options
+from godot_daemon.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FOUND: Final = 3
+_WIDEST: Final = 100
+_NARROWEST: Final = 60
+# What surrounds a trace tells what is missing from it: the handshakes before, the other calls around.
+_AROUND: Final = timedelta(minutes=30)
+_COLOURS: Final = {
+    "error": {"fg": "red", "bold": True},
+    "warning": {"fg": "yellow", "bold": True},
+    "healthy": {"fg": "green", "bold": True},
+    "info": {"fg": "blue"},
+    "label": {"fg": "cyan"},
+    "quiet": {"dim": True},
+}
+
+
+@click.command()
+@click.option("--trace", "trace_id", metavar="ID", help="Only what concerns this trace.")
+@click.option("--component", metavar="NAME", help="Only what concerns this component, even if it never logged.")
+@click.option("--tool", metavar="NAME", help="Only what concerns this tool, even if nobody got to call it.")
+@click.option(
+    "--since",
+    metavar="WHEN",
+    help="Only records since then: 15m, 2h, 1d or a time.  [default: 1h; for a file: all]",
+)
+@click.option(
+    "--file",
+    "file",
+    metavar="LOGS.jsonl",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Diagnose this file instead of the database.",
+)
+@_options.database_url
+@_options.as_json
+@click.pass_context
+def diagnose(
+    ctx: click.Context,
+    trace_id: str | None,
+    component: str | None,
+    tool: str | None,
+    since: str | None,
+    file: Path | None,
+    database_url: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Name what is wrong, root cause first, with the log rows that prove it.
+
+    Exits with 0 when the system is healthy, with 3 when there is an error or a warning.
+
+    \b
+    Examples:
+      godot diagnose --since 15m
+      godot diagnose --tool gates_create_document
+      godot diagnose --trace 7c9e6679-7425-40de-944b-e07fc1f90ae7 --json
+      godot diagnose --file demo/captures/bug13.jsonl
+    """  # noqa: D301 - \b keeps click from rewrapping
+    from godot_analysis.diagnose import diagnose as find_causes
+    from godot_analysis.report import as_text
+
+    source = str(file) if file else Settings.load({"database_url": database_url}).database_url
+    logs = _load(source, trace_id, since if since or file else "1h")
+    found = find_causes(logs, trace_id=trace_id, component=component, tool=tool, live=file is None)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        if logs.empty:
+            click.echo("There is no record to judge by.")
+        columns = shutil.get_terminal_size((_WIDEST, 24)).columns
+        click.echo(as_text(found, width=min(max(columns, _NARROWEST), _WIDEST), style=_paint))
+    ctx.exit(0 if found.healthy else _FOUND)
+
+
+def _load(source: str, trace_id: str | None, since: str | None) -> pd.DataFrame:
+    """The records to judge by: with a trace, everything around it."""
+    from godot_analysis.errors import BadFilter
+    from godot_analysis.loading import load_logs, load_trace
+
+    if trace_id is None:
+        return load_logs(start=since, source=source)
+    trace = load_trace(trace_id, source)
+    if trace.empty:
+        raise BadFilter(f"no record has the trace id {trace_id}", hint="`godot traces` lists those there are")
+    times = trace["event_created_at"]
+    return load_logs(start=times.min() - _AROUND, end=times.max() + _AROUND, source=source)
+
+
+def _paint(text: str, role: str) -> str:
+    return click.style(text, **_COLOURS.get(role, {}))
