@@ -4,9 +4,20 @@ from __future__ import annotations
 
 
 class DemoError(Exception):
-    """The demo system itself did not work; `hint` says what to do about it."""
+    """The demo system itself did not work.
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(f"{message}\n{hint}" if hint else message)
+    Attributes
+    ----------
+    message
+        What happened, in one line.
+    hint
+        What to do about it, in one line.
+    details
+        What the culprit wrote to its stderr last.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", details: str = "") -> None:
+        super().__init__("\n".join(part for part in (details, message, hint) if part))
         self.message = message
         self.hint = hint
+        self.details = details

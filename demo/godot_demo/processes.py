@@ -51,14 +51,14 @@ class _Component:
         try:
             return self._events.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
-            raise DemoError(f"{self.name} did not answer in time.", self.tail()) from None
+            raise DemoError(f"{self.name} did not answer in time.", details=self.tail()) from None
 
     def expect(self, event: str, deadline: float) -> dict[str, Any]:
         """The next fact, which must be of this kind."""
         found = self.event(deadline)
         if found is None or found["event"] != event:
             raise DemoError(
-                f"{self.name} ended before it was ready (exit {self._process.wait()}).", self.tail()
+                f"{self.name} ended before it was ready (exit {self._process.wait()}).", details=self.tail()
             )
         self.instance = found.get("instance", self.instance)
         return found
@@ -68,9 +68,9 @@ class _Component:
         try:
             status = self._process.wait(timeout=max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            raise DemoError(f"{self.name} did not end in time.", self.tail()) from None
+            raise DemoError(f"{self.name} did not end in time.", details=self.tail()) from None
         if status:
-            raise DemoError(f"{self.name} failed (exit {status}).", self.tail())
+            raise DemoError(f"{self.name} failed (exit {status}).", details=self.tail())
 
     def tail(self) -> str:
         """The end of what it wrote to stderr."""

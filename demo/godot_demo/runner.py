@@ -93,7 +93,7 @@ def run(
     """
     plan = SCENARIOS.get(scenario)
     if plan is None:
-        raise DemoError(f"There is no scenario {scenario!r}.", f"Choose from: {', '.join(SCENARIOS)}")
+        raise DemoError(f"There is no scenario {scenario!r}.", hint=f"Choose from: {', '.join(SCENARIOS)}")
     tell = progress or (lambda _line: None)
     node.ensure_packages(tell)
     logging = {"GODOT_REDIS_URL": redis_url, "GODOT_PREFIX": prefix, "GODOT_LEVEL": "TRACE"}

@@ -102,7 +102,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType(
         for scenario in (
             Scenario(
                 "bug13",
-                "BUG #13: after a blue/green switch Gates listens elsewhere than the relay's backends file says",
+                "BUG #13: after a blue/green switch Gates listens elsewhere than the relay is told",
                 _BUG13,
                 moved=frozenset({"gates"}),
                 truth=Truth("B13", component="gates", cause_in="relay"),

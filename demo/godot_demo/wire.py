@@ -30,7 +30,7 @@ class Wire:
     transport, session
         How the two are connected, and how both call this connection.
     on_entry
-        Makes this end the entry point; called with each request that came without a trace, and with its new one.
+        Makes this end the entry point: called with each request that came without a trace, and its new one.
     """
 
     def __init__(
