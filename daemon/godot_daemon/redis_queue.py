@@ -79,7 +79,7 @@ class RedisQueue:
         self.adopt = self._script("adopt")
         self.heartbeat = self._script("heartbeat")
         self._backlog = self._script("backlog")
-        self._push = self._script("push")
+        self._offer = self._script("offer")
 
     def backlog(self) -> Backlog:
         """All counts at one instant."""
@@ -89,10 +89,10 @@ class RedisQueue:
             )
         return Backlog(waiting, in_flight, claimed, epoch.decode(), _counts(dropped), _counts(workers))
 
-    def push(self, entries: Sequence[bytes], bound: int) -> int:
-        """Push entries, the oldest first; returns how many of the oldest fell off the other end."""
+    def offer(self, entries: Sequence[bytes], bound: int) -> bool:
+        """Push entries, the oldest first, unless the queue has no room for all of them."""
         with self.errors():
-            return int(self._push(keys=[self.queue, self.dropped], args=[bound, *entries]))
+            return int(self._offer(keys=[self.queue], args=[bound, *entries])) >= 0
 
     def close(self) -> None:
         """Close all connections."""

@@ -17,7 +17,7 @@ from uuid import UUID
 import psycopg
 from psycopg.errors import QueryCanceled
 
-from godot_daemon import database
+from godot_daemon import database, ledger
 from godot_daemon.batching import Outcome
 from godot_daemon.copying import COLUMNS, block, encode
 from godot_daemon.database import HangingError, Verdict
@@ -41,7 +41,7 @@ _MERGE: Final = (
     f"insert into logs ({_COLUMNS}) select {_COLUMNS} from pg_temp.staging"  # noqa: S608  our own column names
     " on conflict do nothing"
 )
-_STAGING: Final = """
+STAGING: Final = """
 create temporary table if not exists staging (
     id uuid, trace_id uuid, component text, level text, message text, data jsonb,
     event_created_at timestamptz, instance text, seq bigint
@@ -58,21 +58,13 @@ insert into dead_letters (id, raw, reason, detail, component, trace_id, instance
 values (%s, %b, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
 """
 
-_ACCOUNT: Final = """
-insert into ingest_ledger as ledger (worker, received, stored, duplicate, dead, last_commit_at)
-values (%s, %s, %s, %s, %s, clock_timestamp())
-on conflict (worker) do update set
-    received = ledger.received + excluded.received, stored = ledger.stored + excluded.stored,
-    duplicate = ledger.duplicate + excluded.duplicate, dead = ledger.dead + excluded.dead,
-    last_commit_at = excluded.last_commit_at
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A batch ready to be written: records, their COPY rows and the bytes they were made of, side by side."""
 
     name: str
+    epoch: str
     records: Sequence[Record]
     rows: Sequence[bytes]
     raws: Sequence[bytes]
@@ -97,17 +89,17 @@ def prepare(batch: Batch) -> Prepared:
         else:
             dead.append(decoded)
     oldest_us = min((record.event_created_at for record in records if not record.claim_timed), default=None)
-    return Prepared(batch.name, records, encode(records), raws, dead, oldest_us)
+    return Prepared(batch.name, batch.origin.epoch, records, encode(records), raws, dead, oldest_us)
 
 
 class PostgresSink:
     """One connection that writes. `write` is called by one thread, `close` by any."""
 
     def __init__(
-        self, settings: Settings, ledger: str, on_call: Callable[[float, str | None], None] | None = None
+        self, settings: Settings, host: str, on_call: Callable[[float, str | None], None] | None = None
     ) -> None:
         self._url = settings.database_url
-        self._ledger = ledger
+        self._host = host
         self._on_call = on_call or (lambda _seconds, _state: None)
         self._usual_patience = self._patience = settings.database_timeout
         self._connection: Connection | None = None
@@ -154,9 +146,9 @@ class PostgresSink:
                 if database.judge(error) is not Verdict.DATA:
                     raise
         with connection.transaction():
-            connection.execute(_STAGING)
+            connection.execute(STAGING)
             dead = list(prepared.dead)
-            stored = _merge(connection, prepared, _unknown(connection, prepared.records), dead)
+            stored = merge(connection, prepared, _unknown(connection, prepared.records), dead)
             return self._settle(connection, prepared, stored, dead)
 
     def _connected(self) -> Connection:
@@ -174,8 +166,12 @@ class PostgresSink:
         """Bury the dead and account for the batch, as the last things before COMMIT."""
         buried = Counter(record.reason for record in dead if _bury(connection, record, prepared.name))
         duplicate = prepared.received - stored - buried.total()
-        connection.execute(
-            _ACCOUNT, (self._ledger, prepared.received, stored, duplicate, buried.total()), prepare=True
+        ledger.enter(
+            connection,
+            f"{self._host}:{prepared.epoch}",
+            stored=stored,
+            duplicate=duplicate,
+            dead=buried.total(),
         )
         return Outcome(stored, duplicate, dict(buried), prepared.oldest_us)
 
@@ -198,7 +194,7 @@ def _unknown(connection: Connection, records: Sequence[Record]) -> Sequence[int]
     ]
 
 
-def _merge(connection: Connection, prepared: Prepared, numbers: Sequence[int], dead: list[DeadRecord]) -> int:
+def merge(connection: Connection, prepared: Prepared, numbers: Sequence[int], dead: list[DeadRecord]) -> int:
     """Store what is not there yet and return how many; what cannot be stored is added to the dead."""
     if not numbers:
         return 0
@@ -215,7 +211,7 @@ def _merge(connection: Connection, prepared: Prepared, numbers: Sequence[int], d
             dead.append(_dead(prepared, numbers[0], error))
             return 0
     middle = len(numbers) // 2
-    return _merge(connection, prepared, numbers[:middle], dead) + _merge(
+    return merge(connection, prepared, numbers[:middle], dead) + merge(
         connection, prepared, numbers[middle:], dead
     )
 
