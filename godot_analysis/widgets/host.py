@@ -10,6 +10,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from godot_analysis.widgets._base import Widget
@@ -83,7 +84,7 @@ def _handler(widget: Any) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             name = self.path.strip("/")
-            files = {
+            files: dict[str, tuple[str, Callable[[], str]]] = {
                 "": ("text/html", lambda: _PAGE),
                 "widget.js": ("text/javascript", lambda: str(widget._esm)),  # noqa: SLF001
                 "widget.css": ("text/css", lambda: str(widget._css)),  # noqa: SLF001
@@ -92,8 +93,8 @@ def _handler(widget: Any) -> type[BaseHTTPRequestHandler]:
             if name not in files:
                 self.send_error(HTTPStatus.NOT_FOUND)
                 return
-            kind, text = files[name]
-            self._reply(kind, text())
+            kind, make = files[name]
+            self._reply(kind, make())
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -91,7 +91,8 @@ class Lines {
     this.passing = passing;
     this.folds = [];
     this.lines = this.filter.fold ? this.folded(passing) : passing;
-    this.lineOf = new Map(this.lines.map((row, line) => [row, line]));
+    this.lineOf = new Map();
+    this.lines.forEach((row, line) => row >= 0 && this.lineOf.set(row, line));
   }
 
   passes(row) {

@@ -52,7 +52,7 @@ def show(browser):
     assert complaints == []
 
 
-def exchange(number, caller, callee, tool, answer=None, error=None):
+def exchange(number, caller, callee, tool, *, answer=None, error=None):
     """The four records of one call that both ends logged."""
     at = f"2026-01-02T03:{number // 60000 % 60:02}:{number // 1000 % 60:02}.{number % 1000:03}"
     request = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": tool}}
@@ -84,7 +84,7 @@ def flow_of(*calls):
 @pytest.fixture(scope="module")
 def small():
     return flow_of(
-        exchange(1, "client", "relay", "dewey_list", {"needle": "in the hay"}),
+        exchange(1, "client", "relay", "dewey_list", answer={"needle": "in the hay"}),
         exchange(2, "client", "relay", "gates_create", error="boom"),
         exchange(3, "client", "relay", "fiedler_send"),
         *(exchange(10 + number, "client", "relay", "poll") for number in range(5)),
@@ -201,7 +201,7 @@ def test_notifications_can_be_hidden(show):
         record["data"]["mcp"]["payload"] = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     page = show(SequenceDiagram(flow_of(note, exchange(2, "client", "relay", "y"))))
     assert "showing 3 of 3" in count(page)
-    page.get_by_label("notifications").uncheck()
+    page.get_by_role("checkbox", name="notifications").uncheck()
     assert "showing 2 of 3" in count(page)
 
 
@@ -244,7 +244,7 @@ def test_only_what_is_in_sight_is_drawn(show, large):
 
 def test_log_text_never_becomes_markup(show):
     flow = flow_of(
-        exchange(1, f"client{EVIL}", "relay", EVIL, {EVIL: [EVIL]}),
+        exchange(1, f"client{EVIL}", "relay", EVIL, answer={EVIL: [EVIL]}),
         exchange(2, "relay", EVIL, "x", error=EVIL),
     )
     page = show(SequenceDiagram(flow))
