@@ -1,13 +1,14 @@
-"""The bounded queue in memory between the log calls and the sender; what it cannot hold is counted as lost."""
+"""The bounded queue between the log calls and the sender; what it cannot hold is counted as lost."""
 
 from collections import deque
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import RLock
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from godot_loglib.record import Entry, Source
 
 _OVERHEAD: Final = 256  # bytes of an entry beside its message and data
@@ -41,20 +42,22 @@ class Losses:
         self._counted: dict[tuple[str, str], Loss] = {}
         self._latest: Loss | None = None
 
-    def add(self, component: str, reason: str, first: int, last: int | None = None, count: int = 1) -> None:
-        """Count lost records that were logged between `first` and `last`."""
-        last = first if last is None else last
+    def add(self, component: str, reason: str, at: int) -> None:
+        """Count one record that was logged at this time."""
+        self.merge(Loss(component, reason, 1, at, at))
+
+    def merge(self, loss: Loss) -> None:
+        """Count what has been counted elsewhere, or was taken and could not be told."""
         with self._lock:
-            loss = self._counted.get((component, reason))
-            if loss is None:
-                loss = self._counted[component, reason] = Loss(component, reason, 0, first, last)
-            loss.count += count
-            loss.first = min(loss.first, first)
-            loss.last = max(loss.last, last)
-            self._latest = loss
+            known = self._counted.setdefault((loss.component, loss.reason), loss)
+            if known is not loss:
+                known.count += loss.count
+                known.first = min(known.first, loss.first)
+                known.last = max(known.last, loss.last)
+            self._latest = known
 
     def add_next(self, component: str, reason: str, at: int) -> None:
-        """Count one more, later than the one before; the caller holds the lock. Halves the cost of an overflow."""
+        """Count one that is later than the one before; quick, because the caller holds the lock."""
         loss = self._latest
         if loss is not None and loss.component == component and loss.reason == reason:
             loss.count += 1
@@ -69,25 +72,31 @@ class Losses:
             self._latest = None
         return taken
 
-    def restore(self, losses: Sequence[Loss]) -> None:
-        """Put back what was taken and could not be told."""
-        for loss in losses:
-            self.add(loss.component, loss.reason, loss.first, loss.last, loss.count)
-
 
 class Buffer:
     """First in, first out; bounded by count and bytes; the oldest go first.
 
-    The lock is held for memory operations only, and it is reentrant: a signal handler or a finaliser that logs
-    may interrupt a log call of the same thread.
+    The lock is held for memory operations only, and it is reentrant: a signal handler or a finaliser that
+    logs may interrupt a log call of the same thread.
     """
 
-    __slots__ = ("_bytes", "_entries", "_lock", "_max", "_max_bytes", "_seq", "losses", "rouse", "wake_at")
+    __slots__ = (
+        "_bytes",
+        "_entries",
+        "_last_put",
+        "_lock",
+        "_max",
+        "_max_bytes",
+        "_seq",
+        "losses",
+        "rouse",
+        "wake_at",
+    )
 
     def __init__(self, max_count: int, max_bytes: int) -> None:
         self._max = max_count
         self._max_bytes = max_bytes
-        self.rouse = lambda: None  # called by the log call that brings the length to `wake_at`
+        self.rouse: Callable[[], None] = _nobody  # called when a record brings the length to `wake_at`
         self.reset()
 
     def reset(self) -> None:
@@ -96,10 +105,11 @@ class Buffer:
         self._entries: deque[Entry] = deque()
         self._bytes = 0
         self._seq = 0
+        self._last_put = 0
         self.losses = Losses(self._lock)
         self.wake_at = 1
 
-    def put(
+    def put(  # noqa: PLR0917  keywords cost 0.1 µs
         self, at: int, level: int, source: "Source", message: str | None, frozen: bytes | None, trace: object
     ) -> None:
         """Append a record; it gets its `seq` here, so that whatever happens to it later leaves a gap."""
@@ -110,7 +120,7 @@ class Buffer:
             size += len(frozen)
         entries = self._entries
         with self._lock:
-            self._seq = seq = self._seq + 1
+            self._seq = self._last_put = seq = self._seq + 1
             entries.append((seq, at, level, source, message, frozen, trace, size))
             self._bytes += size
             if self._bytes > self._max_bytes or len(entries) > self._max:
@@ -132,7 +142,7 @@ class Buffer:
             self.losses.add_next(oldest[3].component, reason, oldest[1])
 
     def take(self, max_count: int, max_bytes: int) -> list["Entry"]:
-        """Remove the oldest records: at most so many, and no more bytes unless the first one alone has more."""
+        """Remove the oldest records: at most so many, and so many bytes unless the first alone has more."""
         entries = self._entries
         taken: list[Entry] = []
         size = 0
@@ -151,9 +161,13 @@ class Buffer:
             return self._seq
 
     @property
-    def last_seq(self) -> int:
-        """The number given last."""
-        return self._seq
+    def last_put(self) -> int:
+        """The number of the record that was put in last."""
+        return self._last_put
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def _nobody() -> None:
+    """Nobody waits for records yet."""

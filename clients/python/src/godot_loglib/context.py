@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from godot_loglib.ids import canonical_trace_id
 
@@ -45,15 +45,15 @@ class Trace(str):
         flags: str = "01",
         carried: Mapping[str, str] | None = None,
         log_all: bool = False,
-    ) -> "Trace":
+    ) -> Self:
         """Bind what came along to the id."""
         trace = super().__new__(cls, trace_id)
         trace.flags, trace.carried, trace.log_all = flags, dict(carried or {}), log_all
         return trace
 
 
-# The sender's own thread, and a log call that is inside of the application's __str__ or __repr__, run under this
-# mark: whatever is logged there would lead back to itself.
+# The sender's own thread, and a log call that is inside of the application's __str__ or __repr__, run under
+# this mark: whatever is logged there would lead back to itself.
 SILENT: Final = Trace("")
 CURRENT: Final[ContextVar[Any]] = ContextVar("godot_trace", default=None)
 
@@ -65,7 +65,7 @@ def current_trace_id() -> str | None:
 
 
 class TraceContext:
-    """Makes a trace current for a `with` block, in this task or thread and in what it awaits or starts as tasks."""
+    """Makes a trace current for a `with` block: in this thread or task, and in the tasks it starts."""
 
     __slots__ = ("_token", "_trace")
 
@@ -82,7 +82,7 @@ class TraceContext:
     ) -> None:
         token, self._token = self._token, None
         if token is not None:
-            # A generator may be closed in another context than it was started in; then there is nothing to undo.
+            # A generator may be closed in another context than it was started in: nothing to undo there.
             with suppress(ValueError):
                 CURRENT.reset(token)
 
@@ -90,8 +90,8 @@ class TraceContext:
 def inject(carrier: Any) -> Any:
     """A copy of an MCP message (dict or JSON text) or of HTTP headers that carries the current trace.
 
-    Messages get bare W3C keys in `params._meta`; answers, and anything that cannot carry a trace, come back as they
-    are, and so does everything outside of a trace.
+    Messages get bare W3C keys in `params._meta`. Answers, and anything else that cannot carry a trace, come
+    back as they are; so does everything outside of a trace.
     """
     trace = CURRENT.get()
     digits = canonical_trace_id(str(trace)) if isinstance(trace, str) else None
@@ -115,7 +115,7 @@ def inject(carrier: Any) -> Any:
 
 
 def extract(carrier: Any) -> Trace | None:
-    """The trace that a message (dict, JSON text or model), HTTP headers or an ASGI header list carries, or None.
+    """The trace that a message (dict, JSON text, model), headers or an ASGI header list carry, or None.
 
     A valid `traceparent` wins over `X-Trace-ID`. Nothing is invented: what carries no trace gives None.
     """

@@ -40,9 +40,9 @@ def make_fallback(target: str, max_bytes: int, losses: Losses) -> Fallback:
 class NoFallback:
     """Refuses everything: records wait in memory, whose bound counts what it cannot hold."""
 
-    name = "nowhere"
+    name = "memory"
 
-    def write(self, lines: Sequence[bytes]) -> None:
+    def write(self, lines: Sequence[bytes]) -> None:  # noqa: ARG002  refused unread
         """Refuse."""
         raise OSError("the fallback is off")
 
@@ -99,6 +99,9 @@ class FileFallback:
                     view = view[os.write(handle, view) :]
                 return
             finally:
+                if fcntl is not None:
+                    # Closing would not do: a child forked in this moment holds a copy, and with it the lock.
+                    fcntl.flock(handle, fcntl.LOCK_UN)
                 os.close(handle)
 
     def _is_current(self, handle: int) -> bool:

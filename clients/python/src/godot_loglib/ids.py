@@ -11,7 +11,7 @@ _HEX: Final = re.compile(r"[0-9a-f]{32}")
 
 def _uuid7(nanoseconds: int, tail: int) -> str:
     milliseconds, rest = divmod(nanoseconds, 1_000_000)
-    # 48 bits of milliseconds, the version, 12 bits of the millisecond's fraction, the variant, 62 free bits.
+    # 48 bits of milliseconds, the version, 12 bits of its fraction, the variant, 62 free bits.
     text = f"{milliseconds:012x}7{rest * 4096 // 1_000_000:03x}{(2 << _TAIL_BITS) | tail:016x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
@@ -24,8 +24,8 @@ def new_trace_id() -> str:
 class RecordIds:
     """Ids for the records of one process start: unique, strictly increasing in the order they are asked for.
 
-    The free bits are a random start plus the record's number, so an id costs no system call and no two records
-    of the process share one; a clock that steps back does not step the ids back.
+    The free bits are a random start plus the record's number, so an id costs no system call and no two
+    records of the process share one; a clock that steps back does not step the ids back.
     """
 
     __slots__ = ("_last", "_start")
@@ -36,6 +36,7 @@ class RecordIds:
         self._last = 0
 
     def __call__(self, nanoseconds: int, seq: int) -> str:
+        """The id of the record with this time and number."""
         self._last = max(self._last, nanoseconds)
         return _uuid7(self._last, self._start + seq)
 

@@ -27,8 +27,8 @@ class ICCMLogger:
     component
         Name of the component, 1 to 64 characters; without it `GODOT_COMPONENT`.
     **settings
-        Any setting of the README's table by its keyword; the rest comes from the environment. A value that cannot
-        be used is told once on stderr, and the next best counts.
+        Any setting of the README's table by its keyword; the rest comes from the environment. A value that
+        cannot be used is told once on stderr, and the next best counts.
 
     Examples
     --------
@@ -149,9 +149,9 @@ class ICCMLogger:
             self._message("received", peer, message, transport, session, trace_id)
 
     def trace_context(self, trace_id: str | None) -> TraceContext:
-        """Make a trace current for a `with` block, also across `await`; None makes none current.
+        """Make a trace current for a `with` block, also across `await`; with None there is none.
 
-        Takes what `extract` returns. Use `new_trace_id()` in the one component where requests enter the system.
+        Takes what `extract` returns. `new_trace_id()` is for the one component where requests enter.
         """
         return TraceContext(trace_id)
 
@@ -167,7 +167,7 @@ class ICCMLogger:
         return context.extract(carrier)
 
     def flush(self, timeout: float = 2.0) -> bool:
-        """Wait until everything logged so far has left the process; False if it takes longer than `timeout` seconds."""
+        """Wait until everything logged so far has left the process; False after `timeout` seconds."""
         return self._pipeline.sender.flush(timeout)
 
     def close(self, timeout: float | None = None) -> None:
@@ -202,7 +202,7 @@ class ICCMLogger:
         except Exception:  # noqa: BLE001  out of memory or stack: the record is lost, and counted
             self._pipeline.buffer.losses.add(self._source.component, "unserialisable", at)
 
-    def _message(
+    def _message(  # noqa: PLR0917  the keywords of its two callers
         self, direction: str, peer: Any, message: Any, transport: Any, session: Any, trace_id: Any
     ) -> None:
         current = _current()

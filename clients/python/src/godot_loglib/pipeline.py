@@ -1,4 +1,4 @@
-"""Buffer and sender of one process, shared by all loggers with the same destination; survives fork and exit."""
+"""Buffer and sender of a process, shared by all loggers with one destination; they survive fork and exit."""
 
 import atexit
 import os
@@ -32,7 +32,12 @@ class Pipeline:
         self.buffer = Buffer(settings.buffer_max, settings.buffer_bytes)
         queue = RedisQueue(settings.redis_url, settings.prefix, settings.queue_max, settings.redis_timeout)
         self.sender = Sender(
-            self.buffer, queue, self._fallback, self._encoder, _close_at_exit_of_child, settings.retry_seconds
+            self.buffer,
+            queue,
+            self._fallback,
+            self._encoder,
+            _close_at_exit_of_child,
+            retry_seconds=settings.retry_seconds,
         )
 
     def _fallback(self) -> Fallback:
@@ -103,11 +108,9 @@ def _close_all() -> None:
 
 
 def _close_on_sigterm() -> None:
-    """Have the last records sent when the process is asked to end, unless the application handles SIGTERM itself."""
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    ):
+    """Send the last records when the process is asked to end, unless it handles SIGTERM itself."""
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         return
 
     def close_and_die(number: int, _frame: FrameType | None) -> None:
@@ -119,9 +122,9 @@ def _close_on_sigterm() -> None:
 
 
 def _close_at_exit_of_child() -> None:
-    """Register with multiprocessing: its processes leave through os._exit, which runs none of atexit's functions.
+    """Register with multiprocessing: its processes leave through os._exit, past atexit.
 
-    Called when a sender starts, since multiprocessing forgets in the child what was registered before the fork.
+    Called when a sender starts: multiprocessing forgets in the child what was registered before the fork.
     """
     util = sys.modules.get("multiprocessing.util")
     if util is not None:

@@ -14,6 +14,7 @@ from godot_loglib.freeze import printable, thaw
 from godot_loglib.ids import RecordIds, canonical_trace_id
 from godot_loglib.levels import NAMES, WARN
 from godot_loglib.redaction import Redactor, unique_keys
+from godot_loglib.secret_text import redact_text
 
 _TRACE_LENGTH: Final = 200  # of a trace id that is none: enough to recognise it in the daemon's mark
 
@@ -28,8 +29,8 @@ class Source:
     redactor: Redactor = field(repr=False)
 
 
-# seq, nanoseconds since 1970, level, source, message, frozen data, trace id, bytes in memory. A plain tuple: a named
-# one costs 0.3 µs more. Without a message it is a message record, whose text the encoder finds.
+# seq, nanoseconds since 1970, level, source, message, frozen data, trace id, bytes in memory. A plain tuple:
+# a named one costs 0.3 µs more. Without a message it is a message record, whose text the encoder finds.
 Entry: TypeAlias = tuple[int, int, int, Source, str | None, bytes | None, object, int]
 
 
@@ -39,7 +40,7 @@ def instance_name() -> str:
 
 
 class Encoder:
-    """Turns entries into lines. One for each process start: it gives the ids, and asks for them in order."""
+    """Turns entries into lines. One for each process start, since it gives the ids."""
 
     def __init__(self, instance: str) -> None:
         self._instance = _dumps(instance)
@@ -49,30 +50,30 @@ class Encoder:
         self._trace: tuple[object, str] = (None, "null")
 
     def entry(self, entry: Entry) -> bytes:
-        """The wire record of one log call; its id is made here, so it is encoded once and sent as often as needed."""
+        """The wire record of one log call. The id is made here: encode once, send as often as needed."""
         seq, at, level, source, message, frozen, trace, _ = entry
         value = None if frozen is None else thaw(frozen)
         if message is None:
-            message, trace = _message_record(value.get("mcp"), trace)
+            message, trace = _message_record(value, trace)
         redactor = source.redactor
         data = None if value is None else redactor.data(value)
-        return self._line(seq, at, level, source.component, redactor.text(message), trace, data)
+        return self._line((seq, at, level, source.component), redactor.text(message), trace, data)
 
     def loss(self, loss: Loss, seq: int) -> bytes:
         """The loss record that tells what will never come."""
         text = f"{loss.count} records lost ({loss.reason})"
         between = {"from": self._time(loss.first), "to": self._time(loss.last)}
         lost = {"count": loss.count, "reason": loss.reason, **between}
-        return self._line(seq, time.time_ns(), WARN, loss.component, text, None, {"lost": lost})
+        return self._line((seq, time.time_ns(), WARN, loss.component), text, None, {"lost": lost})
 
-    def _line(
-        self, seq: int, at: int, level: int, component: str, message: str, trace: object, data: Any
-    ) -> bytes:
+    def _line(self, head: tuple[int, int, int, str], message: str, trace: object, data: Any) -> bytes:
+        seq, at, level, component = head
         if data is not None and type(data) is not dict:
             data = {"value": data}
         line = (
-            f'{{"id":"{self._ids(at, seq)}","trace_id":{self._trace_id(trace)},"component":{_dumps(component)},'
-            f'"level":"{NAMES[level]}","message":{_dumps(message)},"data":{"null" if data is None else _dumps(data)},'
+            f'{{"id":"{self._ids(at, seq)}","trace_id":{self._trace_id(trace)},'
+            f'"component":{_dumps(component)},"level":"{NAMES[level]}",'
+            f'"message":{_dumps(message)},"data":{"null" if data is None else _dumps(data)},'
             f'"event_created_at":"{self._time(at)}","instance":{self._instance},"seq":{seq}}}'
         )
         # Half a surrogate pair is no UTF-8, but as the escape that backslashreplace makes of it, it is JSON.
@@ -90,12 +91,13 @@ class Encoder:
             return "null"
         if trace is not self._trace[0]:
             text = printable(trace)
-            self._trace = (trace, _dumps(canonical_trace_id(text) or text[:_TRACE_LENGTH]))
+            self._trace = (trace, _dumps(canonical_trace_id(text) or redact_text(text[:_TRACE_LENGTH])))
         return self._trace[1]
 
 
-def _message_record(mcp: Any, trace: object) -> tuple[str, object]:
-    """Complete `mcp` in place; return what the record says, and its trace: the current one, else the message's."""
+def _message_record(data: Any, trace: object) -> tuple[str, object]:
+    """Complete `mcp` in place; give the record's text, and its trace: the current one, else the message's."""
+    mcp = data.get("mcp")
     if not isinstance(mcp, dict):
         return "a message that could not be recorded", trace
     payload = mcp["payload"] = _payload(mcp["payload"])
@@ -113,7 +115,7 @@ def _message_record(mcp: Any, trace: object) -> tuple[str, object]:
 
 
 def _payload(payload: Any) -> Any:
-    """The message as JSON where it is that, else the text as it was read (also where JSON would hide a part of it)."""
+    """The message as JSON where it is that, else its text; also where JSON would hide a part of it."""
     if isinstance(payload, bytes):
         payload = payload.decode("utf-8", "backslashreplace")
     if isinstance(payload, str):

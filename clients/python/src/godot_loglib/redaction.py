@@ -26,7 +26,7 @@ _SCHEMA_KEYWORDS: Final = _SCHEMA_VALUES | frozenset(_SCHEMA_COMBINERS) | {
 
 
 class Redactor:
-    """Redacts frozen data and texts. Its copy is JSON-ready: plain dicts with text keys, lists, finite numbers.
+    """Redacts frozen data and texts. The copy is JSON-ready: dicts with text keys, lists, finite numbers.
 
     It fails closed: what it cannot judge (too deep, too much, an error) is dropped, never passed on.
 
@@ -61,7 +61,7 @@ class Redactor:
         except Exception:  # noqa: BLE001  fail closed
             return MARKER
 
-    def _walk(self, value: Any, depth: int) -> Any:
+    def _walk(self, value: Any, depth: int) -> Any:  # noqa: PLR0911  one per kind
         kind = type(value)
         if kind is str:
             return self._text(value, depth) if len(value) >= self._shortest else value
@@ -129,8 +129,8 @@ class Redactor:
     def _properties(self, value: dict[Any, Any], depth: int) -> Any:
         """The `properties` of a JSON Schema: a parameter called `password` is described there, not given.
 
-        Tool lists are what the analysis compares; they must stay comparable. Only what really is a schema is kept,
-        and of it the values (default, const, enum, examples) go.
+        Tool lists are what the analysis compares; they must stay comparable. Only what really is a schema is
+        kept, and of it the values (default, const, enum, examples) go.
         """
         schemas = {key for key, item in value.items() if type(key) is str and _is_schema(item)}
         secret = {key for key in schemas if self._judge(key) != PLAIN}
@@ -146,7 +146,7 @@ class Redactor:
     def _schema(self, schema: dict[str, Any], depth: int) -> Any:
         if depth > DEPTH:
             return TOO_DEEP
-        result = {}
+        result: dict[str, Any] = {}
         for key, item in schema.items():
             if key in _SCHEMA_VALUES and item is not None:
                 result[key] = MARKER

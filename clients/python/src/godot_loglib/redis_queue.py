@@ -54,7 +54,7 @@ class RedisQueue:
             raise PushError(f"{type(error).__name__}: {error}") from error
 
     def _connect(self) -> Any:
-        # Retries and their pauses are the sender's business. RESP2 needs no handshake before the first command.
+        # Retries and pauses are the sender's business. RESP2 needs no handshake before the first command.
         return redis.Redis.from_url(
             self._url,
             socket_timeout=self._timeout,

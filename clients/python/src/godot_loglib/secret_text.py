@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import Final
 
-from godot_loglib.sensitive import DEFAULT_FIELDS, INSIDE, PLAIN, SensitiveKeys
+from godot_loglib.sensitive import DEFAULT_FIELDS, INSIDE, PLAIN, SensitiveKeys, split_words
 
 MARKER: Final = "[REDACTED]"
 
@@ -28,8 +28,8 @@ _VALUE_PATTERNS: Final = (
     ),
 )
 
-# What may follow `name=` or `"name":`, first the marker itself so that nothing is redacted twice. A value that
-# opens a structure which is no valid JSON has no certain end: then the rest of the text goes.
+# What may follow `name=` or `"name":`, first the marker itself, so that nothing is redacted twice. A value
+# that opens a structure which is no valid JSON has no certain end: then the rest of the text goes.
 _VALUE: Final = r"""(?P<value>
       \[REDACTED\]
     | \\+"(?:(?!\\+").)*(?:\\+"|$)
@@ -53,13 +53,13 @@ class TextRedactor:
 
     def __init__(self, keys: SensitiveKeys, fields: tuple[str, ...] = ()) -> None:
         self._keys = keys
-        stems = [words for name in (*DEFAULT_FIELDS, *fields) if (words := re.findall(r"[^\W_]+", name))]
+        stems = [words for name in (*DEFAULT_FIELDS, *fields) if (words := split_words(name))]
         names = "|".join(r"[\W_]?".join(re.escape(word) for word in words) for words in stems)
         self._named = re.compile(
             rf"(?P<name>{names})(?P<rest>[\w.\-]{{0,64}})(?P<sign>\\{{0,4}}[\"']?\s{{0,8}}[:=]\s{{0,8}}){_VALUE}",
             re.IGNORECASE | re.VERBOSE | re.DOTALL,
         )
-        self._stems = tuple({words[0].casefold() for words in stems})
+        self._stems = tuple(dict.fromkeys(words[0] for words in stems))
         looks = [trigger for triggers, _, _ in _VALUE_PATTERNS for trigger in triggers]
         self._triggers = tuple(dict.fromkeys([*self._stems, *looks, "\\u"]))
 

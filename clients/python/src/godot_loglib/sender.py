@@ -1,4 +1,4 @@
-"""The background thread that carries records from the buffer to Redis, or to the fallback while Redis is away."""
+"""The thread that carries records from the buffer to Redis, or to the fallback while Redis is away."""
 
 import random
 import threading
@@ -62,6 +62,7 @@ class Sender:
         fallback: Callable[[], Fallback],
         encoder: Callable[[], Encoder],
         on_start: Callable[[], None],
+        *,
         retry_seconds: float,
     ) -> None:
         self._buffer = buffer
@@ -76,13 +77,14 @@ class Sender:
         """Begin anew, without a thread: at construction, and in a process that has just been forked."""
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        # A lock used as a signal: releasing it is atomic, so that even a signal handler may do it at any instant.
+        # A lock as a signal: releasing it is atomic, so even a signal handler may do it at any instant.
         self._wake = threading.Lock()
         self._wake.acquire()
         self._stopping = False
         self._final = False
         self._held = False
         self._in_hand: _Batch | None = None
+        self._busy = False
         self._settled = 0
         self._away_since: float | None = None
         self._next_attempt = 0.0
@@ -124,9 +126,9 @@ class Sender:
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything logged so far is in Redis or in the fallback; False if that takes longer."""
-        goal = self._buffer.last_seq
+        goal = self._buffer.last_put
         deadline = time.monotonic() + timeout
-        while not self._held and self._settled < goal and (len(self._buffer) or self._in_hand is not None):
+        while not self._held and self._settled < goal and (len(self._buffer) or self._busy):
             if time.monotonic() >= deadline:
                 return False
             self.rouse()
@@ -192,12 +194,15 @@ class Sender:
         CURRENT.set(SILENT)
         try:
             while self._mine():
+                self._busy = True  # before anything leaves the buffer, or `flush` would not see it
                 batch = self._in_hand = self._in_hand or self._next_batch()
                 if batch is not None:
                     self._deliver(batch)
-                elif self._stopping:
-                    return
-                else:
+                if self._in_hand is None:
+                    self._busy = False
+                if self._stopping and (batch is None or self._in_hand is not None):
+                    return  # done, or neither Redis nor the fallback takes it: `close` knows what to do
+                if batch is None:
                     self._wait()
         except Exception as error:  # noqa: BLE001  the next log call starts a new thread
             announce(
@@ -211,7 +216,7 @@ class Sender:
         return self._thread is threading.current_thread()
 
     def _wait(self) -> None:
-        """Sleep until there may be work: shortly after the last record, for ever once nothing comes any more."""
+        """Sleep until there may be work: shortly after a record, until woken once nothing comes any more."""
         buffer = self._buffer
         deadline = time.monotonic() + _IDLE_AFTER
         while not self._stopping and time.monotonic() < deadline:
@@ -241,7 +246,7 @@ class Sender:
         return batch
 
     def _deliver(self, batch: _Batch) -> None:
-        """Bring the batch to Redis or to the fallback; if neither takes it, it stays in hand for the next attempt."""
+        """Bring the batch to Redis or to the fallback; if neither takes it, it stays in hand."""
         if self._away_since is None or time.monotonic() >= self._next_attempt:
             reason = self._push_patiently(batch) if self._away_since is None else self._push(batch)
             if not self._mine():

@@ -11,8 +11,8 @@ ENDS: Final = (
     2  # the key ends in the name (token, access_token): everything but null and booleans is a secret
 )
 
-# A name that only talks about a secret. MCP's progressToken is chosen by the caller to match notifications; the
-# OAuth metadata are public, and the first thing one wants to see when authorization fails.
+# Names that only talk about a secret. MCP's progressToken is chosen by the caller to match notifications;
+# the OAuth metadata are public, and the first thing one wants to see when authorization fails.
 _HARMLESS_KEYS: Final = frozenset({"progresstoken"})
 _HARMLESS_TAILS: Final = {
     "token": frozenset({"type", "types", "endpoint", "endpoints", "url", "uri", "izer", "izers", "ization"}),
@@ -26,6 +26,11 @@ _JUDGED_LENGTH: Final = 256
 def squeeze(name: str) -> str:
     """A name without case and separators: `API-Key` and `apiKey` are both `apikey`."""
     return "".join(character for character in name.casefold() if character.isalnum())
+
+
+def split_words(name: str) -> list[str]:
+    """The words of a name, as separators and capitals divide it: `creditCard` and `credit-card` have two."""
+    return [word.casefold() for word in _WORD.findall(name)]
 
 
 class SensitiveKeys:
@@ -66,7 +71,7 @@ class SensitiveKeys:
     def _configured_in(self, key: str, squeezed: str) -> int:
         if squeezed in self._configured:
             return ENDS
-        words = [word.casefold() for word in _WORD.findall(key[:_JUDGED_LENGTH])]
+        words = split_words(key[:_JUDGED_LENGTH])
         found = PLAIN
         for start in range(len(words)):
             run = ""

@@ -77,7 +77,7 @@ def _fallback(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One setting: keyword of `ICCMLogger`, environment variable, default, parser, and a line of reference."""
+    """One setting: keyword of `ICCMLogger`, environment variable, default, parser, line of reference."""
 
     keyword: str
     name: str
@@ -88,12 +88,14 @@ class Variable:
     secret: bool = False
 
 
+_ENABLED: Final = True
+
 CATALOGUE: Final = (
     Variable(
         "component",
         "GODOT_COMPONENT",
         "unknown",
-        "–",
+        "-",
         _component,
         "name of this component, when the constructor names none",
     ),
@@ -105,7 +107,7 @@ CATALOGUE: Final = (
         parse_level,
         "lowest level that is logged: TRACE, DEBUG, INFO, WARN, ERROR",
     ),
-    Variable("enabled", "LOGGING_ENABLED", True, "true", _flag, "false turns every log call into a no-op"),
+    Variable("enabled", "LOGGING_ENABLED", _ENABLED, "true", _flag, "false makes every log call a no-op"),
     Variable(
         "redis_url",
         "GODOT_REDIS_URL",
@@ -128,7 +130,7 @@ CATALOGUE: Final = (
         "redact_fields",
         "GODOT_REDACT_FIELDS",
         (),
-        "–",
+        "-",
         _fields,
         "more keys to redact, separated by commas; adds to the defaults",
     ),
@@ -217,8 +219,8 @@ def read_settings(
 ) -> Settings:
     """Keywords win over the environment, the environment over the defaults; nothing here ever raises.
 
-    A value that cannot be used is told in `problems` (never with its text, which may be a secret), and the next
-    source counts. `redact_fields` is the exception: keyword and environment add up.
+    A value that cannot be used is told in `problems` (never with its text, which may be a secret), and the
+    next source counts. `redact_fields` is the exception: keyword and environment add up.
     """
     environ = os.environ if environ is None else environ
     given = dict(keywords or {})

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from godot_loglib import pipeline as _pipeline
-from godot_loglib.buffer import NEVER
 
 
 class Captured:
@@ -33,8 +32,8 @@ class Captured:
 def capture() -> Iterator[Captured]:
     """Hold back all records of this process for the length of a `with` block, and show them.
 
-    Loggers made before and inside the block count. Nothing is sent, nothing goes to a fallback, and nothing of it
-    appears later. Not for use by several threads at once.
+    Loggers made before and inside the block count. Nothing is sent, nothing goes to a fallback, and nothing
+    of it appears later. Not for use by several threads at once.
 
     Examples
     --------
