@@ -7,7 +7,7 @@ width the error. Bounds that contradict each other, because entries were stamped
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
@@ -49,11 +49,13 @@ def estimate(calls: list[Call], seen: Observations) -> list[Clock]:
         received, returned = answered
         bounds[outer.observer, inner.observer].append((returned - received, arrived - sent))  # type: ignore[operator]
     links: dict[str, dict[str, tuple[float, float, int]]] = defaultdict(dict)
+    asked: Counter[str] = Counter()
     for (caller, callee), pairs in bounds.items():
         offset, error = _interval(pairs)
+        asked[caller] += len(pairs)
         links[caller][callee] = (offset, error, len(pairs))
         links[callee].setdefault(caller, (-offset, error, len(pairs)))
-    return _against_references(links)
+    return _against_references(links, asked)
 
 
 def _interval(pairs: list[tuple[float, float]]) -> tuple[float, float]:
@@ -64,11 +66,13 @@ def _interval(pairs: list[tuple[float, float]]) -> tuple[float, float]:
     return middle, max(abs(low - middle), abs(high - middle))
 
 
-def _against_references(links: dict[str, dict[str, tuple[float, float, int]]]) -> list[Clock]:
-    """Follow the links from the component with most pairs, group by group."""
+def _against_references(
+    links: dict[str, dict[str, tuple[float, float, int]]], asked: Counter[str]
+) -> list[Clock]:
+    """Follow the links from the component with most pairs, group by group; of two equals from the caller."""
     weight = {name: sum(pairs for _, _, pairs in ends.values()) for name, ends in links.items()}
     clocks: dict[str, Clock] = {}
-    for reference in sorted(links, key=lambda name: (-weight[name], name)):
+    for reference in sorted(links, key=lambda name: (-weight[name], -asked[name], name)):
         if reference in clocks:
             continue
         clocks[reference] = Clock(reference, reference, 0.0, 0.0, weight[reference])

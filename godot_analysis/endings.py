@@ -159,11 +159,7 @@ class Endings:
         elif isinstance(ending.result, dict) and ending.result.get("isError") is True:
             ending.status = "tool_error"
             ending.error_text = content_text(ending.result)
-        if (
-            call.outer is not None
-            and call.outer.request is None
-            and (call.inner is None or call.inner.request is None)
-        ):
+        if all(view.request is None for view in call.views):
             ending.notes.append("its request is not in the log")
         return ending
 

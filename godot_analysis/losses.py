@@ -13,6 +13,7 @@ from godot_analysis.sightings import REQUEST
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from godot_analysis.joining import Call
     from godot_analysis.messages import Observations
     from godot_analysis.pairing import Exchange
 
@@ -69,14 +70,14 @@ class Holes:
 
 
 def find_losses(
-    seen: Observations, seqs: list[int | None], exchanges: list[Exchange], *, partial: bool = False
+    seen: Observations, seqs: list[int | None], calls: list[Call], *, partial: bool = False
 ) -> list[Loss]:
     """Everything that shows a hole in the log, in order of time.
 
     Of a `partial` log, such as that of one trace, gaps in sequence numbers prove nothing.
     """
     gaps = () if partial or _is_one_trace(seen) else _sequence_gaps(seen, seqs)
-    found = [*_loss_records(seen), *gaps, *_silences(seen, exchanges)]
+    found = [*_loss_records(seen), *gaps, *_silences(seen, calls)]
     return sorted(found, key=lambda loss: (loss.start or 0, loss.source))
 
 
@@ -126,7 +127,7 @@ def _sequence_gaps(seen: Observations, seqs: list[int | None]) -> Iterable[Loss]
                 )
 
 
-def _silences(seen: Observations, exchanges: list[Exchange]) -> Iterable[Loss]:
+def _silences(seen: Observations, calls: list[Call]) -> Iterable[Loss]:
     """Times in which nobody logged, although a question that stood open before was over after.
 
     A caller that asks one thing at a time and asks anew after the silence, on the same connections, has had the end
@@ -146,18 +147,11 @@ def _silences(seen: Observations, exchanges: list[Exchange]) -> Iterable[Loss]:
     own_times: dict[str | None, list[int]] = defaultdict(list)
     for row in rows:
         own_times[seen.components[row]].append(seen.times[row] or 0)
-    asked = _starts_by_caller(exchanges)
+    asked = _starts_by_caller(calls)
     connects = [
         seen.times[s.row] or 0 for s in seen.sightings if s.kind == REQUEST and s.method == "initialize"
     ]
-    dangling = sorted(
-        (
-            x
-            for x in exchanges
-            if x.asking and x.request is not None and x.answer is None and x.cancel is None
-        ),
-        key=lambda x: x.start,
-    )
+    dangling = _without_end(calls)
     starts = [x.start for x in dangling]
     for before, after in gaps:
         start, end = times[before], times[after]
@@ -185,11 +179,30 @@ def _silences(seen: Observations, exchanges: list[Exchange]) -> Iterable[Loss]:
             break
 
 
-def _starts_by_caller(exchanges: list[Exchange]) -> dict[tuple[str, str | None], list[int]]:
+def _without_end(calls: list[Call]) -> list[Exchange]:
+    """Questions that reached a callee, or one that never logs, and whose end their caller did not log."""
+    logging = {view.observer for call in calls for view in call.views}
+    return sorted(
+        (
+            call.outer
+            for call in calls
+            if call.outer is not None
+            and call.outer.request is not None
+            and call.outer.answer is None
+            and call.outer.cancel is None
+            and (call.inner is not None or call.callee not in logging)
+        ),
+        key=lambda exchange: exchange.start,
+    )
+
+
+def _starts_by_caller(calls: list[Call]) -> dict[tuple[str, str | None], list[int]]:
     starts: dict[tuple[str, str | None], list[int]] = defaultdict(list)
-    for exchange in exchanges:
-        if exchange.asking and exchange.request is not None:
-            starts[exchange.observer, exchange.peer].append(exchange.start)
+    for call in calls:
+        if call.outer is not None and call.outer.request is not None:
+            starts[call.outer.observer, call.outer.peer].append(call.outer.start)
+    for own in starts.values():
+        own.sort()
     return starts
 
 

@@ -109,7 +109,9 @@ def pair(seen: Observations) -> Pairing:
             if found is None:
                 found = _likeliest(ledger.of[observer, asking], sighting, traces[row])
             if found is None:
-                orphans.append(place)
+                # An answer under an id of another type is nobody's answer, so it must not become a call either.
+                stray = _note_mistyped(ledger.of[observer, asking], sighting)
+                (singles if stray else orphans).append(place)
             else:
                 ledger.close(found)
                 _answered(found, place, sighting, times[row])
@@ -161,8 +163,6 @@ def _likeliest(open_ones: dict[int, Exchange], sighting: Sighting, trace: str | 
         # Without an id the oldest question is answered first; with one the newest.
         if fit > most or (fit == most and fit > 0 and sighting.rpc_id is None):
             best, most = exchange, fit
-    if best is None and sighting.rpc_id is not None and sighting.weight == Weight.PAYLOAD:
-        _note_mistyped(open_ones, sighting)
     return best
 
 
@@ -190,16 +190,17 @@ def _fit(exchange: Exchange, sighting: Sighting, trace: str | None) -> int:
     return fit + 4 if same_trace else fit
 
 
-def _note_mistyped(open_ones: dict[int, Exchange], sighting: Sighting) -> None:
-    plain = (sighting.rpc_id or "").strip('"')
+def _note_mistyped(open_ones: dict[int, Exchange], sighting: Sighting) -> bool:
+    """Remember an answer whose id equals that of an open question only as text (1 and "1")."""
+    if sighting.rpc_id is None or sighting.weight != Weight.PAYLOAD:
+        return False
+    plain = sighting.rpc_id.strip('"')
     for exchange in islice(reversed(open_ones.values()), _LOOK_BACK):
-        if (
-            exchange.rpc_id is not None
-            and exchange.rpc_id.strip('"') == plain
-            and exchange.peer == sighting.peer
-        ):
+        asked = exchange.rpc_id
+        if asked is not None and asked != sighting.rpc_id and asked.strip('"') == plain:
             exchange.mistyped = sighting.row
-            return
+            return True
+    return False
 
 
 def _cancelled(ledger: _Ledger, place: int, sighting: Sighting, observer: str) -> None:

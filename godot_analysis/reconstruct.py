@@ -61,9 +61,7 @@ def reconstruct(logs: pd.DataFrame) -> Flow:
     pairing = pair(seen)
     strays = join_strays(pairing.singles, seen)
     calls = nest(join(pairing.exchanges), strays, seen)
-    losses = find_losses(
-        seen, integers(logs["seq"]), pairing.exchanges, partial=bool(logs.attrs.get("partial"))
-    )
+    losses = find_losses(seen, integers(logs["seq"]), calls, partial=bool(logs.attrs.get("partial")))
     clocks = estimate(calls, seen)
     endings = Endings(calls, seen, Holes(losses))
     hops, numbered = build_hops(calls, strays, seen, clocks)

@@ -1,0 +1,344 @@
+"""How requests find their ends: each test is a small log, written by hand, and the calls that it shows."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import godot_analysis as ga
+from godot_analysis.tables import log_table, record_id
+
+
+def told(flow: ga.Flow) -> list[str]:
+    """One line for each call, indented under the call that caused it."""
+    depth: dict[int, int] = {}
+    lines = []
+    for call in flow.calls.itertuples():
+        depth[call.call] = 0 if pd.isna(call.parent) else depth[call.parent] + 1
+        ends = [name if isinstance(name, str) else "?" for name in (call.caller, call.callee)]
+        what = call.tool if isinstance(call.tool, str) else call.method
+        end = call.status if pd.isna(call.lost_at) else f"{call.status} at {call.lost_at}"
+        again = f" x{call.attempts}" if call.attempts > 1 else ""
+        lines.append(f"{'  ' * depth[call.call]}{ends[0]} → {ends[1]} {what}: {end}{again}")
+    return lines
+
+
+def reconstruct(table: str) -> ga.Flow:
+    return ga.reconstruct(log_table(table))
+
+
+def test_a_call_through_a_router_is_seen_by_everyone():
+    flow = reconstruct("""
+        0.000 client sends relay  ? 7 tools/call open {"n": 1}  @t
+        0.001 relay  gets  client ? 7 tools/call open {"n": 1}  @t
+        0.002 relay  sends gates  ? 3 tools/call open {"n": 1}  @t
+        0.003 gates  gets  relay  ? 3 tools/call open {"n": 1}  @t
+        0.004 gates  sends relay  = 3 {"content": []}           @t
+        0.005 relay  gets  gates  = 3 {"content": []}           @t
+        0.006 relay  sends client = 7 {"content": []}           @t
+        0.007 client gets  relay  = 7 {"content": []}           @t
+    """)
+    assert told(flow) == ["client → relay open: answered", "  relay → gates open: answered"]
+    assert len(flow.hops) == 4
+    assert set(flow.hops["seen"]) == {"both"}
+    assert flow.hops["method"].tolist() == ["tools/call"] * 4, "answers know the method of their question"
+    assert flow.hops["sender"].tolist() == ["client", "relay", "gates", "relay"]
+    first = flow.calls.iloc[0]
+    assert first["arguments"] == {"n": 1}
+    assert first["result"] == {"content": []}
+    assert first["duration_ms"] == pytest.approx(7.0)
+    assert first["evidence"] == [record_id(line) for line in (1, 2, 7, 8)]
+    assert flow.count_operations()["total"] == flow.count_operations()["answered"] == 1
+
+
+@pytest.mark.parametrize("observer", ["client", "relay"])
+def test_one_end_is_enough(observer: str):
+    lines = """
+        0.000 client sends relay  ? 7 ping
+        0.001 relay  gets  client ? 7 ping
+        0.006 relay  sends client = 7
+        0.007 client gets  relay  = 7
+    """.splitlines()
+    flow = reconstruct("\n".join(line for line in lines if f" {observer} " in line.split("s ")[0] + " "))
+    assert told(flow) == ["client → relay ping: answered"]
+    assert set(flow.hops["seen"]) == {"sender", "receiver"}
+
+
+def test_errors_and_failures_inside_a_result():
+    flow = reconstruct("""
+        0.0 relay sends gates ? 1 tools/call a
+        0.1 relay gets  gates ! 1 -32602 no such argument
+        0.2 relay sends gates ? 2 tools/call b
+        0.3 relay gets  gates = 2 {"isError": true, "content": [{"type": "text", "text": "disk full"}]}
+        0.4 relay sends gates ? 3 tools/call c
+        0.5 relay gets  gates = 3 {"content": [{"type": "text", "text": "{\\"error\\": \\"disk full\\"}"}]}
+    """)
+    assert flow.calls["status"].tolist() == ["error", "tool_error", "answered"]
+    assert flow.calls["error_text"].tolist()[:2] == ["no such argument", "disk full"]
+    assert flow.calls["error_code"].tolist()[0] == -32602
+    assert flow.calls["result"].iloc[2]["content"][0]["text"] == '{"error": "disk full"}'
+
+
+def test_an_id_that_is_used_again_is_told_apart_in_time():
+    flow = reconstruct("""
+        0.0 relay sends gates ? 3 tools/call a
+        0.1 relay gets  gates = 3 {"n": 1}
+        0.2 relay sends gates ? 3 tools/call b
+        0.3 relay sends gates ? 3 tools/call c
+        0.4 relay gets  gates = 3 {"n": 3}
+    """)
+    assert told(flow) == ["relay → gates a: answered", "relay → gates b: pending", "relay → gates c: answered"]
+    assert flow.calls["result"].tolist() == [{"n": 1}, None, {"n": 3}]
+
+
+def test_answers_out_of_turn_find_their_questions_by_id():
+    flow = reconstruct("""
+        0.0 relay sends gates ? 1 tools/call slow
+        0.1 relay sends gates ? 2 tools/call fast
+        0.2 relay gets  gates = 2 {"of": "fast"}
+        0.3 relay gets  gates = 1 {"of": "slow"}
+    """)
+    assert dict(zip(flow.calls["tool"], flow.calls["result"], strict=True)) == {
+        "slow": {"of": "slow"},
+        "fast": {"of": "fast"},
+    }
+
+
+def test_an_id_of_another_type_is_another_id():
+    flow = reconstruct("""
+        0.0 relay sends gates ? 1 tools/call a
+        0.1 relay gets  gates = "1"
+    """)
+    assert told(flow) == ["relay → gates a: pending"]
+    assert "another type" in flow.calls["note"].iloc[0]
+    assert flow.hops["rpc_id"].tolist() == ["1", '"1"']
+
+
+def test_a_second_answer_makes_no_second_call():
+    flow = reconstruct("""
+        0.0 relay sends gates ? 1 tools/call a
+        0.1 relay gets  gates = 1
+        0.2 relay gets  gates = 1
+        0.3 relay gets  gates ! null -32700 parse error
+    """)
+    assert told(flow) == ["relay → gates a: answered"]
+    assert len(flow.hops) == 4
+    assert flow.hops["call"].isna().tolist() == [False, False, True, True]
+
+
+def test_cancelled_calls_stay_cancelled_when_the_answer_comes_late():
+    flow = reconstruct("""
+        0.0 client sends relay ? 5 tools/call slow
+        0.1 client sends relay ? 6 tools/call slower
+        1.0 client sends relay ~ notifications/cancelled {"requestId": 5, "reason": "the user pressed Escape"}
+        1.1 client sends relay ~ notifications/cancelled {"requestId": 6, "reason": "Request timed out"}
+        2.0 client gets  relay = 5
+    """)
+    assert told(flow) == ["client → relay slow: cancelled", "client → relay slower: timed_out"]
+    assert "changes nothing" in flow.calls["note"].iloc[0]
+    assert flow.calls["duration_ms"].iloc[0] == pytest.approx(1000)
+
+
+def test_a_time_out_that_the_caller_logs():
+    flow = reconstruct("""
+        0.0  client sends relay ? 5 tools/call slow @t
+        60.0 client says ERROR MCP error -32001: Request timed out @t
+        61.0 client gets relay = 5 @t
+    """)
+    assert told(flow) == ["client → relay slow: timed_out"]
+
+
+def test_what_never_arrives_is_lost_on_the_wire():
+    flow = reconstruct("""
+        0.0 relay sends gates ? 1 tools/call a
+        0.1 gates gets  relay ? 1 tools/call a
+        0.2 gates sends relay = 1
+        0.3 relay gets  gates = 1
+        1.0 relay sends gates ? 2 tools/call b
+        5.0 relay sends gates ? 3 tools/call c
+        5.1 gates gets  relay ? 3 tools/call c
+        5.2 gates sends relay = 3
+        9.0 gates says INFO still alive
+    """)
+    assert told(flow) == [
+        "relay → gates a: answered",
+        "relay → gates b: lost at wire",
+        "relay → gates c: lost at wire",
+    ]
+    assert "answered" in flow.calls["note"].iloc[2]
+
+
+def test_a_connection_made_anew_ends_what_the_receiver_never_answered():
+    flow = reconstruct("""
+        0.0 gates gets  relay ? 1 initialize
+        0.1 gates sends relay = 1
+        0.2 gates gets  relay ? 2 tools/call a
+        3.0 gates gets  relay ? 1 initialize
+        3.1 gates sends relay = 1
+    """)
+    assert told(flow)[1] == "relay → gates a: lost at receiver"
+
+
+def test_what_cannot_be_sent_is_lost_at_the_sender():
+    flow = reconstruct("""
+        0.0 relay sends gates ? 1 tools/call a @t
+        0.1 relay says ERROR connection to gates refused @t
+    """)
+    assert told(flow) == ["relay → gates a: lost at sender"]
+    assert flow.calls["evidence"].iloc[0] == [record_id(1), record_id(2)]
+
+
+def test_a_sender_that_still_reconnects_is_pending():
+    flow = reconstruct("""
+        0.0 relay sends gates ? 1 tools/call a @t
+        0.1 relay says WARN Backend connection lost, reconnecting: gates {"backend": "gates"} @t
+    """)
+    assert told(flow) == ["relay → gates a: pending"]
+
+
+def test_a_hole_in_the_log_is_no_loss_of_messages():
+    flow = reconstruct("""
+        0.0 relay sends gates ? 1 tools/call a
+        0.1 gates gets  relay ? 1 tools/call a
+        0.2 gates sends relay = 1
+        0.3 relay gets  gates = 1
+        1.0 relay sends gates ? 2 tools/call b
+        1.2 relay says WARN 12 records lost {"lost": {"count": 12, "reason": "buffer_full", "from": "2026-01-01T00:00:01Z", "to": "2026-01-01T00:00:02Z"}}
+        9.0 gates says INFO still alive
+    """)
+    assert told(flow)[1] == "relay → gates b: lost at logger"
+    loss = flow.losses.iloc[0]
+    assert (loss["component"], loss["count"], loss["source"]) == ("relay", 12, "loss record")
+    assert loss["evidence"] == [record_id(6)]
+
+
+def test_a_call_that_nobody_else_logs_is_pending():
+    assert told(reconstruct("0.0 relay sends marco ? 1 tools/call a")) == ["relay → marco a: pending"]
+
+
+def test_asking_again_under_a_new_id_is_one_operation():
+    flow = reconstruct("""
+        0.0 client sends relay ? 1 server/discover
+        0.1 client gets  relay = 1 {"supportedVersions": ["2026-07-28"]}
+        1.0 client sends relay ? 2 tools/call book {"to": "Rome"}
+        1.1 client gets  relay = 2 {"resultType": "input_required", "inputRequests": {"a": {}}, "requestState": "x"}
+        2.0 client says INFO the user answered
+    """)
+    assert flow.count_operations()["total"] == 1
+    retried = log_table("""
+        0.0 client sends relay ? 1 server/discover
+        0.1 client gets  relay = 1 {"supportedVersions": ["2026-07-28"]}
+        1.0 client sends relay ? 2 tools/call book {"to": "Rome"}
+        1.1 client gets  relay = 2 {"resultType": "input_required", "inputRequests": {"a": {}}, "requestState": "x"}
+        3.0 client sends relay ? 3 tools/call book {"to": "Rome"}
+        3.1 client gets  relay = 3 {"resultType": "complete", "content": []}
+    """)
+    retried["data"].iloc[4]["mcp"]["payload"]["params"]["requestState"] = "x"
+    flow = ga.reconstruct(retried)
+    assert told(flow)[1:] == ["client → relay book: answered x2"]
+    assert len(flow.hops) == 6
+    assert flow.hops["call"].tolist() == [0, 0, 1, 1, 1, 1]
+    assert set(flow.messages["era"]) == {"stateless"}
+
+
+def test_what_a_router_sends_again_is_one_call():
+    flow = reconstruct("""
+        0.0 relay gets  client ? 9 tools/call a @t
+        0.1 relay sends gates  ? 3 tools/call a @t #one
+        0.2 relay says WARN Backend connection lost, reconnecting: gates @t
+        5.0 relay sends gates  ? 1 initialize #two
+        5.1 relay gets  gates  = 1 {"protocolVersion": "2025-06-18"} #two
+        5.2 relay sends gates  ? 3 tools/call a @t #two
+        5.3 relay gets  gates  = 3 @t #two
+        5.4 relay sends client = 9 @t
+    """)
+    assert told(flow) == [
+        "client → relay a: answered",
+        "  relay → gates a: answered x2",
+        "relay → gates initialize: answered",
+    ]
+    assert flow.count_operations()["total"] == 1
+
+
+def test_a_client_that_refuses_by_itself_makes_no_call():
+    flow = reconstruct("""
+        0.0 client sends relay ? 1 tools/list
+        0.1 client gets  relay = 1 {"tools": []}
+        0.2 client says ERROR No such tool available: mcp__iccm__gates_open {"tool_name": "mcp__iccm__gates_open"}
+        0.3 client says ERROR unknown tool name: gates_open
+        0.4 client says ERROR Unknown tool: gates_open {"tool_name": "gates_open"}
+    """)
+    assert flow.count_operations()["total"] == 0
+
+
+def test_a_router_that_only_logs_its_errors_still_shows_the_failed_call():
+    flow = reconstruct("""
+        0.0 relay says ERROR Unknown tool: gates_open {"tool_name": "gates_open", "available_tools": ["dewey_x"]}
+    """)
+    assert told(flow) == ["? → relay gates_open: error"]
+    assert "request is not in the log" in flow.calls["note"].iloc[0]
+
+
+def test_servers_ask_too():
+    flow = reconstruct("""
+        0.0 client sends relay  ? 1 tools/call a
+        0.1 relay  gets  client ? 1 tools/call a
+        0.2 relay  sends client ? 1 sampling/createMessage
+        0.3 client gets  relay  ? 1 sampling/createMessage
+        0.4 client sends relay  = 1 {"role": "assistant"}
+        0.5 relay  gets  client = 1 {"role": "assistant"}
+        0.6 relay  sends client = 1 {"content": []}
+        0.7 client gets  relay  = 1 {"content": []}
+    """)
+    assert sorted(told(flow)) == ["client → relay a: answered", "relay → client sampling/createMessage: answered"]
+    results = dict(zip(flow.calls["method"], flow.calls["result"], strict=True))
+    assert results == {"tools/call": {"content": []}, "sampling/createMessage": {"role": "assistant"}}
+
+
+def test_silence_of_everyone_is_reported_when_an_end_must_lie_in_it():
+    flow = reconstruct("""
+        0.0 relay gets  client ? 1 tools/call a @t
+        0.1 relay sends gates  ? 3 tools/call a @t
+        0.2 gates gets  relay  ? 3 tools/call a
+        8.0 relay gets  client ? 2 tools/call b @u
+        8.1 relay sends gates  ? 3 tools/call b @u
+        8.2 gates gets  relay  ? 3 tools/call b
+        8.3 gates sends relay  = 3
+        8.4 relay gets  gates  = 3 @u
+        8.5 relay sends client = 2 @u
+    """)
+    assert flow.losses["source"].tolist() == ["silence"]
+    assert flow.losses["evidence"].iloc[0] == [record_id(3), record_id(4)]
+    assert flow.calls["lost_at"].dropna().unique().tolist() == ["logger"]
+
+
+def test_a_pause_is_no_silence():
+    flow = reconstruct("""
+        0.0 relay sends gates ? 3 tools/call a
+        0.1 relay gets  gates = 3
+        90  relay sends gates ? 3 tools/call b
+        90.1 relay gets gates = 3
+    """)
+    assert flow.losses.empty
+
+
+def test_gaps_in_sequence_numbers_are_losses():
+    flow = reconstruct("""
+        0.0 relay says INFO a %1
+        0.1 relay says INFO b %2
+        0.2 relay says INFO e %5
+    """)
+    assert flow.losses[["component", "count", "source"]].to_numpy().tolist() == [["relay", 2, "sequence gap"]]
+
+
+def test_gaps_in_a_log_of_one_trace_mean_nothing():
+    assert reconstruct("0.0 relay says INFO a @t %1\n0.2 relay says INFO e @t %5").losses.empty
+
+
+def test_nothing_logged_gives_empty_frames_of_the_same_columns():
+    empty, full = ga.reconstruct(ga.from_records([])), reconstruct("0.0 a sends b ? 1 ping")
+    for name in ("messages", "hops", "calls", "losses", "clocks"):
+        pd.testing.assert_series_equal(getattr(empty, name).dtypes, getattr(full, name).dtypes, check_index=True) if name not in {
+            "messages", "hops", "calls", "losses"
+        } else None
+        assert list(getattr(empty, name)) == list(getattr(full, name))
