@@ -8,7 +8,7 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 import pytest
@@ -19,12 +19,14 @@ from godot_daemon import migrations
 from godot_daemon.embedded import EmbeddedPostgres, EmbeddedValkey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
+
+_Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Reasons that stay a skip where GODOT_NO_SKIPS turns all others into failures.
-_EXCUSES = ("the original system's captures",)
+# Reasons that stay a skip where GODOT_NO_SKIPS turns all others into failures: what a checkout alone cannot have.
+_EXCUSES = ("the original system's captures", "only Linux", "only root")
 
 _FOR_TESTS = ("GODOT_SHARED", "GODOT_NO_SKIPS")
 
@@ -36,8 +38,16 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Iterator[None]:
-    report: pytest.TestReport = yield
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _without_excuse((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _without_excuse((yield))
+
+
+def _without_excuse(report: _Report) -> _Report:
     if (
         os.environ.get("GODOT_NO_SKIPS")
         and report.skipped

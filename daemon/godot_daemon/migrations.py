@@ -82,6 +82,22 @@ def upgrade(
     partitions of these days.
     """
     known = available() if migrations is None else migrations
+    try:
+        return _upgrade(conninfo, known, target)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise SetupError(
+            f"the schema may not be changed: {error.diag.message_primary}",
+            hint=error.diag.message_hint or "run it as the owner of the database",
+        ) from error
+
+
+def pending(connection: psycopg.Connection[Any]) -> list[Migration]:
+    """What `upgrade` would apply to this database; SetupError when it cannot be upgraded by this program."""
+    known = available()
+    return _missing(connection, known) if _is_ours(connection) else known
+
+
+def _upgrade(conninfo: str, known: list[Migration], target: int | None) -> list[Migration]:
     with psycopg.connect(conninfo, application_name="godot db upgrade") as connection:
         connection.execute("set local search_path = public")
         connection.execute(_LOCK)
@@ -98,12 +114,6 @@ def upgrade(
         with psycopg.connect(conninfo, application_name="godot db upgrade") as connection:
             partitions.ensure(connection)
     return missing
-
-
-def pending(connection: psycopg.Connection[Any]) -> list[Migration]:
-    """What `upgrade` would apply to this database; SetupError when it cannot be upgraded by this program."""
-    known = available()
-    return _missing(connection, known) if _is_ours(connection) else known
 
 
 def _is_ours(connection: psycopg.Connection[Any]) -> bool:
@@ -130,14 +140,7 @@ def _missing(connection: psycopg.Connection[Any], known: list[Migration]) -> lis
 
 
 def _apply(connection: psycopg.Connection[Any], migration: Migration) -> None:
-    try:
-        connection.execute(migration.sql.encode())
-    except psycopg.errors.InsufficientPrivilege as error:
-        said = error.diag.message_primary
-        raise SetupError(
-            f"migration {migration.version:04}_{migration.name} is not permitted: {said}",
-            hint=error.diag.message_hint or "run it as the database's owner",
-        ) from error
+    connection.execute(migration.sql.encode())
     connection.execute(
         "insert into schema_migrations (version, name, checksum) values (%s, %s, %s)",
         (migration.version, migration.name, migration.checksum),

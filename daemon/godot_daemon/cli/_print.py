@@ -1,12 +1,15 @@
-"""Plain tables and sizes for the terminal."""
+"""Tables, times, sizes and JSON for the terminal."""
 
 from __future__ import annotations
 
+import json
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 import click
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
 
 _KIBI: Final = 1024
@@ -25,6 +28,25 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str | int]]) -> None:
             for cell, width, right in zip(row, widths, is_number, strict=True)
         ]
         click.echo("  ".join(aligned).rstrip())
+
+
+def json_object(value: object) -> None:
+    """One JSON object for programs; times as ISO 8601."""
+    click.echo(json.dumps(value, default=_isoformat, ensure_ascii=False))
+
+
+def moment(time: dt.datetime | None) -> str:
+    """A time in UTC for people, to the second."""
+    return f"{time.astimezone(UTC):%F %T}" if time else ""
+
+
+def day(time: dt.datetime | None) -> str:
+    """The UTC day of a time."""
+    return f"{time.astimezone(UTC):%F}" if time else ""
+
+
+def _isoformat(value: dt.date) -> str:
+    return value.isoformat()
 
 
 def size(count: int) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import psycopg
@@ -13,9 +12,6 @@ from godot_daemon import migrations, partitions
 from godot_daemon.cli import _options, _print
 from godot_daemon.settings import Settings
 from godot_daemon.stats import collect
-
-if TYPE_CHECKING:
-    import datetime as dt
 
 
 @click.group()
@@ -77,15 +73,12 @@ def show_partitions(
         listing = partitions.listing(connection)
         strays = partitions.default_rows(connection)
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "partitions": [dataclasses.asdict(partition) for partition in listing],
-                    "created": created,
-                    "default_rows": strays,
-                },
-                default=str,
-            )
+        _print.json_object(
+            {
+                "partitions": [dataclasses.asdict(partition) for partition in listing],
+                "created": created,
+                "default_rows": strays,
+            }
         )
         return
     for day in created:
@@ -95,8 +88,8 @@ def show_partitions(
         [
             (
                 partition.name,
-                _date(partition.starts_at),
-                _date(partition.ends_at),
+                _print.day(partition.starts_at),
+                _print.day(partition.ends_at),
                 partition.estimated_rows,
                 _print.size(partition.bytes),
             )
@@ -129,19 +122,21 @@ def stats(database_url: str | None, *, as_json: bool) -> None:
             "levels": found.by("level"),
             **dataclasses.asdict(found),
         }
-        click.echo(json.dumps(summary, default=str))
+        _print.json_object(summary)
         return
     click.echo(f"{found.records:,} records in {found.partitions} partitions, {_print.size(found.bytes)}")
     _print.table(
-        ("component", "level", "records", "oldest", "newest"),
+        ("component", "level", "records", "oldest (UTC)", "newest (UTC)"),
         [
-            (count.component, count.level, count.records, f"{count.oldest:%F %T}", f"{count.newest:%F %T}")
+            (
+                count.component,
+                count.level,
+                count.records,
+                _print.moment(count.oldest),
+                _print.moment(count.newest),
+            )
             for count in found.counts
         ],
     )
     if found.default_rows:
         click.echo(f"alarm: {found.default_rows:,} records lie outside all partitions", err=True)
-
-
-def _date(moment: dt.datetime | None) -> str:
-    return f"{moment:%F}" if moment else ""
