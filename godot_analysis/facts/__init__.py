@@ -171,11 +171,11 @@ class Facts:
 
     @cached_property
     def by_backend(self) -> dict[str, list[Call]]:
-        """The calls that were sent to each backend."""
+        """The calls that were sent to each backend; without those that failed of a further call they made."""
         found: dict[str, list[Call]] = {}
         for call in self.calls:
             backend = self.backend_of(call)
-            if backend is not None and not call.legs:
+            if backend is not None and not any(leg.failed for leg in call.legs):
                 found.setdefault(backend, []).append(call)
         return found
 
@@ -209,6 +209,20 @@ class Facts:
         return found
 
     # Connections
+
+    @cached_property
+    def strangers(self) -> list[Connection]:
+        """Connections whose owner is no relay: opened at a server that names its sessions, and never greeted on."""
+        messages = self.flow.messages
+        asked = messages[(messages["direction"] == "received") & messages["session"].notna()]
+        greeted = asked[asked["method"].isin(HANDSHAKES)]
+        greeting = set(zip(greeted["observer"].astype(object), greeted["session"], strict=True))
+        servers = {server for server, _ in greeting}
+        return [
+            item
+            for item in self.signals.connections
+            if item.component in servers and item.session and (item.component, item.session) not in greeting
+        ]
 
     @cached_property
     def epochs(self) -> list[Epoch]:
@@ -252,6 +266,41 @@ class Facts:
     def troubles(self) -> list[Trouble]:
         """Connections that could not be made or used, also those logged under the call that met them."""
         return sorted(self.signals.troubles, key=lambda trouble: trouble.time)
+
+    def troubles_under(self, call: Call) -> list[Trouble]:
+        """Troubles with a connection while a call was under way, in its own trace or at its backend."""
+        end = call.ended if call.ended is not None else self.end
+        backend = self.backend_of(call.last)
+        return [
+            trouble
+            for trouble in self.troubles
+            if (call.trace is not None and trouble.trace == call.trace)
+            or (trouble.trace is None and trouble.backend == backend and call.started <= trouble.time <= end)
+        ]
+
+    def losses_under(self, call: Call) -> list[Trouble]:
+        """Those of the troubles that tell of a lost connection."""
+        return [trouble for trouble in self.troubles_under(call) if trouble.kind != "other"]
+
+    def overtaken(self, call: Call) -> bool:
+        """Whether the same callee answered something later: then it was not stuck, only the end was not logged."""
+        return any(
+            other.started > call.started and other.answered and other.callee == call.callee
+            for other in self.operations
+        )
+
+    def arrivals_of(self, call: Call, backend: str) -> int:
+        """How often `backend` received the call: more than once when it was repeated."""
+        messages = self.flow.messages
+        end = (call.ended if call.ended is not None else self.end) + pd.Timedelta(seconds=1)
+        seen = messages[
+            (messages["observer"] == backend)
+            & (messages["method"] == _TOOL_CALL)
+            & (messages["kind"] == "request")
+            & (messages["direction"] == "received")
+            & messages["time"].between(call.started, end)
+        ]
+        return int(((seen["tool"] == call.tool) | seen["tool"].isna()).sum())
 
     def served_in(self, backend: str, epoch: Epoch) -> list[Call]:
         """Calls that `backend` answered in one life of the relay."""
@@ -331,7 +380,9 @@ class Facts:
         messages = self.flow.messages
         rows = _records(messages[messages["validity"].fillna("") != ""])
         for row in rows:
-            row["sender"] = row["sender"] or (row["peer"] if row["direction"] == "received" else row["observer"])
+            row["sender"] = row["sender"] or (
+                row["peer"] if row["direction"] == "received" else row["observer"]
+            )
         return rows
 
     @cached_property

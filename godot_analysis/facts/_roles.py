@@ -37,7 +37,9 @@ def roles(signals: Signals, calls: Iterable[Call], arrivals: Iterable[Arrival]) 
     relays = frozenset(routing)
     clients = asking - asked - relays
     # Only a host knows what its model was offered, or refuses a tool without having been called.
-    hosts = {refusal.component for refusal in signals.refusals} | {offer.component for offer in signals.offers}
+    hosts = {refusal.component for refusal in signals.refusals} | {
+        offer.component for offer in signals.offers
+    }
     clients |= hosts - relays - asked
     backends = {route.backend for route in signals.routes} | {trouble.backend for trouble in signals.troubles}
     backends |= {count.component for count in signals.tool_counts} | asked
@@ -56,11 +58,15 @@ def _routing(signals: Signals, calls: Iterable[Call]) -> Counter[str]:
     """
     found = Counter(route.component for route in signals.routes)
     found.update(r.component for r in signals.refusals if r.table is not None and not r.prefix)
-    found.update(call.callee for call in calls if call.callee and any(leg.tool == call.tool for leg in call.legs))
+    found.update(
+        call.callee for call in calls if call.callee and any(leg.tool == call.tool for leg in call.legs)
+    )
     return found
 
 
-def _in_between(edges: Counter[tuple[str | None, str]], hands: Counter[tuple[str | None, str]]) -> Counter[str]:
+def _in_between(
+    edges: Counter[tuple[str | None, str]], hands: Counter[tuple[str | None, str]]
+) -> Counter[str]:
     """Who is greeted by somebody outside and greets others itself, where no call shows the routing."""
     middle = {callee for _, callee in edges} & {caller for caller, _ in hands if caller}
     return Counter(

@@ -8,16 +8,16 @@ The explanation of every finding lists its clues, so the figure can be judged.
 
 from __future__ import annotations
 
-from godot_analysis.rules import call as call
-from godot_analysis.rules import discovery as discovery
-from godot_analysis.rules import handshake as handshake
-from godot_analysis.rules import logging as logging
-from godot_analysis.rules import process as process
-from godot_analysis.rules import routing as routing
+from importlib import import_module
+from typing import Final
 
-# In this order they are tried: what carries before what is carried, the specific before the general.
-from godot_analysis.rules import wire as wire
 from godot_analysis.rules._judge import Judgement, judge
 from godot_analysis.rules._rule import LAYERS, RULES, Clue, Match, Rule, rule
 
 __all__ = ["LAYERS", "RULES", "Clue", "Judgement", "Match", "Rule", "judge", "rule"]
+
+_MODULES: Final = ("wire", "handshake", "discovery", "routing", "process", "call", "rest", "logging")
+"""In this order the rules are tried: what carries before what is carried, the general after the specific."""
+
+for _module in _MODULES:
+    import_module(f"{__name__}.{_module}")

@@ -75,11 +75,12 @@ def _most_specific_first(rules: Iterable[Rule]) -> list[Rule]:
     waiting = list(rules)
     ordered: list[Rule] = []
     while waiting:
-        ready = [rule for rule in waiting if not any(rule.code in other.supersedes for other in waiting)]
-        ordered += ready
-        waiting = [rule for rule in waiting if rule not in ready]
-        if not ready:
+        open_ = {code for rule in waiting for code in rule.supersedes}
+        ready = next((rule for rule in waiting if rule.code not in open_), None)
+        if ready is None:
             raise ValueError(f"rules supersede each other in a circle: {[rule.code for rule in waiting]}")
+        waiting.remove(ready)
+        ordered.append(ready)
     return ordered
 
 

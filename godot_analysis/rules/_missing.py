@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from godot_analysis.facts import family, nearest
+from godot_analysis.rules._rule import Clue
+from godot_analysis.rules._words import count, listed
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from godot_analysis.facts import Arrival, Call, Epoch, Facts, Listing, Management, Refused, Start, Trouble
 
-__all__ = ["Missing", "misnamed", "missing"]
+__all__ = ["Missing", "absence_clue", "misnamed", "missing", "refused_clue"]
 
 
 @dataclass
@@ -64,6 +66,13 @@ class Missing:
         return [arrival for arrival in self.arrivals if self.first is None or arrival.time <= self.first]
 
     @property
+    def address(self) -> str | None:
+        """Where the relay looks for it, as far as a command or a refused connection tells."""
+        told = [(trouble.time, trouble.url) for trouble in self.troubles if trouble.url]
+        told += [(command.time, command.url) for command in self.commands if command.url]
+        return max(told)[1] if told else None
+
+    @property
     def removed(self) -> Management | None:
         """The command that took the backend away on purpose, if no later one brought it back."""
         last = [item for item in self.commands if item.verb != "inspect"][-1:]
@@ -95,6 +104,32 @@ def misnamed(facts: Facts) -> Iterator[Refused]:
     return (refusal for refusal in facts.refused if id(refusal) not in lacking)
 
 
+def refused_clue(item: Missing, weight: float) -> list[Clue]:
+    """The refused calls, and that the relay's table held nothing of the backend."""
+    if not item.refusals:
+        return []
+    tables = [refusal.table for refusal in item.refusals if refusal.table is not None]
+    text = f"{count(len(item.refusals), 'call')} of {listed(item.tools)} refused as unknown"
+    if tables:
+        text += f" while the {count(len(tables[-1]), 'tool')} known then include none of {item.backend}"
+        return [Clue(text, weight, item.rows)]
+    return [Clue(text, weight / 2, item.rows)]
+
+
+def absence_clue(item: Missing, facts: Facts) -> list[Clue]:
+    """That a backend got no handshake while others did: the more it logs otherwise, the more its silence says."""
+    others = sorted(item.epoch.burst - {item.backend})
+    if not others or item.reached:
+        return []
+    spoke = item.backend in facts.components
+    shook = any(arrival.backend == item.backend for arrival in facts.arrivals)
+    weight = 0.55 if shook else 0.45 if spoke or not item.refusals else 0.4
+    text = f"{facts.relay} shook hands with {listed(others)} when it started, but not with {item.backend}"
+    if not spoke:
+        text += ", which has not logged a single record"
+    return [Clue(text, weight, item.epoch.records)]
+
+
 def _backend_lacking(refusal: Refused, facts: Facts) -> str | None:
     """The backend whose absence explains the refusal; None when its backend was there."""
     tool, table = refusal.tool, refusal.table
@@ -105,7 +140,7 @@ def _backend_lacking(refusal: Refused, facts: Facts) -> str | None:
     owner = facts.owners.of(tool)
     if table is None:
         return _lacking_unseen(refusal, owner or name, facts)
-    if tool in table:
+    if tool in table or name in {family(command.call.tool or "") for command in facts.management}:
         return None
     families = {found.lower() for known in table if (found := family(known)) is not None}
     if owner is not None and facts.owners.tools_of(owner) & table:

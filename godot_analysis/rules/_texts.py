@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from godot_analysis.facts import Call
 
-__all__ = ["blame", "failure_inside", "same_error", "unserialisable"]
+__all__ = ["blame", "connection_words", "error_words", "failure_inside", "same_error", "unserialisable"]
 
 INVALID_PARAMS: Final = -32602
 METHOD_NOT_FOUND: Final = -32601
@@ -28,11 +28,22 @@ _DEFECT: Final = re.compile(
     r"|unpack|object is not|division by zero|out of range|modulenotfound|importerror|no module named",
     re.IGNORECASE,
 )
+# What only the one who runs the backend can mend.
+_SURROUNDINGS: Final = re.compile(
+    r"api[ _-]?key|credential|unauthori[sz]ed|forbidden|permission denied|database|\bdb\b|disk|out of memory|quota"
+    r"|rate limit|connection|refused|timed? ?out|unavailable|unreachable|econn|enospc|eacces|name or service",
+    re.IGNORECASE,
+)
 _MISTAKE: Final = re.compile(
     r"required|missing|invalid|must (?:be|not|have|contain)|validation|not a valid|should be|expected|unsupported"
     r"|not supported|unexpected (?:keyword|argument|property|field)|additional propert|unrecogni[sz]ed|too (?:long|large|short|small|many)"
     r"|exceeds|not allowed|not found|does(?:n't| not) exist|no such|unknown (?!method|error)|malformed|bad request"
     r"|cannot be empty|is empty|out of bounds|schema",
+    re.IGNORECASE,
+)
+_CONNECTION: Final = re.compile(
+    r"connection (?:was )?(?:lost|closed|refused|reset|failed|aborted)|connectionclosed|no close frame|econn|epipe"
+    r"|broken pipe|not connected|disconnected|cannot connect|failed to connect",
     re.IGNORECASE,
 )
 _MISSING_ARGUMENT: Final = re.compile(
@@ -56,11 +67,26 @@ def blame(call: Call) -> Literal["caller", "callee", "unknown"]:
         return "callee" if lacking.group(1) in (call.arguments or {}) else "caller"
     if call.error_code == INVALID_PARAMS:
         return "caller"
-    if _DEFECT.search(text) or _UNSERIALISABLE.search(text):
+    if _DEFECT.search(text) or _UNSERIALISABLE.search(text) or _SURROUNDINGS.search(text):
         return "callee"
     if _MISTAKE.search(text):
         return "caller"
     return "unknown"
+
+
+def connection_words(text: str) -> bool:
+    """Whether an error tells of a connection that could not be used.
+
+    >>> connection_words("no close frame received or sent"), connection_words("markdown is required")
+    (True, False)
+    """
+    return bool(_CONNECTION.search(text))
+
+
+def error_words(call: Call) -> str:
+    """The error that a call ended with, in one line."""
+    code = f"{call.error_code} " if call.error_code is not None else ""
+    return f"{code}{call.error_text or 'an error without a text'}"[:200]
 
 
 def unserialisable(text: str) -> bool:

@@ -10,6 +10,8 @@ from godot_analysis.rules._rule import Clue, Match, rule
 from godot_analysis.rules._texts import (
     METHOD_NOT_FOUND,
     blame,
+    connection_words,
+    error_words,
     failure_inside,
     same_error,
     unserialisable,
@@ -83,7 +85,7 @@ def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
             continue
         if any(blame(call) == "caller" for call in errors) and errors[0].error_code != METHOD_NOT_FOUND:
             continue
-        error = _error(errors[0])
+        error = error_words(errors[0])
         rows = tuple(row for call in errors for row in _rows(call, facts))
         clues = [
             Clue(
@@ -144,9 +146,9 @@ def listed_but_unknown(facts: Facts) -> Iterator[Match]:
         ):
             clues = (
                 Clue(f"{call.callee} listed {call.tool}", 0.7, lists[-1].records),
-                Clue(f"it answered the call with “{_error(call)}”", 0.7, call.rows),
+                Clue(f"it answered the call with “{error_words(call)}”", 0.7, call.rows),
             )
-            yield _match(call, facts, call.callee, clues, {"error": _error(call)})
+            yield _match(call, facts, call.callee, clues, {"error": error_words(call)})
 
 
 @rule(
@@ -162,13 +164,13 @@ def listed_but_unknown(facts: Facts) -> Iterator[Match]:
 )
 def failure_in_result(facts: Facts) -> Iterator[Match]:
     for call in facts.calls:
-        if call.legs or call.status not in {"answered", "tool_error"}:
+        if any(leg.tool == call.tool for leg in call.legs) or call.status not in {"answered", "tool_error"}:
             continue
         told = failure_inside(call.result)
         backend = facts.backend_of(call) or call.callee
         if told is None or backend is None:
             continue
-        guilty = blame(replace(call, error_text=told, legs=[]))
+        guilty = blame(replace(call, error_text=told))
         whose = (
             " What it says sounds like a mistake in the arguments of the call." if guilty == "caller" else ""
         )
@@ -202,7 +204,9 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
         sent = ", ".join(sorted(call.arguments or {})) or "none"
         clues = [
             Clue(
-                f"{call.tool} (arguments: {sent}) was answered with “{_error(call)}”", 0.6, _rows(call, facts)
+                f"{call.tool} (arguments: {sent}) was answered with “{error_words(call)}”",
+                0.6,
+                _rows(call, facts),
             )
         ]
         if call.error_code is not None and call.error_code == -32602:
@@ -214,7 +218,7 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
         ]
         if fine:
             clues.append(Clue(f"another call of {call.tool} was answered", 0.5, fine[0].rows[-1:]))
-        yield _match(call, facts, backend, tuple(clues), {"error": _error(call)}, cause=facts.client)
+        yield _match(call, facts, backend, tuple(clues), {"error": error_words(call)}, cause=facts.client)
 
 
 @rule(
@@ -234,7 +238,7 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
         if guilty == "caller":
             continue
         weight = 0.7 if guilty == "callee" else 0.45
-        clues = [Clue(f"{call.tool} was answered with “{_error(call)}”", weight, _rows(call, facts))]
+        clues = [Clue(f"{call.tool} was answered with “{error_words(call)}”", weight, _rows(call, facts))]
         own = [c for c in facts.signals.complaints if c.component == backend and _during(c.time, call, facts)]
         if own:
             clues.append(
@@ -243,7 +247,68 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
         fine = [other for other in facts.by_backend.get(backend, ()) if other.status == "answered"]
         if fine:
             clues.append(Clue(f"other calls to {backend} were answered", 0.2, fine[0].rows[-1:]))
-        yield _match(call, facts, backend, tuple(clues), {"error": _error(call)})
+        yield _match(call, facts, backend, tuple(clues), {"error": error_words(call)})
+
+
+@rule(
+    "F25",
+    layer="call",
+    severity="error",
+    title="{tool} took longer than its caller would wait",
+    summary="The call of {tool} was given up{when}; {component} {late}.",
+    explanation="The caller's time-out is shorter than the work. Without a `progressToken` in the request, progress "
+    "cannot extend it.",
+    fix="Raise the time-out for {tool}, let {component} report progress for long work, or split the work.",
+    supersedes=("B08", "R12"),
+    references=("F25", "anthropics/claude-code#73955", "modelcontextprotocol/typescript-sdk#2250"),
+)
+def timed_out(facts: Facts) -> Iterator[Match]:
+    for call in facts.operations:
+        if call.status != "timed_out":
+            continue
+        last = call.last
+        backend = facts.backend_of(last) or call.callee or facts.relay
+        late = last.status == "answered" or "answer came after" in f"{call.note} {last.note}"
+        clues = [Clue(f"{call.tool} was given up without an answer", 0.6, call.rows)]
+        if late:
+            clues.append(Clue(f"{backend} finished it afterwards", 0.6, last.rows))
+        waited = (
+            f" after {(call.ended - call.started).total_seconds():.0f} s" if call.ended is not None else ""
+        )
+        words = {"when": waited, "late": "answered too late" if late else "had not answered by then"}
+        yield Match(backend, backend, tuple(clues), call.tool, call.family, words)
+
+
+@rule(
+    "R15",
+    layer="process",
+    severity="error",
+    title="{tool} failed because the connection to {component} broke",
+    summary="{relay} lost its connection to {component} while {tool} was under way, and gave the call up: {error}.",
+    explanation="The call got no answer from {component}; the error that the client saw was made by {relay}.",
+    fix="Find out why {component} went away at that moment, and call {tool} again when it is back.",
+    supersedes=("R11", "R09", "R10", "R12"),
+    references=("BUG #13, look-alike: a lost connection",),
+)
+def broke_under_the_call(facts: Facts) -> Iterator[Match]:
+    for call in facts.operations:
+        backend = facts.backend_of(call.last)
+        broken = [trouble for trouble in facts.troubles_under(call) if trouble.kind != "other"]
+        if (
+            call.status not in {"error", "lost"}
+            or backend is None
+            or not (broken or connection_words(call.error_text))
+        ):
+            continue
+        if not broken and call.last is not call and call.last.answered:
+            continue  # the backend answered, and speaks of a connection of its own
+        rows = (*(trouble.record for trouble in broken), *call.rows)
+        clues = [Clue(f"the error says “{call.error_text[:120]}”", 0.6, rows)]
+        if broken:
+            clues.append(Clue(f"{broken[-1].component} logged: {broken[-1].text[:120]}", 0.5))
+        yield _match(
+            call, facts, backend, tuple(clues), {"error": call.error_text[:160] or "no reason given"}
+        )
 
 
 def _failed(facts: Facts) -> Iterator[tuple[str, Call]]:
@@ -268,11 +333,6 @@ def _match(
 
 def _rows(call: Call, facts: Facts) -> tuple[str, ...]:
     return facts.operation_of(call).rows
-
-
-def _error(call: Call) -> str:
-    code = f"{call.error_code} " if call.error_code is not None else ""
-    return f"{code}{call.error_text or 'an error without a text'}"[:200]
 
 
 def _during(time: object, call: Call, facts: Facts) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from godot_analysis.rules._missing import missing
+from godot_analysis.rules._missing import missing, refused_clue
 from godot_analysis.rules._rule import Clue, Match, rule
 from godot_analysis.rules._words import count
-from godot_analysis.rules.routing import refused_clue
 
 if TYPE_CHECKING:
     from godot_analysis.facts import Facts, Listing
@@ -113,7 +112,15 @@ def misread(facts: Facts) -> Iterator[Match]:
             Clue(f"it listed {said} without an error", 0.5, last.records),
             *refused_clue(item, 0.6),
         ]
-        yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls, {"frame": ""})
+        frame = ""
+        shrugs = [s for s in facts.signals.shrugs if s.component == item.backend and item.epoch.holds(s.time)]
+        if shrugs:
+            frame = f" {item.backend} also answers a notification with an error; a reader that takes the next message "
+            frame += "for its answer reads that error instead of the list."
+            clues.append(
+                Clue(f"it logged an error about {shrugs[0].method} in between", 0.2, (shrugs[0].record,))
+            )
+        yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls, {"frame": frame})
 
 
 @rule(

@@ -9,7 +9,7 @@ from godot_analysis.rules._rule import Clue, Match, rule
 from godot_analysis.rules._words import count, listed
 
 if TYPE_CHECKING:
-    from godot_analysis.facts import Facts
+    from godot_analysis.facts import Complaint, Facts
 
 __all__: list[str] = []
 
@@ -71,3 +71,26 @@ def unknown_notification(facts: Facts) -> Iterator[Match]:
             f"{count(len(found), 'error record')} about it", 0.9, tuple(record for _, record in found)[:10]
         )
         yield Match(component, None, (clue,), words={"method": listed(methods)})
+
+
+@rule(
+    "L04",
+    layer="logging",
+    severity="info",
+    title="{component} logged errors that no failed call goes with",
+    summary="{component} logged {number} that no call suffered from, such as “{text}”",
+    explanation="Nothing that the log shows went wrong because of it.",
+    fix="Read the record; lower its level if it is no error.",
+)
+def lonely_errors(facts: Facts) -> Iterator[Match]:
+    told = {row for call in facts.operations if call.failed for row in call.rows}
+    by_component: dict[str, list[Complaint]] = {}
+    for item in facts.signals.complaints:
+        if item.record not in told:
+            by_component.setdefault(item.component, []).append(item)
+    for component, items in sorted(by_component.items()):
+        clue = Clue(
+            f"{count(len(items), 'record')} at WARN or ERROR", 0.5, tuple(item.record for item in items[:10])
+        )
+        words = {"number": count(len(items), "warning"), "text": items[0].text[:120]}
+        yield Match(component, None, (clue,), words=words)

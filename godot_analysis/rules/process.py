@@ -11,7 +11,7 @@ from godot_analysis.rules._rule import Clue, Match, rule
 from godot_analysis.rules._words import count, listed
 
 if TYPE_CHECKING:
-    from godot_analysis.facts import Call, Facts, Trouble
+    from godot_analysis.facts import Call, Facts
 
 __all__: list[str] = []
 
@@ -33,7 +33,7 @@ _PATIENCE: Final = pd.Timedelta(seconds=5)
 )
 def gone_for_good(facts: Facts) -> Iterator[Match]:
     for call in _unfinished(facts):
-        losses = _losses_under(call, facts)
+        losses = facts.losses_under(call)
         if not losses:
             continue
         backend = losses[-1].backend
@@ -65,7 +65,7 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
 )
 def never_ends(facts: Facts) -> Iterator[Match]:
     for call in (*_unfinished(facts), *_unheard(facts)):
-        if _overtaken(call, facts):
+        if facts.overtaken(call):
             continue
         last = call.last
         backend = facts.backend_of(last)
@@ -119,11 +119,11 @@ def never_ends(facts: Facts) -> Iterator[Match]:
 )
 def repeated(facts: Facts) -> Iterator[Match]:
     for call in facts.operations:
-        losses = _losses_under(call, facts)
-        if not losses or not call.answered:
+        losses = facts.losses_under(call)
+        if not losses or call.status not in {"answered", "tool_error"}:
             continue
         backend = losses[-1].backend
-        arrived = sum(leg.received for leg in call.legs)
+        arrived = facts.arrivals_of(call, backend)
         clues = [
             Clue(
                 f"the connection was lost under this call: {losses[-1].text}",
@@ -139,8 +139,7 @@ def repeated(facts: Facts) -> Iterator[Match]:
         if arrived > 1:
             twice = f"; {backend} received it {arrived} times"
             clues.append(Clue(f"{backend} received the call {arrived} times", 0.6))
-        severity = "error" if call.failed else None
-        yield Match(backend, backend, tuple(clues), call.tool, frozenset(), {"twice": twice}, severity)
+        yield Match(backend, backend, tuple(clues), call.tool, frozenset(), {"twice": twice})
 
 
 @rule(
@@ -155,7 +154,7 @@ def repeated(facts: Facts) -> Iterator[Match]:
     references=("BUG #13, look-alike: a lost connection",),
 )
 def connection_lost(facts: Facts) -> Iterator[Match]:
-    told = {loss.record for call in facts.operations for loss in _losses_under(call, facts)}
+    told = {loss.record for call in facts.operations for loss in facts.losses_under(call)}
     for trouble in facts.troubles:
         if trouble.record in told or trouble.kind not in {"lost", "timeout"}:
             continue
@@ -195,7 +194,7 @@ def old_instance(facts: Facts) -> Iterator[Match]:
                     )
                 )
                 break
-        clues += _instances(backend, served, facts) + _lists(backend, facts)
+        clues += _instances(backend, served, facts) + _lists(backend, facts) + _address(backend, facts)
         if clues:
             yield Match(backend, facts.relay, tuple(clues), None)
 
@@ -218,6 +217,27 @@ def _instances(backend: str, served: list[Call], facts: Facts) -> list[Clue]:
             text = f"{call.tool} was answered by {sorted(by)[0]}, while {newest} had been running"
             return [Clue(text, 0.85, call.rows)]
     return []
+
+
+def _address(backend: str, facts: Facts) -> list[Clue]:
+    """That a restart of the relay took the route back to another address, where somebody answers all the same."""
+    routes = [route for route in facts.signals.routes if route.backend == backend and route.url]
+    if not routes:
+        return []
+    last = routes[-1]
+    epoch = facts.epoch_at(last.time)
+    before = [route for route in routes if epoch.begin is not None and route.time < epoch.begin]
+    set_here = [c for c in facts.management if c.name == backend and c.verb == "add" and epoch.holds(c.time)]
+    if not before or before[-1].url == last.url or set_here:
+        return []
+    moved = [c for c in facts.management if c.name == backend and c.url == before[-1].url]
+    text = f"calls went to {before[-1].url} before {facts.relay} was restarted, and go to {last.url} since"
+    clues = [Clue(text, 0.6, (before[-1].record, last.record))]
+    if moved:
+        clues.append(
+            Clue(f"the former had been set at run time with {moved[-1].call.tool}", 0.5, moved[-1].call.rows)
+        )
+    return clues
 
 
 def _lists(backend: str, facts: Facts) -> list[Clue]:
@@ -248,35 +268,22 @@ def _unfinished(facts: Facts) -> Iterator[Call]:
 
 def _unheard(facts: Facts) -> Iterator[Call]:
     """Calls whose failure the backend logged, but never the relay that logs every other answer."""
-    heard = {leg.caller for call in facts.operations for leg in call.legs if leg.answer_seen in {"both", "receiver"}}
+    heard = {
+        leg.caller
+        for call in facts.operations
+        for leg in call.legs
+        if leg.answer_seen in {"both", "receiver"}
+    }
     for call in facts.operations:
         last = call.last
-        if last is not call and last.status == "error" and last.answer_seen != "both" and last.caller in heard:
+        if (
+            last is not call
+            and last.status == "error"
+            and last.answer_seen != "both"
+            and last.caller in heard
+        ):
             if last.answer_seen != "receiver":
                 yield call
-
-
-def _overtaken(call: Call, facts: Facts) -> bool:
-    """Whether the relay answered something later: then it was not stuck, only the end was not logged."""
-    return any(
-        other.started > call.started and other.answered and other.callee == call.callee
-        for other in facts.operations
-    )
-
-
-def _losses_under(call: Call, facts: Facts) -> list[Trouble]:
-    """Losses of a connection while the call was under way, in its own trace or at its backend."""
-    end = call.ended if call.ended is not None else facts.end
-    backend = facts.backend_of(call.last)
-    return [
-        trouble
-        for trouble in facts.troubles
-        if trouble.kind != "other"
-        and (
-            (call.trace is not None and trouble.trace == call.trace)
-            or (trouble.trace is None and trouble.backend == backend and call.started <= trouble.time <= end)
-        )
-    ]
 
 
 def _seconds(call: Call) -> str:

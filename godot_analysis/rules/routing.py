@@ -6,27 +6,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import pandas as pd
+
 from godot_analysis.facts import family, nearest, normalised
-from godot_analysis.rules._missing import Missing, misnamed, missing
+from godot_analysis.rules._missing import Missing, absence_clue, misnamed, missing, refused_clue
 from godot_analysis.rules._rule import Clue, Match, rule
 from godot_analysis.rules._words import count, listed
 
 if TYPE_CHECKING:
-    from godot_analysis.facts import Facts, Refused
+    from godot_analysis.facts import Connection, Facts, Refused
 
 __all__: list[str] = []
-
-
-def refused_clue(item: Missing, weight: float) -> list[Clue]:
-    """The refused calls, and that the relay's table held nothing of the backend."""
-    if not item.refusals:
-        return []
-    tables = [refusal.table for refusal in item.refusals if refusal.table is not None]
-    text = f"{count(len(item.refusals), 'call')} of {listed(item.tools)} refused as unknown"
-    if tables:
-        text += f" while the {count(len(tables[-1]), 'tool')} known then include none of {item.backend}"
-        return [Clue(text, weight, item.rows)]
-    return [Clue(text, weight / 2, item.rows)]
 
 
 @rule(
@@ -84,6 +74,10 @@ def came_late(facts: Facts) -> Iterator[Match]:
                     (start.record,),
                 )
             )
+        early, late = _unlogged_visitors(item, facts)
+        if late and not early:
+            who = f"somebody who does not log connected to {late[0].component} only after that, as {item.backend} may"
+            clues.append(Clue(who, 0.4, (late[0].record,)))
         again = [command for command in item.commands if command.verb == "reconnect"]
         later = [arrival for arrival in item.arrivals if again and arrival.time >= again[0].time]
         if later and item.refusals:
@@ -190,6 +184,63 @@ def never_reached(facts: Facts) -> Iterator[Match]:
 
 
 @rule(
+    "R14",
+    layer="routing",
+    severity="warning",
+    title="Somebody is running whom {relay} never reached",
+    summary="A component that is connected to {host} appears nowhere else in the log, and {relay} greeted only the others.",
+    explanation="If it is a backend, its tools are missing from {relay}, and a client that refuses unlisted tools by "
+    "itself leaves no failed call behind: this silence is then all there is to see. It may as well be a visitor who "
+    "is none of our business.",
+    fix="Find out who is connected to {host} ({address}). If it is a backend of {relay}, compare its address in the "
+    "configuration of {relay} with where it listens.",
+    supersedes=(),
+    references=("BUG #13, the failing call itself missing",),
+)
+def unknown_neighbour(facts: Facts) -> Iterator[Match]:
+    epoch = facts.epochs[-1]
+    if len(epoch.burst) < 2 or missing(facts):  # noqa: PLR2004 - one greeted backend says nothing of others
+        return
+    visits = [
+        visit
+        for visit in facts.strangers
+        if epoch.holds(visit.time) or visit.time <= (epoch.begin or visit.time)
+    ]
+    if not visits or (not epoch.holds(visits[-1].time) and len(facts.epochs) > 2):  # noqa: PLR2004
+        return
+    # Whoever was at work before the visit may be the visitor.
+    first = visits[0]
+    suspects = [
+        name
+        for name, (began, _) in facts.components.items()
+        if name != first.component
+        and name not in facts.roles.clients
+        and not _born_after(name, first.time, facts)
+    ]
+    unlogged = facts.roles.backends - set(facts.components)
+    if suspects or unlogged:
+        return
+    clues = (
+        Clue(
+            f"a connection to {first.component} was opened by somebody who never greeted it",
+            0.2,
+            (first.record,),
+        ),
+        Clue(
+            f"{facts.relay} greeted {listed(sorted(epoch.burst))}, and none of them was running yet",
+            0.2,
+            epoch.records,
+        ),
+    )
+    yield Match(
+        None,
+        facts.relay,
+        clues,
+        words={"host": first.component, "address": first.address or "no address logged"},
+    )
+
+
+@rule(
     "F08",
     layer="naming",
     severity="error",
@@ -240,18 +291,13 @@ def wrong_name(facts: Facts) -> Iterator[Match]:
         yield _named(refusal, facts, tuple(clues), words)
 
 
-def absence_clue(item: Missing, facts: Facts) -> list[Clue]:
-    """That a backend got no handshake while others did: the more it logs otherwise, the more its silence says."""
-    others = sorted(item.epoch.burst - {item.backend})
-    if not others or item.reached:
-        return []
-    spoke = item.backend in facts.components
-    shook = any(arrival.backend == item.backend for arrival in facts.arrivals)
-    weight = 0.55 if shook else 0.45 if spoke or not item.refusals else 0.4
-    text = f"{facts.relay} shook hands with {listed(others)} when it started, but not with {item.backend}"
-    if not spoke:
-        text += ", which has not logged a single record"
-    return [Clue(text, weight, item.epoch.records)]
+def _born_after(name: str, time: pd.Timestamp, facts: Facts) -> bool:
+    """Whether a component cannot have existed at `time`: the relay is born with its burst, others say that they start."""
+    if name in facts.roles.relays:
+        return any(epoch.begin is not None and epoch.begin >= time for epoch in facts.epochs[:1])
+    starts = [start.time for start in facts.signals.starts if start.component == name]
+    began = facts.components[name][0]
+    return bool(starts) and starts[0] > time and starts[0] - began <= pd.Timedelta(seconds=1)
 
 
 def _in_burst(backend: str, epoch: object, facts: Facts) -> bool:
@@ -265,12 +311,18 @@ def _named(refusal: Refused, facts: Facts, clues: tuple[Clue, ...], words: dict[
 
 def _ports(item: Missing, facts: Facts) -> tuple[int | None, int | None]:
     """The port that the relay tries, and the one that the backend says it listens on."""
-    urls = [trouble.url for trouble in item.troubles if trouble.url]
-    wanted = None
-    if urls:
-        try:
-            wanted = urlsplit(urls[-1]).port
-        except ValueError:
-            wanted = None
+    try:
+        wanted = urlsplit(item.address or "").port
+    except ValueError:
+        wanted = None
     own = [start.port for start in facts.signals.starts if start.component == item.backend and start.port]
     return wanted, own[-1] if own else None
+
+
+def _unlogged_visitors(item: Missing, facts: Facts) -> tuple[list[Connection], list[Connection]]:
+    """Connections by somebody who does not log, before and after the relay connected: perhaps the backend itself."""
+    if item.backend in facts.components or item.epoch.begin is None or item.epoch.burst_end is None:
+        return [], []
+    inside = [visit for visit in facts.strangers if item.epoch.end is None or visit.time < item.epoch.end]
+    early = [visit for visit in inside if visit.time <= item.epoch.begin]
+    return early, [visit for visit in inside if visit.time > item.epoch.burst_end]

@@ -111,7 +111,9 @@ def noise_on_stdio(facts: Facts) -> Iterator[Match]:
         noise = [
             row
             for row in rows
-            if row["transport"] == "stdio" and str(row["payload"]).strip() and str(row["payload"]).lstrip()[0] != "{"
+            if row["transport"] == "stdio"
+            and str(row["payload"]).strip()
+            and str(row["payload"]).lstrip()[0] != "{"
         ]
         if noise:
             clue = Clue(f"{count(len(noise), 'line')} on stdio is no JSON", 0.9, _records(noise))
