@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS: Final = 10.0
 
+_SUMS: Final = """
+select coalesce(sum(stored), 0)::bigint, coalesce(sum(duplicate), 0)::bigint,
+       max(last_commit_at) filter (where received > 0)
+from ingest_ledger
+"""
+
 
 @dataclass(slots=True)
 class Status:
@@ -69,17 +75,11 @@ def _queue(status: Status, backlog: Backlog, takeover_after: float) -> None:
 
 
 def _database(status: Status, connection: psycopg.Connection[Any]) -> None:
-    row = connection.execute(
-        "select coalesce(sum(stored), 0)::bigint, coalesce(sum(duplicate), 0)::bigint, max(last_commit_at) filter (where received > 0)"
-        " from ingest_ledger"
-    ).fetchone()
+    row = connection.execute(_SUMS).fetchone()
     if row is not None:
         status.stored, status.duplicate, status.last_commit_at = row
-    status.dead = dict(
-        connection.execute(
-            "select reason, count(*) from dead_letters group by reason order by 2 desc"
-        ).fetchall()
-    )
+    by_reason = connection.execute("select reason, count(*) from dead_letters group by 1 order by 2 desc, 1")
+    status.dead = dict(by_reason.fetchall())
     status.default_partition = partitions.default_rows(connection)
     if status.default_partition:
         status.problems.append(

@@ -1,0 +1,73 @@
+"""Where settings come from, which wins, and what is said about bad ones."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from godot_daemon.errors import SettingsError
+from godot_daemon.settings import Settings, masked
+
+
+def test_defaults_are_those_of_the_contract():
+    settings = Settings.load({}, {})
+    assert settings.redis_url == "redis://127.0.0.1:6379/0"
+    assert settings.database_url == "postgresql:///godot"
+    assert (settings.prefix, settings.queue_max) == ("logs:", 100_000)
+    assert (settings.batch_size, settings.batch_window_ms, settings.metrics_port) == (500, 100, 9465)
+
+
+def test_argument_wins_over_environment_over_secret_file(tmp_path):
+    secret = tmp_path / "url"
+    secret.write_text("redis://from-file/0\n")
+    environ = {"GODOT_REDIS_URL_FILE": str(secret)}
+    assert Settings.load({}, environ).redis_url == "redis://from-file/0"
+    environ["GODOT_REDIS_URL"] = "redis://from-environment/0"
+    assert Settings.load({"redis_url": None}, environ).redis_url == "redis://from-environment/0"
+    assert Settings.load({"redis_url": "redis://given/0"}, environ).redis_url == "redis://given/0"
+
+
+def test_all_problems_are_reported_at_once_and_secrets_are_not_shown():
+    environ = {
+        "GODOT_REDIS_URL": "http://me:hunter2@host",
+        "GODOT_BATCH_SIZE": "many",
+        "GODOT_METRICS_PORT": "70000",
+        "GODOT_DATABASE_URL_FILE": "/does/not/exist",
+    }
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"log_format": "xml"}, environ)
+    assert len(caught.value.problems) == 5
+    text = str(caught.value)
+    assert "hunter2" not in text
+    for part in ("GODOT_REDIS_URL", "GODOT_BATCH_SIZE: 'many'", "70000", "/does/not/exist", "--log-format"):
+        assert part in text
+
+
+def test_a_program_that_gives_an_unknown_setting_is_wrong():
+    with pytest.raises(TypeError, match="bacth_size"):
+        Settings.load({"bacth_size": 1}, {})
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:secret@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://me:se:cr@et@host/db", "postgresql://me:***@host/db"),
+        ("redis://:secret@host:1/0", "redis://:***@host:1/0"),
+        ("postgresql://host/db?user=me&password=secret", "postgresql://host/db?user=me&password=***"),
+        ("postgresql:///godot", "postgresql:///godot"),
+    ],
+)
+def test_passwords_are_masked(url, shown):
+    assert masked(url) == shown
+
+
+def test_printing_settings_shows_no_password():
+    settings = Settings.load({"database_url": "postgresql://me:secret@host/db"}, {})
+    assert "secret" not in repr(settings) + str(settings) + str(settings.shown())
+
+
+def test_settings_do_not_change():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings.load({}, {}).batch_size = 1
