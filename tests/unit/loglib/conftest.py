@@ -1,6 +1,7 @@
 """Every test of the client ends with its pipelines closed: no thread and no half-sent record outlives it."""
 
 import pytest
+
 from godot_loglib import pipeline
 
 

@@ -6,9 +6,10 @@ import threading
 import uuid
 
 import pytest
-from godot_loglib import ICCMLogger, Trace, current_trace_id, new_trace_id
 from hypothesis import given
 from hypothesis import strategies as st
+
+from godot_loglib import ICCMLogger, Trace, current_trace_id, new_trace_id
 
 ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 HEX = ID.replace("-", "")
@@ -68,7 +69,10 @@ def test_inject_writes_into_a_copy(logger):
 
 
 def test_inject_keeps_what_else_is_in_meta(logger):
-    message = {**REQUEST, "params": {"_meta": {"progressToken": 7, "traceparent": "old", "tracestate": "theirs=1"}}}
+    message = {
+        **REQUEST,
+        "params": {"_meta": {"progressToken": 7, "traceparent": "old", "tracestate": "theirs=1"}},
+    }
     with logger.trace_context(Trace(ID, carried={"tracestate": "ours=1", "baggage": "a=b"})):
         meta = logger.inject(message)["params"]["_meta"]
     assert meta.pop("traceparent").startswith(f"00-{HEX}-")
@@ -136,7 +140,10 @@ def test_headers(logger):
         {"traceparent": [PARENT]},
         [(b"traceparent", PARENT.encode()), (b"accept", b"*/*")],
         {**REQUEST, "params": {"_meta": {"traceparent": PARENT}}},
-        {"method": "notifications/progress", "params": {"_meta": {"traceparent": "01" + PARENT[2:] + "-more"}}},
+        {
+            "method": "notifications/progress",
+            "params": {"_meta": {"traceparent": "01" + PARENT[2:] + "-more"}},
+        },
     ],
 )
 def test_extract_finds_the_trace(logger, carrier):
@@ -168,7 +175,17 @@ def test_extract_invents_nothing(logger, carrier):
     assert logger.extract(carrier) is None
 
 
-@given(st.recursive(st.none() | st.integers() | st.text() | st.binary(), lambda v: st.lists(v) | st.dictionaries(st.sampled_from(["jsonrpc", "method", "params", "_meta", "traceparent", "x"]), v)))
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text() | st.binary(),
+        lambda v: (
+            st.lists(v)
+            | st.dictionaries(
+                st.sampled_from(["jsonrpc", "method", "params", "_meta", "traceparent", "x"]), v
+            )
+        ),
+    )
+)
 def test_neither_ever_raises(carrier):
     logger = ICCMLogger("relay", enabled=False)
     logger.extract(carrier)

@@ -5,15 +5,14 @@ import time
 from pathlib import Path
 
 import pytest
-from godot_loglib.redaction import Redactor
-from godot_loglib.secret_text import MARKER
-from godot_loglib.sensitive import DEFAULT_FIELDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-VECTORS = json.loads(
-    (Path(__file__).parents[3] / "clients" / "wire" / "redaction.json").read_text("utf-8")
-)
+from godot_loglib.redaction import Redactor
+from godot_loglib.secret_text import MARKER
+from godot_loglib.sensitive import DEFAULT_FIELDS
+
+VECTORS = json.loads((Path(__file__).parents[3] / "clients" / "wire" / "redaction.json").read_text("utf-8"))
 SECRET = "hunter2-tr0ub4dor"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 
@@ -44,9 +43,9 @@ def spellings(name):
             " ".join(words).title(),
         ]
     )
-    return st.tuples(st.sampled_from(["", "x_", "my-", "user"]), plain, st.sampled_from(["", "_2", "Value", "s"])).map(
-        "".join
-    )
+    return st.tuples(
+        st.sampled_from(["", "x_", "my-", "user"]), plain, st.sampled_from(["", "_2", "Value", "s"])
+    ).map("".join)
 
 
 sensitive_keys = st.sampled_from(DEFAULT_FIELDS).flatmap(spellings)
@@ -84,7 +83,9 @@ looks = st.sampled_from(
 def wrapped(draw, leaves):
     """A leaf at any depth, beside other things, in lists, dicts, texts and sets."""
     value = draw(leaves)
-    for kind in draw(st.lists(st.sampled_from(["list", "dict", "json", "tuple", "bytes", "properties"]), max_size=12)):
+    for kind in draw(
+        st.lists(st.sampled_from(["list", "dict", "json", "tuple", "bytes", "properties"]), max_size=12)
+    ):
         if kind == "list":
             value = [1, value, None]
         elif kind == "tuple":
@@ -118,7 +119,9 @@ def test_no_secret_that_shows_itself_survives(value):
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.sampled_from(["ssn", "creditCard", "PIN", "session-id"]), min_size=1),
-    st.sampled_from(["SSN", "customerSsn", "CREDIT_CARD", "credit card", "pin", "user_pin", "Session-ID", "sessionId"]),
+    st.sampled_from(
+        ["SSN", "customerSsn", "CREDIT_CARD", "credit card", "pin", "user_pin", "Session-ID", "sessionId"]
+    ),
 )
 def test_configured_keys(fields, key):
     flat = key.lower().replace("_", "").replace(" ", "").replace("-", "")
@@ -134,8 +137,14 @@ def test_any_text_can_be_redacted_twice(text):
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text("abcxyz é\n", max_size=30),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abcxyz", max_size=8), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text("abcxyz é\n", max_size=30),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text("abcxyz", max_size=8), inner, max_size=4)
+    ),
     max_leaves=30,
 )
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from godot_loglib import ICCMLogger
 from godot_loglib.levels import DEBUG, INFO, TRACE
 from godot_loglib.settings import CATALOGUE, read_settings
@@ -99,5 +100,7 @@ def test_the_component_may_come_from_the_environment(monkeypatch):
 
 
 def test_the_readme_lists_exactly_the_catalogue():
-    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| `?(.*?)`? \| (.*?) \|$", README.read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(\w+)` \| `(\w+)` \| `?(.*?)`? \| (.*?) \|$", README.read_text("utf-8"), re.MULTILINE
+    )
     assert rows == [(v.keyword, v.name, v.shown, v.meaning) for v in CATALOGUE]

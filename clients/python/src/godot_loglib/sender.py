@@ -10,7 +10,7 @@ from typing import Final
 
 from godot_loglib.announce import announce
 from godot_loglib.buffer import NEVER, Buffer, Loss
-from godot_loglib.context import CURRENT, SILENT
+from godot_loglib.context import CURRENT, SILENT, TraceContext
 from godot_loglib.fallback import Fallback
 from godot_loglib.record import Encoder, Entry
 from godot_loglib.redis_queue import PushError, RedisQueue
@@ -237,12 +237,13 @@ class Sender:
         batch = _Batch([], losses, [], entries[-1][0] if entries else self._settled)
         for loss in losses:
             batch.lines.append(self._encoder.loss(loss, self._buffer.next_seq()))
-        for entry in entries:
-            try:
-                batch.lines.append(self._encoder.entry(entry))
-                batch.entries.append(entry)
-            except Exception:  # noqa: BLE001  one record that cannot be written must not cost the others
-                self._buffer.losses.add(entry[3].component, "unserialisable", entry[1])
+        with TraceContext(SILENT):
+            for entry in entries:
+                try:
+                    batch.lines.append(self._encoder.entry(entry))
+                    batch.entries.append(entry)
+                except Exception:  # noqa: BLE001  one record that cannot be written must not cost the others
+                    self._buffer.losses.add(entry[3].component, "unserialisable", entry[1])
         return batch
 
     def _deliver(self, batch: _Batch) -> None:
