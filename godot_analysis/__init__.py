@@ -44,14 +44,22 @@ __all__ = [
     "reconstruct",
 ]
 
-_LATER: Final = ("plot", "widgets")
-"""Parts that need matplotlib or a browser: imported when first asked for."""
+_LATER: Final = ("plot", "svg", "text", "widgets")
+"""Parts that draw, some with heavy libraries: imported when first asked for."""
 
 
 def __getattr__(name: str) -> ModuleType:
     if name in _LATER:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _picture(flow: Flow) -> str:
+    drawn: str = import_module(f"{__name__}.svg").sequence(flow)
+    return drawn
+
+
+Flow.picture = _picture
 
 
 def __dir__() -> list[str]:

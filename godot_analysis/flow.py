@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from godot_analysis.columns import STATUSES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
 
@@ -46,6 +48,9 @@ class Flow:
     losses: pd.DataFrame
     clocks: pd.DataFrame
 
+    picture: ClassVar[Callable[[Flow], str] | None] = None
+    """How a notebook draws a flow: the package's front puts it here, so that reconstructing needs no drawing."""
+
     @property
     def operations(self) -> pd.DataFrame:
         """The rows of `calls` that are operations: each `tools/call` as its first sender sees it.
@@ -76,6 +81,10 @@ class Flow:
             for name in column.dropna().unique()
         }
         return sorted(names)
+
+    def _repr_html_(self) -> str | None:
+        draw = type(self).picture
+        return None if draw is None else draw(self)
 
     def __repr__(self) -> str:
         calls = self.calls["status"].value_counts()

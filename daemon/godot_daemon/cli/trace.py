@@ -14,6 +14,8 @@ from godot_daemon.cli import _options, _print
 from godot_daemon.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
     from godot_analysis import Flow
@@ -175,15 +177,16 @@ def _plain(value: Any) -> Any:
 def _rows(traces: pd.DataFrame) -> list[tuple[str | int, ...]]:
     from godot_analysis import labels, printable
 
+    rows: Iterable[Any] = traces.itertuples(index=False)
     return [
         (
-            trace.trace_id,
-            f"{trace.started_at:%Y-%m-%d %H:%M:%S}",
-            labels.duration(trace.duration_ms),
-            trace.records,
-            printable.line(", ".join(trace.components), 48),
-            trace.status,
-            printable.line(trace.title, 48),
+            row.trace_id,
+            f"{row.started_at:%Y-%m-%d %H:%M:%S}",
+            labels.duration(row.duration_ms),
+            row.records,
+            printable.line(", ".join(row.components), 48),
+            row.status,
+            printable.line(row.title, 48),
         )
-        for trace in traces.itertuples(index=False)
+        for row in rows
     ]
