@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -40,6 +41,8 @@ def up(data_dir: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     stack = Stack(data_dir, notify=lambda sentence: click.echo(f"godot: {sentence}", err=True))
+    if sys.stderr.isatty():
+        click.echo("godot: starting Valkey, PostgreSQL and the daemon …", err=True)
     try:
         stack.start()
         _announce(stack)
