@@ -9,6 +9,8 @@ NODE_PROJECTS := $(patsubst %/package-lock.json,%,$(wildcard clients/node/packag
 NODE_STAMPS := $(addsuffix /node_modules/.package-lock.json,$(NODE_PROJECTS))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+PYTEST := $(BIN)/python -m pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg
+
 .PHONY: help demo test lint format bench notebooks install clean
 
 help: ## List these targets
@@ -18,7 +20,7 @@ demo: .venv/.demo $(NODE_STAMPS) ## Run the demo system with its fault, show the
 	$(BIN)/godot demo
 
 test: install ## Run every test, notebooks included (ARGS="-k name" for some)
-	$(BIN)/python -m pytest --nbval $(ARGS)
+	$(PYTEST) $(ARGS)
 
 lint: .venv/.dev ## Check style, types and layers
 	$(BIN)/ruff check
@@ -35,7 +37,7 @@ bench: install ## Measure a log call, and ingestion beside a raw COPY
 	$(BIN)/python benchmarks/ingest.py
 
 notebooks: install ## Run the notebooks and compare their outputs
-	$(BIN)/python -m pytest --nbval notebooks $(ARGS)
+	$(PYTEST) notebooks $(ARGS)
 
 install: .venv/.dev $(NODE_STAMPS) ## Install everything for development
 

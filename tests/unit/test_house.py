@@ -35,7 +35,6 @@ CARRIED = {
     "traitlets": "anywidget",
     "anyio": "mcp",
     "mcp_types": "mcp",
-    "jsonschema": "mcp",
     "pydantic": "mcp",
 }
 
