@@ -1,0 +1,112 @@
+"""`godot demo`, as a newcomer runs it: the whole path, the right root cause, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def leftovers() -> set[str]:
+    return {path.name for path in Path(tempfile.gettempdir()).glob("godot-demo-*")}
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_behind() -> Any:
+    before = leftovers()
+    mine = psutil.Process()
+    yield
+    assert leftovers() <= before
+    assert [
+        child.cmdline()
+        for child in mine.children(recursive=True)
+        if "godot_demo" in " ".join(child.cmdline())
+    ] == []
+
+
+def test_bug13_names_the_true_root_cause(godot: Any) -> None:
+    done = godot("demo", "--json", timeout=180)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    diagnosis = found["diagnosis"]
+    cause = diagnosis["root_cause"]
+    assert (cause["code"], cause["component"], cause["cause_in"]) == ("B13", "gates", "relay")
+    assert diagnosis["healthy"] is False
+    assert [finding["code"] for finding in diagnosis["findings"] if finding["severity"] == "error"] == ["B13"]
+    # What the client refused by itself is no call.
+    sent = [call for call in found["run"]["calls"] if call["outcome"] != "refused"]
+    assert diagnosis["calls"]["total"] == len(sent)
+    assert diagnosis["calls"]["error"] == 1
+    assert diagnosis["calls"]["answered"] == len(sent) - 1
+
+
+def test_healthy_has_no_fault(godot: Any) -> None:
+    done = godot("demo", "healthy", "--json", timeout=180)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["diagnosis"]["healthy"] is True
+    assert found["diagnosis"]["root_cause"] is None
+    assert found["diagnosis"]["calls"]["answered"] == len(found["run"]["calls"])
+
+
+def test_a_person_sees_the_trace_and_the_root_cause(godot: Any) -> None:
+    done = godot("demo", "bug13", timeout=180)
+    assert done.returncode == 0, done.stderr
+    for name in ("client", "relay", "gates", "dewey", "fiedler", "playfair"):
+        assert name in done.stdout
+    assert "No such tool available" in done.stdout
+    assert "B13" in done.stdout
+    assert done.stderr == ""  # progress is for terminals
+    assert "\x1b" not in done.stdout
+
+
+def test_keep_leaves_it_running_until_told(
+    godot: Any, tmp_path: Path, eventually: Callable[..., Any]
+) -> None:
+    output = (tmp_path / "output").open("w+")
+    with output:
+        process = godot.start("demo", "--keep", stdout=output)
+        said = (tmp_path / "output").read_text
+        eventually(lambda: "Ctrl-C stops everything" in said(), within=120, why=said)
+        database_url = next(
+            line.partition("=")[2] for line in said().splitlines() if "export GODOT_DATABASE_URL" in line
+        )
+        shown = godot("diagnose", "--database-url", database_url)
+        assert shown.returncode == 3
+        assert "B13" in shown.stdout
+        started = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+    eventually(lambda: not [child for child in started if child.is_running()], why="a server goes on running")
+
+
+def test_capture_writes_what_the_components_logged(godot: Any, tmp_path: Path) -> None:
+    path = tmp_path / "bug13.jsonl"
+    done = godot("demo", "bug13", "--capture", str(path), timeout=120)
+    assert done.returncode == 0, done.stderr
+    found = godot("diagnose", "--file", str(path), "--json")
+    assert found.returncode == 3
+    assert json.loads(found.stdout)["root_cause"]["code"] == "B13"
+
+
+def test_list_names_the_scenarios(godot: Any) -> None:
+    done = godot("demo", "--list")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["bug13", "healthy"]
+    assert [each["name"] for each in json.loads(godot("demo", "--list", "--json").stdout)] == [
+        "bug13",
+        "healthy",
+    ]
+
+
+def test_an_unknown_scenario_is_a_mistake_of_usage(godot: Any) -> None:
+    done = godot("demo", "bug14")
+    assert done.returncode == 2
+    assert "bug13, healthy" in done.stderr
