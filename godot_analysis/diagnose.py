@@ -93,7 +93,7 @@ class _Filter:
         if self._rows is None or not self._rows.isdisjoint(judged.finding.evidence):
             return True
         return any(
-            self._calls[number].trace == self._trace for number in judged.match.calls if number in self._calls
+            self._calls[number].trace == self._trace for number in judged.calls if number in self._calls
         )
 
     def _of_component(self, finding: Finding) -> bool:
@@ -102,7 +102,7 @@ class _Filter:
     def _of_tool(self, judged: Judgement) -> bool:
         if self._tool is None:
             return True
-        tools = {self._calls[number].tool for number in judged.match.calls if number in self._calls}
+        tools = {self._calls[number].tool for number in judged.calls if number in self._calls}
         if judged.finding.tool is not None or tools:
             return self._tool in tools | {judged.finding.tool}
         return judged.finding.component == self._owner

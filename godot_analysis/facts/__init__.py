@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +21,7 @@ from godot_analysis.facts._calls import (
     calls_of,
     listings_of,
     management_of,
+    records,
 )
 from godot_analysis.facts._epochs import Epoch, epochs
 from godot_analysis.facts._names import Owners, family, nearest, normalised
@@ -68,6 +70,7 @@ __all__ = [
 _TOOL_CALL: Final = "tools/call"
 # A loss record is a statement, a gap in numbers a proof, a silence a conclusion.
 _CERTAINTY: Final = {"loss record": 0.95, "sequence gap": 0.9, "silence": 0.6}
+_LEEWAY: Final = pd.Timedelta(seconds=1)
 _RELAY: Final = "relay"
 _CLIENT: Final = "client"
 
@@ -245,38 +248,63 @@ class Facts:
 
     def why_reconnected(self, arrival: Arrival) -> str | None:
         """What in the log explains a handshake that is not part of a start of the relay."""
-        before = [
-            a.time for a in self.relay_arrivals if a.backend == arrival.backend and a.time < arrival.time
-        ]
-        since = max(before, default=self.start)
-        if any(t.backend == arrival.backend and since <= t.time <= arrival.time for t in self.troubles):
+        times = self._hands.get(arrival.backend, [])
+        before = bisect_left(times, arrival.time)
+        since = times[before - 1] if before else self.start
+        if any(since <= t.time <= arrival.time for t in self._troubles_at.get(arrival.backend, ())):
             return "the connection was lost"
+        # Entries travel alone: the command may be logged a little after what it caused.
+        until = arrival.time + _LEEWAY
         for item in self.management:
-            if item.name == arrival.backend and item.verb in {"add", "reconnect"}:
-                # Entries travel alone: the command may be logged a little after what it caused.
-                if since <= item.time <= arrival.time + pd.Timedelta(seconds=1):
-                    return f"{item.call.tool} was called"
+            if (
+                item.name == arrival.backend
+                and item.verb in {"add", "reconnect"}
+                and since <= item.time <= until
+            ):
+                return f"{item.call.tool} was called"
         return None
+
+    @cached_property
+    def _hands(self) -> dict[str, list[pd.Timestamp]]:
+        found: dict[str, list[pd.Timestamp]] = {}
+        for arrival in self.relay_arrivals:
+            found.setdefault(arrival.backend, []).append(arrival.time)
+        return found
 
     def epoch_at(self, time: pd.Timestamp) -> Epoch:
         """The life of the relay that `time` falls into."""
         return next((epoch for epoch in reversed(self.epochs) if epoch.holds(time)), self.epochs[0])
 
-    @cached_property
+    @property
     def troubles(self) -> list[Trouble]:
-        """Connections that could not be made or used, also those logged under the call that met them."""
-        return sorted(self.signals.troubles, key=lambda trouble: trouble.time)
+        """Connections that could not be made or used, in order of time."""
+        return self.signals.troubles
+
+    @cached_property
+    def _troubles_at(self) -> dict[str, list[Trouble]]:
+        found: dict[str, list[Trouble]] = {}
+        for trouble in self.troubles:
+            found.setdefault(trouble.backend, []).append(trouble)
+        return found
+
+    @cached_property
+    def _troubles_in(self) -> dict[str, list[Trouble]]:
+        found: dict[str, list[Trouble]] = {}
+        for trouble in self.troubles:
+            if trouble.trace is not None:
+                found.setdefault(trouble.trace, []).append(trouble)
+        return found
 
     def troubles_under(self, call: Call) -> list[Trouble]:
         """Troubles with a connection while a call was under way, in its own trace or at its backend."""
+        if not self.troubles:
+            return []
         end = call.ended if call.ended is not None else self.end
-        backend = self.backend_of(call.last)
-        return [
-            trouble
-            for trouble in self.troubles
-            if (call.trace is not None and trouble.trace == call.trace)
-            or (trouble.trace is None and trouble.backend == backend and call.started <= trouble.time <= end)
-        ]
+        at_backend = self._troubles_at.get(self.backend_of(call.last) or "", ())
+        around = [t for t in at_backend if t.trace is None and call.started <= t.time <= end]
+        return sorted(
+            [*self._troubles_in.get(call.trace or "", ()), *around], key=lambda trouble: trouble.time
+        )
 
     def losses_under(self, call: Call) -> list[Trouble]:
         """Those of the troubles that tell of a lost connection."""
@@ -284,15 +312,57 @@ class Facts:
 
     def overtaken(self, call: Call) -> bool:
         """Whether the same callee answered something later: then it was not stuck, only the end was not logged."""
-        return any(
-            other.started > call.started and other.answered and other.callee == call.callee
-            for other in self.operations
-        )
+        last = self._last_answered.get(call.callee)
+        return last is not None and last > call.started
+
+    @cached_property
+    def _last_answered(self) -> dict[str | None, pd.Timestamp]:
+        last: dict[str | None, pd.Timestamp] = {}
+        for call in self.operations:
+            if call.answered and (call.callee not in last or call.started > last[call.callee]):
+                last[call.callee] = call.started
+        return last
+
+    def well_answered(self, backend: str, tool: str | None = None) -> Call | None:
+        """A call that `backend` answered without an error, of this tool if one is named."""
+        return self._well_answered.get((backend, tool))
+
+    @cached_property
+    def _well_answered(self) -> dict[tuple[str, str | None], Call]:
+        found: dict[tuple[str, str | None], Call] = {}
+        for backend, calls in self.by_backend.items():
+            for call in calls:
+                if call.status == "answered":
+                    found.setdefault((backend, None), call)
+                    found.setdefault((backend, call.tool), call)
+        return found
+
+    def complaints_during(self, call: Call, component: str) -> list[Complaint]:
+        """Errors that a component logged while a call was under way, with the leeway that lone entries need."""
+        logged = self._complaints.get(component, [])
+        end = call.ended if call.ended is not None else call.started + 10 * _LEEWAY
+        times = self._complaint_times.get(component, [])
+        return logged[bisect_left(times, call.started - _LEEWAY) : bisect_right(times, end + _LEEWAY)]
+
+    @cached_property
+    def _complaints(self) -> dict[str, list[Complaint]]:
+        found: dict[str, list[Complaint]] = {}
+        for item in self.signals.complaints:
+            found.setdefault(item.component, []).append(item)
+        return found
+
+    @cached_property
+    def _complaint_times(self) -> dict[str, list[pd.Timestamp]]:
+        return {component: [item.time for item in items] for component, items in self._complaints.items()}
+
+    def tells_ends(self, backend: str) -> bool:
+        """Whether an end of any call to `backend` is in the log: one that never logs ends leaves all calls open."""
+        return any(call.answered for call in self.by_backend.get(backend, ()))
 
     def arrivals_of(self, call: Call, backend: str) -> int:
         """How often `backend` received the call: more than once when it was repeated."""
         messages = self.flow.messages
-        end = (call.ended if call.ended is not None else self.end) + pd.Timedelta(seconds=1)
+        end = (call.ended if call.ended is not None else self.end) + _LEEWAY
         seen = messages[
             (messages["observer"] == backend)
             & (messages["method"] == _TOOL_CALL)
@@ -325,9 +395,25 @@ class Facts:
 
     def table_at(self, time: pd.Timestamp) -> frozenset[str] | None:
         """The relay's tool table at `time`, from the last time it was shown in the same life of the relay."""
-        epoch = self.epoch_at(time)
-        shown = [names for when, names, _ in self.tables if when <= time and epoch.holds(when)]
-        return shown[-1] if shown else None
+        at = bisect_right(self._table_times, time) - 1
+        if at < 0 or not self.epoch_at(time).holds(self._table_times[at]):
+            return None
+        return self.tables[at][1]
+
+    @cached_property
+    def _table_times(self) -> list[pd.Timestamp]:
+        return [time for time, _, _ in self.tables]
+
+    def lists_of(self, server: str) -> list[Listing]:
+        """What a server answered to `tools/list`, in order of time."""
+        return self._lists.get(server, [])
+
+    @cached_property
+    def _lists(self) -> dict[str, list[Listing]]:
+        found: dict[str, list[Listing]] = {}
+        for listing in self.listings:
+            found.setdefault(listing.server, []).append(listing)
+        return found
 
     @cached_property
     def refused(self) -> list[Refused]:
@@ -378,7 +464,7 @@ class Facts:
     def invalid(self) -> list[dict[str, Any]]:
         """The messages that are no valid JSON-RPC, as rows of `messages`, with their sender."""
         messages = self.flow.messages
-        rows = _records(messages[messages["validity"].fillna("") != ""])
+        rows = records(messages[messages["validity"].fillna("") != ""])
         for row in rows:
             row["sender"] = row["sender"] or (
                 row["peer"] if row["direction"] == "received" else row["observer"]
@@ -391,7 +477,7 @@ class Facts:
         messages = self.flow.messages
         told = messages[messages["method"] == "notifications/tools/list_changed"]
         told = told[~told["observer"].isin(self.roles.relays) | (told["direction"] == "sent")]
-        return [(row["time"], row["record"]) for row in _records(told)]
+        return [(row["time"], row["record"]) for row in records(told)]
 
     @cached_property
     def retyped(self) -> list[tuple[Call, dict[str, Any]]]:
@@ -404,7 +490,7 @@ class Facts:
         messages = self.flow.messages
         answers = messages[messages["kind"].isin(["response", "error"]) & messages["payload"].notna()]
         by_id: dict[str, list[dict[str, Any]]] = {}
-        for row in _records(answers[answers["convention"] == "message"]):
+        for row in records(answers[answers["convention"] == "message"]):
             if row["rpc_id"]:
                 by_id.setdefault(row["rpc_id"].strip('"'), []).append(row)
         found = []
@@ -436,7 +522,7 @@ class Facts:
                 weight=_CERTAINTY.get(str(row["source"]), 0.6),
                 records=tuple(row["evidence"] or ()),
             )
-            for row in _records(self.flow.losses)
+            for row in records(self.flow.losses)
         ]
 
     # Rows
@@ -461,13 +547,13 @@ class Facts:
     def _ids(self) -> frozenset[str]:
         return frozenset(self.flow.logs["id"])
 
-    def rows_among(self, records: Iterable[str]) -> tuple[str, ...]:
+    def rows_among(self, ids: Iterable[str]) -> tuple[str, ...]:
         """The records that are rows of this log, each once, in the order given."""
-        return tuple(dict.fromkeys(record for record in records if record in self._ids))
+        return tuple(dict.fromkeys(record for record in ids if record in self._ids))
 
-    def line_numbers(self, records: Sequence[str]) -> tuple[int, ...]:
+    def line_numbers(self, ids: Sequence[str]) -> tuple[int, ...]:
         """The lines of the file that the records came from; empty when they came from no file."""
-        return tuple(self._lines[record] for record in records) if self._lines else ()
+        return tuple(self._lines[record] for record in ids) if self._lines else ()
 
 
 def gather(flow: Flow, *, expected: Iterable[str] = (), live: bool = False) -> Facts:
@@ -489,9 +575,3 @@ def gather(flow: Flow, *, expected: Iterable[str] = (), live: bool = False) -> F
         live=live,
         _lines=flow.logs.attrs.get("lines", {}),
     )
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows as dicts, missing values as None."""
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{str(key): value for key, value in row.items()} for row in rows]

@@ -65,6 +65,7 @@ class Call:
     error_text: str
     evidence: tuple[str, ...]
     note: str
+    sent: bool
     received: bool
     answer_seen: str | None
     session: str | None
@@ -152,7 +153,7 @@ def calls_of(flow: Flow, methods: Iterable[str]) -> list[Call]:
     frame = flow.calls
     wanted = frame[frame["method"].isin(list(methods))]
     seen = dict(zip(flow.hops["hop"].tolist(), flow.hops["seen"].astype(object).tolist(), strict=True))
-    calls = [_call(row, seen) for row in wanted.to_dict("records")]
+    calls = [_call(row, seen) for row in records(wanted)]
     by_number = {call.number: call for call in calls}
     for call in calls:
         parent = None if call.parent is None else by_number.get(call.parent)
@@ -270,7 +271,7 @@ def _call(row: dict[str, Any], seen: dict[int, str]) -> Call:
         trace=_str(row["trace_id"]),
         arguments=row["arguments"] if isinstance(row["arguments"], dict) else None,
         started=row["started_at"],
-        ended=None if pd.isna(row["ended_at"]) else row["ended_at"],
+        ended=row["ended_at"],
         status=str(row["status"]),
         lost_at=_str(row["lost_at"]),
         attempts=row["attempts"],
@@ -279,6 +280,7 @@ def _call(row: dict[str, Any], seen: dict[int, str]) -> Call:
         error_text=_str(row["error_text"]) or "",
         evidence=tuple(row["evidence"] or ()),
         note=_str(row["note"]) or "",
+        sent=asked is not None and seen.get(asked) in {"both", "sender"},
         received=asked is not None and seen.get(asked) in {"both", "receiver"},
         answer_seen=None if answered is None else seen.get(answered),
         session=_str(row["session"]),
@@ -287,8 +289,19 @@ def _call(row: dict[str, Any], seen: dict[int, str]) -> Call:
     )
 
 
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as dicts, missing values as None; several times faster than `to_dict` on mixed columns."""
+    names = [str(name) for name in frame.columns]
+    columns = []
+    for name in names:
+        column = frame[name]
+        values = column.astype(object)
+        columns.append(values.where(column.notna(), None).tolist())
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
 def _int(value: Any) -> int | None:
-    return None if value is None or pd.isna(value) else int(value)
+    return None if value is None else int(value)
 
 
 def _str(value: Any) -> str | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.findings import SEVERITIES, Finding
 from godot_analysis.rules._rule import LAYERS, RULES, Match, Rule
+from godot_analysis.rules._words import count
 
 if TYPE_CHECKING:
     from godot_analysis.facts import Facts
@@ -15,50 +18,80 @@ if TYPE_CHECKING:
 __all__ = ["Judgement", "judge"]
 
 _LIKELY: Final = 0.5
-_NOBODY: Final = "the backend"
+_MOST_EVIDENCE: Final = 200  # more rows convince nobody more, and a call that fails all day has thousands
+_NOBODY: Final = "somebody"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Judgement:
-    """A match that stands, the rule that found it, and the finding made of both."""
+    """A match that stands, with the symptoms it explains, and the finding made of it."""
 
     rule: Rule
     match: Match
-    finding: Finding
+    calls: set[int]
+    rows: dict[str, None]
+    repeats: int = 0
+    finding: Finding = field(init=False)
+
+    def absorb(self, rule: Rule, match: Match) -> None:
+        """Take over the rows and the calls of a match that this one explains."""
+        self.repeats += rule is self.rule
+        self.calls |= match.calls
+        if len(self.rows) < _MOST_EVIDENCE:
+            self.rows |= dict.fromkeys(match.records)
 
 
 def judge(facts: Facts) -> list[Judgement]:
     """All findings, ranked, the root cause first.
 
     Rules run from the most specific to the least. A match only adds its rows to another one when the same rule has
-    matched the same component and tool, when a rule that supersedes its own has matched the same component, or when
-    all failed calls that it tells of are accounted for already. What is left is ranked by severity, then likely before unlikely, then by layer (a
-    fault of the wire before the calls that it broke), then by confidence.
+    matched the same component and tool, when a rule that supersedes its own has matched the same component or calls,
+    or when all failed calls that it tells of are accounted for already. What is left is ranked by severity, then
+    likely before unlikely, then by layer (a fault of the wire before the calls that it broke), then by confidence.
     """
-    kept: list[tuple[Rule, Match]] = []
+    case = _Case()
     for rule in _most_specific_first(RULES.values()):
         for match in rule.find(facts):
-            cause = _cause_among(kept, rule, match)
-            if cause is None:
-                kept.append((rule, match))
-            else:
-                kept[cause] = (kept[cause][0], kept[cause][1].with_symptoms(match))
-    judged = [Judgement(rule, match, _finding(rule, match, facts)) for rule, match in kept]
-    return sorted(judged, key=_rank)
+            case.hear(rule, match)
+    for judged in case.kept:
+        judged.finding = _finding(judged, facts)
+    return sorted(case.kept, key=_rank)
 
 
-def _cause_among(kept: list[tuple[Rule, Match]], rule: Rule, match: Match) -> int | None:
-    for index, (other, stronger) in enumerate(kept):
-        if other is rule and (match.component, match.tool) == (stronger.component, stronger.tool):
-            return index
-        related = match.component == stronger.component or bool(match.calls & stronger.calls)
-        if related and rule.code in _superseded_by(other):
-            return index
-    claimed = [index for index, (_, stronger) in enumerate(kept) if match.calls & stronger.calls]
-    covered = frozenset[int]().union(*(kept[index][1].calls for index in claimed))
-    return claimed[0] if match.calls and match.calls <= covered else None
+class _Case:
+    """The matches that stand so far, found quickly by what they have in common with another one."""
+
+    def __init__(self) -> None:
+        self.kept: list[Judgement] = []
+        self._same: dict[tuple[str, str | None, str | None], Judgement] = {}
+        self._of_component: dict[str | None, list[Judgement]] = defaultdict(list)
+        self._of_call: dict[int, Judgement] = {}
+
+    def hear(self, rule: Rule, match: Match) -> None:
+        """Keep a match, or give it to the one that explains it."""
+        judged = self._cause_of(rule, match)
+        if judged is None:
+            judged = Judgement(rule, match, set(match.calls), dict.fromkeys(match.records))
+            self.kept.append(judged)
+            self._same[rule.code, match.component, match.tool] = judged
+            self._of_component[match.component].append(judged)
+        else:
+            judged.absorb(rule, match)
+        for call in match.calls:
+            self._of_call.setdefault(call, judged)
+
+    def _cause_of(self, rule: Rule, match: Match) -> Judgement | None:
+        same = self._same.get((rule.code, match.component, match.tool))
+        if same is not None:
+            return same
+        sharing = [judged for call in match.calls if (judged := self._of_call.get(call)) is not None]
+        for judged in (*self._of_component[match.component], *sharing):
+            if rule.code in _superseded_by(judged.rule):
+                return judged
+        return sharing[0] if sharing and len(sharing) == len(match.calls) else None
 
 
+@cache
 def _superseded_by(rule: Rule) -> set[str]:
     found: set[str] = set()
     open_ = list(rule.supersedes)
@@ -95,7 +128,8 @@ def _rank(judged: Judgement) -> tuple[int, bool, int, float, int]:
     )
 
 
-def _finding(rule: Rule, match: Match, facts: Facts) -> Finding:
+def _finding(judged: Judgement, facts: Facts) -> Finding:
+    rule, match = judged.rule, judged.match
     words: dict[str, Any] = {
         "component": match.component or _NOBODY,
         "cause_in": match.cause_in or "an unknown place",
@@ -107,7 +141,9 @@ def _finding(rule: Rule, match: Match, facts: Facts) -> Finding:
     explanation = rule.explanation.format(**words)
     if because:
         explanation += " The log shows: " + "; ".join(because) + "."
-    records = facts.rows_among(match.records)
+    if judged.repeats:
+        explanation += f" The same happened {count(judged.repeats, 'more time')}."
+    records = facts.rows_among(judged.rows)[:_MOST_EVIDENCE]
     return Finding(
         code=rule.code,
         severity=match.severity or rule.severity,

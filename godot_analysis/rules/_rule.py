@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -71,12 +71,6 @@ class Match:
         """The log rows behind all clues, the weightiest clue first, each row once."""
         ordered = sorted(self.clues, key=lambda clue: -clue.weight)
         return tuple(dict.fromkeys(record for clue in ordered for record in clue.records))
-
-    def with_symptoms(self, other: Match) -> Match:
-        """This match with the rows and the calls of a symptom that it explains."""
-        missing = tuple(record for record in other.records if record not in self.records)
-        symptom = Clue("", 0.0, missing)
-        return replace(self, clues=(*self.clues, symptom), calls=self.calls | other.calls)
 
 
 @dataclass(frozen=True)

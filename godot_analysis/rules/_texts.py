@@ -98,9 +98,10 @@ def unserialisable(text: str) -> bool:
     return bool(_UNSERIALISABLE.search(text))
 
 
-def same_error(code: int | None, text: str) -> tuple[int | None, str]:
-    """An error without its variable parts, to see that several are one."""
-    return code, _VARIABLE.sub("…", text).strip().lower()
+def same_error(call: Call) -> tuple[int | None, str]:
+    """The error of a call without its variable parts, to see that several are one."""
+    text = call.error_text.replace(call.tool, "…") if call.tool else call.error_text
+    return call.error_code, _VARIABLE.sub("…", text).strip().lower()
 
 
 def failure_inside(result: Any) -> str | None:

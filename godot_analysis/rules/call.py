@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from godot_analysis.facts import refuses
 from godot_analysis.rules._rule import Clue, Match, rule
 from godot_analysis.rules._texts import (
     METHOD_NOT_FOUND,
@@ -39,15 +40,16 @@ _ENOUGH = 2
 )
 def unserialisable_result(facts: Facts) -> Iterator[Match]:
     for backend, calls in facts.by_backend.items():
-        complaints = [
-            c for c in facts.signals.complaints if c.component == backend and unserialisable(c.text)
-        ]
         for call in calls:
-            told = [c for c in complaints if _during(c.time, call, facts) and c.tool in {None, call.tool}]
+            told = [
+                item
+                for item in (facts.complaints_during(call, backend) if call.failed else ())
+                if unserialisable(item.text) and item.tool in {None, call.tool}
+            ]
             clues = []
             if unserialisable(call.error_text):
                 clues.append(Clue(f"the answer says: {call.error_text}", 0.85, _rows(call, facts)))
-            if told and (call.failed or clues):
+            if told:
                 clues.append(
                     Clue(f"{backend} logged: {told[0].text}", 0.8, (told[0].record, *_rows(call, facts)))
                 )
@@ -73,7 +75,7 @@ def unserialisable_result(facts: Facts) -> Iterator[Match]:
 def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
     for backend, calls in facts.by_backend.items():
         errors = [call for call in calls if call.status == "error"]
-        kinds = {same_error(call.error_code, call.error_text) for call in errors}
+        kinds = {same_error(call) for call in errors}
         tools = {call.tool for call in errors}
         unlike_tools = len(tools) >= _ENOUGH or (errors and errors[0].error_code == METHOD_NOT_FOUND)
         if (
@@ -98,17 +100,14 @@ def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
             clues.append(
                 Clue("the method it does not find is `tools/call`, which every MCP server must know", 0.4)
             )
-        fine = [
-            name
-            for name, others in facts.by_backend.items()
-            if name != backend and any(c.status == "answered" for c in others)
-        ]
+        fine = {
+            name: call for name in facts.by_backend if name != backend and (call := facts.well_answered(name))
+        }
         if fine:
-            row = next(c for c in facts.by_backend[fine[0]] if c.status == "answered").rows
-            clues.append(
-                Clue(f"calls to {listed(sorted(fine))} through the same relay are answered", 0.5, row[-1:])
-            )
-        lists = [listing for listing in facts.listings if listing.server == backend and not listing.failed]
+            row = next(iter(fine.values())).rows[-1:]
+            text = f"calls to {listed(sorted(fine))} through the same relay are answered"
+            clues.append(Clue(text, 0.5, row))
+        lists = [listing for listing in facts.lists_of(backend) if not listing.failed]
         if lists:
             clues.append(Clue(f"{backend} was asked for its tools without an error", 0.3, lists[-1].records))
         words = {"error": error, "calls": count(len(errors), "call")}
@@ -129,21 +128,17 @@ def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
     references=("F09", "n8n-io/n8n#36863", "openai/codex#24297"),
 )
 def listed_but_unknown(facts: Facts) -> Iterator[Match]:
-    from godot_analysis.facts import refuses  # noqa: PLC0415
-
     for call in facts.calls:
         if call.legs or call.status not in {"error", "tool_error"} or not call.tool or not call.callee:
             continue
+        if not (refuses(call.error_text) or call.error_code == METHOD_NOT_FOUND):
+            continue
         lists = [
             listing
-            for listing in facts.listings
-            if listing.server == call.callee and listing.time <= call.started and listing.names is not None
+            for listing in facts.lists_of(call.callee)
+            if listing.time <= call.started and listing.names is not None
         ]
-        if (
-            lists
-            and call.tool in (lists[-1].names or ())
-            and (refuses(call.error_text) or call.error_code == METHOD_NOT_FOUND)
-        ):
+        if lists and call.tool in (lists[-1].names or ()):
             clues = (
                 Clue(f"{call.callee} listed {call.tool}", 0.7, lists[-1].records),
                 Clue(f"it answered the call with “{error_words(call)}”", 0.7, call.rows),
@@ -211,13 +206,9 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
         ]
         if call.error_code is not None and call.error_code == -32602:
             clues.append(Clue("−32602 is the code for invalid arguments", 0.6))
-        fine = [
-            other
-            for other in facts.by_backend.get(backend, ())
-            if other.status == "answered" and other.tool == call.tool
-        ]
-        if fine:
-            clues.append(Clue(f"another call of {call.tool} was answered", 0.5, fine[0].rows[-1:]))
+        fine = facts.well_answered(backend, call.tool)
+        if fine is not None:
+            clues.append(Clue(f"another call of {call.tool} was answered", 0.5, fine.rows[-1:]))
         yield _match(call, facts, backend, tuple(clues), {"error": error_words(call)}, cause=facts.client)
 
 
@@ -239,14 +230,14 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
             continue
         weight = 0.7 if guilty == "callee" else 0.45
         clues = [Clue(f"{call.tool} was answered with “{error_words(call)}”", weight, _rows(call, facts))]
-        own = [c for c in facts.signals.complaints if c.component == backend and _during(c.time, call, facts)]
+        own = facts.complaints_during(call, backend)
         if own:
             clues.append(
                 Clue(f"{backend} logged an error itself: {own[0].text[:120]}", 0.5, (own[0].record,))
             )
-        fine = [other for other in facts.by_backend.get(backend, ()) if other.status == "answered"]
-        if fine:
-            clues.append(Clue(f"other calls to {backend} were answered", 0.2, fine[0].rows[-1:]))
+        fine = facts.well_answered(backend)
+        if fine is not None:
+            clues.append(Clue(f"other calls to {backend} were answered", 0.2, fine.rows[-1:]))
         yield _match(call, facts, backend, tuple(clues), {"error": error_words(call)})
 
 
@@ -333,12 +324,3 @@ def _match(
 
 def _rows(call: Call, facts: Facts) -> tuple[str, ...]:
     return facts.operation_of(call).rows
-
-
-def _during(time: object, call: Call, facts: Facts) -> bool:
-    """Whether `time` lies within the call, with the leeway that entries which travel alone need."""
-    import pandas as pd  # noqa: PLC0415
-
-    leeway = pd.Timedelta(seconds=1)
-    end = call.ended if call.ended is not None else call.started + 10 * leeway
-    return bool(call.started - leeway <= time <= end + leeway)  # type: ignore[operator]
