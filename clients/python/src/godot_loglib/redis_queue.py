@@ -1,6 +1,8 @@
 """Pushes lines onto the bounded Redis list, atomically, over one persistent connection."""
 
+import codecs
 import hashlib
+import importlib
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -24,6 +26,11 @@ end
 return 0
 """
 _DIGEST: Final = hashlib.sha1(PUSH.encode(), usedforsecurity=False).hexdigest()
+
+# redis-py imports these with its first connection. In the sender's thread that may coincide with a fork, and
+# the child would keep half a module for ever ("unknown encoding: idna"). A test keeps the list complete.
+codecs.lookup("idna")
+importlib.import_module("email.parser")
 
 
 class PushError(Exception):
