@@ -35,6 +35,7 @@ format: .venv/.dev ## Repair what style can be repaired
 bench: install ## Measure a log call, and ingestion beside a raw COPY
 	$(BIN)/python benchmarks/client.py
 	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/widget.py
 
 notebooks: install ## Run the notebooks and compare their outputs
 	$(PYTEST) notebooks $(ARGS)
@@ -58,6 +59,5 @@ $(BIN)/python:
 
 # Node of this machine, or the wheel's where there is none or only an old one.
 %/node_modules/.package-lock.json: %/package-lock.json | .venv/.demo
-	PATH="$$($(BIN)/python -c 'from godot_demo.node import search_path; print(search_path())')" \
-		npm --prefix $* ci --no-audit --no-fund --loglevel=error
+	$(BIN)/python -m godot_demo.node $*
 	@touch $@

@@ -49,7 +49,7 @@ class Flow:
     clocks: pd.DataFrame
 
     picture: ClassVar[Callable[[Flow], str] | None] = None
-    """How a notebook draws a flow: the package's front puts it here, so that reconstructing needs no drawing."""
+    """Draws a flow for notebooks; set by the package, so that reconstructing needs no drawing."""
 
     @property
     def operations(self) -> pd.DataFrame:
