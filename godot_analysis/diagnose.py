@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pandas as pd
@@ -15,6 +14,9 @@ from godot_analysis.findings import Diagnosis, Finding
 from godot_analysis.flow import Flow
 from godot_analysis.reconstruct import reconstruct
 from godot_analysis.rules import Judgement, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["diagnose"]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.facts._calls import Arrival
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from godot_analysis.facts._calls import Arrival
 
 __all__ = ["Epoch", "epochs"]
 
@@ -89,7 +92,7 @@ def _split(burst: list[Arrival], again: Arrival) -> list[Arrival]:
     """A backend that shakes hands again ends its burst, where the longest pause since its last hand lies."""
     last = next(index for index, arrival in enumerate(burst) if arrival.backend == again.backend)
     after = [*burst[last:], again]
-    pauses = [late.time - early.time for early, late in zip(after, after[1:], strict=False)]
+    pauses = [late.time - early.time for early, late in itertools.pairwise(after)]
     cut = last + 1 + pauses.index(max(pauses))
     rest = [*burst[cut:], again]
     del burst[cut:]

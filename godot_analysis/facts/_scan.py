@@ -7,14 +7,13 @@ with a URL, a port) and by its wording only where facts leave a choice: componen
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import pandas as pd
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    import pandas as pd
 
 __all__ = [
     "Complaint",

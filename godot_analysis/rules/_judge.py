@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +12,8 @@ from godot_analysis.rules._rule import LAYERS, RULES, Match, Rule
 from godot_analysis.rules._words import count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from godot_analysis.facts import Facts
 
 __all__ = ["Judgement", "judge"]
@@ -44,10 +45,14 @@ class Judgement:
 def judge(facts: Facts) -> list[Judgement]:
     """All findings, ranked, the root cause first.
 
-    Rules run from the most specific to the least. A match only adds its rows to another one when the same rule has
-    matched the same component and tool, when a rule that supersedes its own has matched the same component or calls,
-    or when all failed calls that it tells of are accounted for already. What is left is ranked by severity, then
-    likely before unlikely, then by layer (a fault of the wire before the calls that it broke), then by confidence.
+    Rules run from the most specific to the least. A match only adds its rows to another one when the same
+    rule has
+    matched the same component and tool, when a rule that supersedes its own has matched the same component
+    or calls,
+    or when all failed calls that it tells of are accounted for already. What is left is ranked by severity,
+    then
+    likely before unlikely, then by layer (a fault of the wire before the calls that it broke), then by
+    confidence.
     """
     case = _Case()
     for rule in _most_specific_first(RULES.values()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,8 @@ from godot_analysis.rules._rule import Clue
 from godot_analysis.rules._words import count, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import pandas as pd
 
     from godot_analysis.facts import Arrival, Call, Epoch, Facts, Listing, Management, Refused, Start, Trouble

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,8 @@ from godot_analysis.rules._texts import (
 from godot_analysis.rules._words import count, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from godot_analysis.facts import Call, Facts
 
 __all__: list[str] = []
@@ -33,8 +34,10 @@ _ENOUGH = 2
     severity="error",
     title="{component} cannot put the result of {tool} into JSON",
     summary="{tool} did its work in {component}, but its result holds something that JSON has no form for.",
-    explanation="The tool ran; the answer failed on its way out (a date, a set, bytes, a circular structure): {error}",
-    fix="Convert the result of {tool} to plain JSON types before it is returned (ISO text for dates, lists for sets).",
+    explanation="The tool ran; the answer failed on its way out (a date, a set, bytes, a circular "
+    "structure): {error}",
+    fix="Convert the result of {tool} to plain JSON types before it is returned (ISO text for dates, "
+    "lists for sets).",
     supersedes=("R09", "R10", "B08"),
     references=("BUG #28",),
 )
@@ -63,9 +66,12 @@ def unserialisable_result(facts: Facts) -> Iterator[Match]:
     layer="routing",
     severity="error",
     title="Every call to {component} fails with the same protocol error",
-    summary="{component} lists its tools, but answers each of {calls} with “{error}”; nothing else fails that way.",
-    explanation="Not one tool is broken but the way in which {component} handles `tools/call`: it does not pass the "
-    "call on as what it is (as when the tool's name is sent on as the method), or looks tools up in another place "
+    summary="{component} lists its tools, but answers each of {calls} with “{error}”; nothing else fails "
+    "that way.",
+    explanation="Not one tool is broken but the way in which {component} handles `tools/call`: it does "
+    "not pass the "
+    "call on as what it is (as when the tool's name is sent on as the method), or looks tools up in "
+    "another place "
     "than it lists them from.",
     fix="Send one `tools/call` straight to {component} and see what it makes of it; correct its dispatch of "
     "`tools/call`. The relay and the client are not to blame.",
@@ -152,9 +158,11 @@ def listed_but_unknown(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{tool} failed, but its answer is marked as a success",
     summary="{component} answered {tool} with a normal result whose text is a failure: “{error}”",
-    explanation="The result carries the error as text and does not set `isError`, so a client that trusts the protocol "
+    explanation="The result carries the error as text and does not set `isError`, so a client that trusts "
+    "the protocol "
     "takes it for a success.{whose}",
-    fix="Look at what the text says first; then make {component} set `isError: true` on results that tell of a failure.",
+    fix="Look at what the text says first; then make {component} set `isError: true` on results that tell "
+    "of a failure.",
     references=("F32", "intersystems-community/iris-agentic-dev#95"),
 )
 def failure_in_result(facts: Facts) -> Iterator[Match]:
@@ -219,7 +227,8 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
     title="{component} broke while it ran {tool}",
     summary="{tool} reached {component}, which failed inside: “{error}”",
     explanation="The call arrived as it should; what went wrong happened in the code of {component}.",
-    fix="Look at {component} at this moment, with its stack trace; repeat the call with the same arguments to "
+    fix="Look at {component} at this moment, with its stack trace; repeat the call with the same "
+    "arguments to "
     "reproduce it.",
     references=("BUG #13, look-alike: a bug inside the backend",),
 )
@@ -247,7 +256,8 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{tool} took longer than its caller would wait",
     summary="The call of {tool} was given up{when}; {component} {late}.",
-    explanation="The caller's time-out is shorter than the work. Without a `progressToken` in the request, progress "
+    explanation="The caller's time-out is shorter than the work. Without a `progressToken` in the "
+    "request, progress "
     "cannot extend it.",
     fix="Raise the time-out for {tool}, let {component} report progress for long work, or split the work.",
     supersedes=("B08", "R12"),
@@ -275,7 +285,8 @@ def timed_out(facts: Facts) -> Iterator[Match]:
     layer="process",
     severity="error",
     title="{tool} failed because the connection to {component} broke",
-    summary="{relay} lost its connection to {component} while {tool} was under way, and gave the call up: {error}.",
+    summary="{relay} lost its connection to {component} while {tool} was under way, and gave the call up: "
+    "{error}.",
     explanation="The call got no answer from {component}; the error that the client saw was made by {relay}.",
     fix="Find out why {component} went away at that moment, and call {tool} again when it is back.",
     supersedes=("R11", "R09", "R10", "R12"),

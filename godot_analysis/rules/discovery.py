@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from godot_analysis.rules._missing import missing, refused_clue
@@ -10,6 +9,8 @@ from godot_analysis.rules._rule import Clue, Match, rule
 from godot_analysis.rules._words import count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from godot_analysis.facts import Facts, Listing
 
 __all__: list[str] = []
@@ -21,8 +22,10 @@ __all__: list[str] = []
     severity="error",
     title="{component} answered tools/list before its tools were registered",
     summary="{relay} asked {component} for its tools too early and got none; asked later, it has {later}.",
-    explanation="The server accepts connections before it has registered its tools, and the empty list is kept.",
-    fix="Make {component} listen only when its tools are registered, or send `notifications/tools/list_changed` then.",
+    explanation="The server accepts connections before it has registered its tools, and the empty list is "
+    "kept.",
+    fix="Make {component} listen only when its tools are registered, or send "
+    "`notifications/tools/list_changed` then.",
     supersedes=("R03", "R13", "B29", "B13"),
     references=("F12", "esengine/DeepSeek-Reasonix#5944"),
 )
@@ -55,7 +58,8 @@ def too_early(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{component} was reached, but gave {relay} no tools",
     summary="{relay} is connected to {component}, yet its tools/list {what}.",
-    explanation="The connection and the handshake are fine; without a list there is nothing to route to {component}.",
+    explanation="The connection and the handshake are fine; without a list there is nothing to route to "
+    "{component}.",
     fix="Ask {component} for `tools/list` directly and see why it {what}; then let {relay} reconnect.",
     supersedes=("R13", "R02", "B29", "B13", "R09"),
     references=("BUG #13, look-alike: tools/list failed or empty",),
@@ -93,8 +97,10 @@ def no_list(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{relay} reached {component} and got its tools, but does not have them",
     summary="{component} listed its tools to {relay}, and {relay} still knows none of them.",
-    explanation="The list left {component} in order; what arrived was misread, dropped or filtered in {relay}.{frame}",
-    fix="Compare the answer of {component} to `tools/list` with those of the backends that work, byte by byte, and see "
+    explanation="The list left {component} in order; what arrived was misread, dropped or filtered in "
+    "{relay}.{frame}",
+    fix="Compare the answer of {component} to `tools/list` with those of the backends that work, byte by "
+    "byte, and see "
     "how {relay} reads it.",
     supersedes=("B29", "B13", "R02"),
     references=("BUG #13, look-alike: tools/list misread", "F10"),
@@ -128,8 +134,10 @@ def misread(facts: Facts) -> Iterator[Match]:
     layer="discovery",
     severity="error",
     title="{cause_in} read only the first page of the tools of {component}",
-    summary="{component} said that its list goes on, nobody asked for the rest, and {tool} is on a later page.",
-    explanation="`nextCursor` in an answer to `tools/list` means that there is more; the follow-up request is missing.",
+    summary="{component} said that its list goes on, nobody asked for the rest, and {tool} is on a later "
+    "page.",
+    explanation="`nextCursor` in an answer to `tools/list` means that there is more; the follow-up "
+    "request is missing.",
     fix="Make {cause_in} repeat `tools/list` with the cursor until there is none.",
     supersedes=("R13", "R01", "B13"),
     references=("F14", "vercel/ai#19240", "github/copilot-cli#4006"),
@@ -162,9 +170,11 @@ def next_page_not_read(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{client} was not told, or did not ask, when the tools of {relay} changed",
     summary="{relay} has {tool}, but {client} still works with a list from before and refuses it.",
-    explanation="Tools that appear at run time reach a client only by `notifications/tools/list_changed` followed by a "
+    explanation="Tools that appear at run time reach a client only by `notifications/tools/list_changed` "
+    "followed by a "
     "new `tools/list`; {link} is missing here.",
-    fix="Make {relay} declare `tools.listChanged` and send the notification after each change, and the client list "
+    fix="Make {relay} declare `tools.listChanged` and send the notification after each change, and the "
+    "client list "
     "again on it; until then restart the client.",
     supersedes=("R13", "R02", "B29", "B13", "R01", "F10"),
     references=("BUG #10", "F13", "anthropics/claude-code#13646"),
@@ -223,8 +233,10 @@ def list_change_missed(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{client} got {tool} in its list and did not offer it to the model",
     summary="{tool} was listed to {client}, which refuses it all the same{limit}.",
-    explanation="Server, relay and list are fine: the host dropped, deferred or filtered the tool on its own side.",
-    fix="Look at the settings of {client}: limits on the number of tools, allow-lists, tool search, permissions.",
+    explanation="Server, relay and list are fine: the host dropped, deferred or filtered the tool on its "
+    "own side.",
+    fix="Look at the settings of {client}: limits on the number of tools, allow-lists, tool search, "
+    "permissions.",
     supersedes=("R01", "B13"),
     references=("F10", "F15", "F33", "anthropics/claude-code#14605"),
 )
@@ -270,8 +282,10 @@ def dropped_by_host(facts: Facts) -> Iterator[Match]:
     severity="info",
     title="The tools of {component} were added at run time, and nobody has called one since",
     summary="{component} was added to {relay} and reached, but none of its tools was called afterwards.",
-    explanation="Nothing failed. If somebody misses these tools, the client may not have been told that the list changed.",
-    fix="If the client does not see the tools, restart it or make {relay} send `notifications/tools/list_changed`.",
+    explanation="Nothing failed. If somebody misses these tools, the client may not have been told that "
+    "the list changed.",
+    fix="If the client does not see the tools, restart it or make {relay} send "
+    "`notifications/tools/list_changed`.",
     references=("BUG #10",),
 )
 def added_and_unused(facts: Facts) -> Iterator[Match]:

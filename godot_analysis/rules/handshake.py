@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from godot_analysis.rules._missing import missing
@@ -11,6 +10,8 @@ from godot_analysis.rules._rule import Clue, Match, rule
 from godot_analysis.rules._words import listed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from godot_analysis.facts import Facts
 
 __all__: list[str] = []
@@ -29,9 +30,11 @@ _UNKNOWN_METHOD: Final = re.compile(
     severity="error",
     title="{component} does not speak MCP",
     summary="{relay} reached {component}, but {component} does not understand {methods}.",
-    explanation="There is a server, and the connection works, yet the layer that answers `initialize` and `tools/list` "
+    explanation="There is a server, and the connection works, yet the layer that answers `initialize` and "
+    "`tools/list` "
     "is missing or is not the one that listens there.",
-    fix="Give {component} an MCP layer (initialize, tools/list, tools/call as JSON-RPC 2.0), or point {relay} to the "
+    fix="Give {component} an MCP layer (initialize, tools/list, tools/call as JSON-RPC 2.0), or point "
+    "{relay} to the "
     "port where it has one.",
     supersedes=("R03", "R13", "R02", "B29", "B13", "R08", "R09"),
     references=("BUG #5", "BUG #7"),
@@ -98,7 +101,8 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{client} speaks the newer protocol to {component}, and does not fall back",
     summary="{component} answered server/discover with an error, and no initialize followed.",
-    explanation="A server of the older era knows only `initialize`; a client of the newer era has to fall back to it "
+    explanation="A server of the older era knows only `initialize`; a client of the newer era has to fall "
+    "back to it "
     "on any error, which did not happen here.",
     fix="Make the client send `initialize` when `server/discover` fails, or update {component}.",
     supersedes=("B05", "B13", "R13"),
@@ -137,7 +141,8 @@ def no_fallback(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{component} and its client do not agree on a protocol version",
     summary="{component} rejected the protocol version it was offered: “{error}”",
-    explanation="The server knows other versions than the one asked for, and answered with an error instead of naming one.",
+    explanation="The server knows other versions than the one asked for, and answered with an error "
+    "instead of naming one.",
     fix="Make {component} answer with a version it supports, or let the client offer an older one.",
     supersedes=("B05", "B13", "R13"),
     references=("F17", "xpzouying/xiaohongshu-mcp#697"),

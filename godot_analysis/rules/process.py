@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -11,6 +10,8 @@ from godot_analysis.rules._rule import Clue, Match, rule
 from godot_analysis.rules._words import count, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from godot_analysis.facts import Call, Facts
 
 __all__: list[str] = []
@@ -23,10 +24,13 @@ _PATIENCE: Final = pd.Timedelta(seconds=5)
     layer="process",
     severity="error",
     title="{component} went away, and {tool} waits for it for ever",
-    summary="The connection to {component} was lost, it did not come back, and the call of {tool} never ended.",
-    explanation="{relay} tries to reconnect inside the call, without an end: until {component} is back, this call and "
+    summary="The connection to {component} was lost, it did not come back, and the call of {tool} never "
+    "ended.",
+    explanation="{relay} tries to reconnect inside the call, without an end: until {component} is back, "
+    "this call and "
     "everything behind it waits.",
-    fix="Start {component} again (and find out why it went); give the reconnect loop of {relay} a limit after which "
+    fix="Start {component} again (and find out why it went); give the reconnect loop of {relay} a limit "
+    "after which "
     "the call fails with an error.",
     supersedes=("B08",),
     references=("BUG #8",),
@@ -57,9 +61,11 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{tool} never ended, and {relay} waits for it",
     summary="The call of {tool} was sent to {component} and never answered{behind}.",
-    explanation="{relay} handles one request at a time and has no time-out on an answer: it seems to hang or to have "
+    explanation="{relay} handles one request at a time and has no time-out on an answer: it seems to hang "
+    "or to have "
     "crashed, but it waits.{how}",
-    fix="Find out what {component} did with the request at that moment; make it answer every request, errors too; "
+    fix="Find out what {component} did with the request at that moment; make it answer every request, "
+    "errors too; "
     "give {relay} a time-out.",
     references=("BUG #8",),
 )
@@ -113,9 +119,11 @@ def never_ends(facts: Facts) -> Iterator[Match]:
     severity="warning",
     title="{tool} was repeated after {component} had lost the connection",
     summary="The connection to {component} broke, {relay} reconnected and sent {tool} again{twice}.",
-    explanation="The call succeeded in the end. Whether the first attempt had been carried out before the connection "
+    explanation="The call succeeded in the end. Whether the first attempt had been carried out before the "
+    "connection "
     "broke cannot be told from outside: what is not idempotent may have happened twice.",
-    fix="Find out why {component} went away; repeat only calls that may be repeated, or give each call a key by which "
+    fix="Find out why {component} went away; repeat only calls that may be repeated, or give each call a "
+    "key by which "
     "{component} recognises it.",
     references=("BUG #13, look-alike: a call repeated after a lost connection",),
 )
@@ -172,7 +180,8 @@ def connection_lost(facts: Facts) -> Iterator[Match]:
     severity="warning",
     title="An old instance of {component} answers in the place of the new one",
     summary="A new {component} is running, but {relay} still talks to the old one.",
-    explanation="After a blue/green switch both instances run. The calls succeed, only not where they should: what the "
+    explanation="After a blue/green switch both instances run. The calls succeed, only not where they "
+    "should: what the "
     "new instance fixed or added is not there.",
     fix="Point {relay} to the new instance of {component} (in its configuration, too) and stop the old one.",
     references=("BUG #13, look-alike: an old instance answers",),
@@ -216,7 +225,7 @@ def _instances(backend: str, served: list[Call], facts: Facts) -> list[Clue]:
     for call in served:
         by = {process_of[record] for record in call.evidence if record in process_of}
         if call.started > since and by and newest not in by:
-            text = f"{call.tool} was answered by {sorted(by)[0]}, while {newest} had been running"
+            text = f"{call.tool} was answered by {min(by)}, while {newest} had been running"
             return [Clue(text, 0.85, call.rows)]
     return []
 
@@ -283,9 +292,8 @@ def _unheard(facts: Facts) -> Iterator[Call]:
             and last.status == "error"
             and last.answer_seen != "both"
             and last.caller in heard
-        ):
-            if last.answer_seen != "receiver":
-                yield call
+        ) and last.answer_seen != "receiver":
+            yield call
 
 
 def _seconds(call: Call) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from godot_analysis.rules._rule import Clue, Match, rule
 from godot_analysis.rules._texts import error_words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from godot_analysis.facts import Facts
 
 __all__: list[str] = []

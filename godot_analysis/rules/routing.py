@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,6 +13,8 @@ from godot_analysis.rules._rule import Clue, Match, rule
 from godot_analysis.rules._words import count, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from godot_analysis.facts import Connection, Facts, Refused
 
 __all__: list[str] = []
@@ -25,7 +26,8 @@ __all__: list[str] = []
     severity="error",
     title="{component} was removed from {relay} on purpose, and called afterwards",
     summary="{component} was taken out of {relay} with {command}, so its tools are unknown there.",
-    explanation="The tools worked as long as the server was registered; the removal was asked for in so many words.",
+    explanation="The tools worked as long as the server was registered; the removal was asked for in so "
+    "many words.",
     fix="Register {component} again ({readd}) if it should be there; otherwise stop calling its tools.",
     supersedes=("R02", "B29", "B13", "R13"),
     references=("BUG #13, look-alike: removed on purpose",),
@@ -53,9 +55,11 @@ def removed_on_purpose(facts: Facts) -> Iterator[Match]:
     layer="routing",
     severity="error",
     title="{component} came up only after {relay} had connected to its backends",
-    summary="{relay} connected when it started, {component} was not there yet, and {relay} does not try again by itself.",
+    summary="{relay} connected when it started, {component} was not there yet, and {relay} does not try "
+    "again by itself.",
     explanation="A relay that connects once, at its start, leaves out for ever a backend that is late.",
-    fix="Let {relay} reconnect to {component} now (its reconnect tool, or a restart); start {component} before "
+    fix="Let {relay} reconnect to {component} now (its reconnect tool, or a restart); start {component} "
+    "before "
     "{relay}, or make {relay} retry backends that refused.",
     supersedes=("B29", "B13"),
     references=("BUG #13, look-alike: a late backend",),
@@ -93,10 +97,13 @@ def came_late(facts: Facts) -> Iterator[Match]:
     layer="routing",
     severity="error",
     title="{relay} lost the route to {component} over a restart",
-    summary="{component} worked through {relay} until {relay} was restarted; the route set at run time was not persisted.",
-    explanation="A server added or changed at run time lives only in the memory of the relay. After the restart the "
+    summary="{component} worked through {relay} until {relay} was restarted; the route set at run time "
+    "was not persisted.",
+    explanation="A server added or changed at run time lives only in the memory of the relay. After the "
+    "restart the "
     "relay knows what its configuration file says, and that is not where {component} is.",
-    fix="Write the route to {component}{where} into the configuration of {relay} and restart it; make its add and "
+    fix="Write the route to {component}{where} into the configuration of {relay} and restart it; make its "
+    "add and "
     "remove commands persist what they change.",
     supersedes=("B13",),
     references=("BUG #29", "BUG #13"),
@@ -143,11 +150,14 @@ def not_persisted(facts: Facts) -> Iterator[Match]:
     layer="routing",
     severity="error",
     title="{relay} never reached {component}",
-    summary="{relay} has no connection to {component}, so none of its tools can be listed or called, although "
+    summary="{relay} has no connection to {component}, so none of its tools can be listed or called, "
+    "although "
     "{component} itself may be well.",
-    explanation="The call ends inside the relay. Most often its configuration names an address where nobody listens, "
+    explanation="The call ends inside the relay. Most often its configuration names an address where "
+    "nobody listens, "
     "as after a blue/green switch to another port; or {component} was down when the relay connected.{ports}",
-    fix="Compare the address of {component} in the configuration of {relay} with where {component} really listens, "
+    fix="Compare the address of {component} in the configuration of {relay} with where {component} really "
+    "listens, "
     "correct it in the file (not only at run time), and restart {relay}.{address}",
     references=("BUG #13",),
 )
@@ -188,11 +198,15 @@ def never_reached(facts: Facts) -> Iterator[Match]:
     layer="routing",
     severity="warning",
     title="Somebody is running whom {relay} never reached",
-    summary="A component that is connected to {host} appears nowhere else in the log, and {relay} greeted only the others.",
-    explanation="If it is a backend, its tools are missing from {relay}, and a client that refuses unlisted tools by "
-    "itself leaves no failed call behind: this silence is then all there is to see. It may as well be a visitor who "
+    summary="A component that is connected to {host} appears nowhere else in the log, and {relay} greeted "
+    "only the others.",
+    explanation="If it is a backend, its tools are missing from {relay}, and a client that refuses "
+    "unlisted tools by "
+    "itself leaves no failed call behind: this silence is then all there is to see. It may as well be a "
+    "visitor who "
     "is none of our business.",
-    fix="Find out who is connected to {host} ({address}). If it is a backend of {relay}, compare its address in the "
+    fix="Find out who is connected to {host} ({address}). If it is a backend of {relay}, compare its "
+    "address in the "
     "configuration of {relay} with where it listens.",
     supersedes=(),
     references=("BUG #13, the failing call itself missing",),
@@ -246,8 +260,10 @@ def unknown_neighbour(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="The name of {tool} was rewritten between list and call",
     summary="{tool} was called, but what is listed is {meant}: only separators, case or a prefix differ.",
-    explanation="A host or a model rewrote the name (`-` for `_`, a doubled prefix), so the lookup by exact name fails.",
-    fix="Call {meant} exactly as listed; use only letters, digits and underscores in names so that nothing rewrites them.",
+    explanation="A host or a model rewrote the name (`-` for `_`, a doubled prefix), so the lookup by "
+    "exact name fails.",
+    fix="Call {meant} exactly as listed; use only letters, digits and underscores in names so that "
+    "nothing rewrites them.",
     supersedes=("R01",),
     references=("F08", "anthropics/claude-code#80065", "RooCodeInc/Roo-Code#10642"),
 )
@@ -265,7 +281,8 @@ def name_rewritten(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="There is no tool {tool}",
     summary="{cause_in} called {tool}, which does not exist; {others}.",
-    explanation="Its backend is connected and other tools of the same family are available: the name is wrong, the "
+    explanation="Its backend is connected and other tools of the same family are available: the name is "
+    "wrong, the "
     "connection is not.",
     fix="Call a tool that is listed{suggestion}.",
     references=("BUG #13, look-alike: a wrong tool name",),

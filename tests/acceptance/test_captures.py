@@ -135,13 +135,22 @@ def test_order_in_the_file_means_nothing(records, name, seed):
     random.Random(seed).shuffle(told)
     mixed = diagnose(told)
     assert loud(mixed) == loud(straight)
-    assert [finding.confidence for finding in mixed.ranked] == [finding.confidence for finding in straight.ranked]
+    assert [finding.confidence for finding in mixed.ranked] == [
+        finding.confidence for finding in straight.ranked
+    ]
 
 
 @pytest.mark.parametrize("name", list(EXPECTED))
 def test_names_mean_nothing(records, name):
     """Other components of the same shape, other tools: the same diagnosis."""
-    names = {"mcp-relay": "hub", "gates": "paper", "dewey": "shelf", "fiedler": "brains", "playfair": "easel", "marco": "eye"}
+    names = {
+        "mcp-relay": "hub",
+        "gates": "paper",
+        "dewey": "shelf",
+        "fiedler": "brains",
+        "playfair": "easel",
+        "marco": "eye",
+    }
     text = json.dumps(records(name))
     for old, new in names.items():
         text = text.replace(old, new)
@@ -221,8 +230,13 @@ def test_bug29_with_the_failing_call_gone(records):
 def test_bug29_with_a_removal_instead_of_the_restart(records):
     told = records("bug29_not_persisted")
     restart = "2026-11-21T21:38:12.0"
-    removal = json.loads(json.dumps(next(record for record in told if "relay_remove_server" in record["message"])))
-    removal |= {"created_at": "2026-11-21T21:38:11.500000+00:00", "trace_id": "c0ac2dac-d5c2-4443-af82-a04a0cb86d00"}
+    removal = json.loads(
+        json.dumps(next(record for record in told if "relay_remove_server" in record["message"]))
+    )
+    removal |= {
+        "created_at": "2026-11-21T21:38:11.500000+00:00",
+        "trace_id": "c0ac2dac-d5c2-4443-af82-a04a0cb86d00",
+    }
     again = without(told, lambda r: restart <= r["created_at"] < "2026-11-21T21:38:12.2")
     found = diagnose([*again, removal])
     assert loud(found) == [("R04", "gates")]

@@ -33,7 +33,9 @@ _COLOURS: Final = {
 
 @click.command()
 @click.option("--trace", "trace_id", metavar="ID", help="Only what concerns this trace.")
-@click.option("--component", metavar="NAME", help="Only what concerns this component, even if it never logged.")
+@click.option(
+    "--component", metavar="NAME", help="Only what concerns this component, even if it never logged."
+)
 @click.option("--tool", metavar="NAME", help="Only what concerns this tool, even if nobody got to call it.")
 @click.option(
     "--since",

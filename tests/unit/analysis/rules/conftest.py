@@ -31,7 +31,9 @@ PORTS = {"gates": 9051, "dewey": 9022, "fiedler": 9012, "marco": 9031}
 class Story:
     """Events in the order of a plot; each `tell` is one log record, a few milliseconds after the last one."""
 
-    def __init__(self, relay: str = "mcp-relay", backends: Iterable[str] = ("gates", "dewey", "fiedler")) -> None:
+    def __init__(
+        self, relay: str = "mcp-relay", backends: Iterable[str] = ("gates", "dewey", "fiedler")
+    ) -> None:
         self.relay = relay
         self.backends = list(backends)
         self.time = pd.Timestamp("2026-11-21T21:00:00Z")
@@ -41,7 +43,15 @@ class Story:
 
     # Writing
 
-    def tell(self, component: str, level: str, message: str, data: Any = None, trace: str | None = None, **more: Any) -> str:
+    def tell(
+        self,
+        component: str,
+        level: str,
+        message: str,
+        data: Any = None,
+        trace: str | None = None,
+        **more: Any,
+    ) -> str:
         self.wait(0.003)
         record = {
             "id": str(uuid.UUID(int=self._random.getrandbits(128), version=4)),
@@ -73,7 +83,9 @@ class Story:
     def connect(self, backend: str, *, tools: int | None = None) -> None:
         """The relay connects to a backend and learns its tools."""
         self.request(backend, "initialize", 1)
-        self.tell(backend, "TRACE", "MCP request received", {"method": "notifications/initialized", "id": None})
+        self.tell(
+            backend, "TRACE", "MCP request received", {"method": "notifications/initialized", "id": None}
+        )
         self.request(backend, "tools/list", 2)
         known = TOOLS.get(backend, [])[:tools] if tools is not None else TOOLS.get(backend, [])
         self.tell(backend, "TRACE", "Handling tools/list request", {"tool_count": len(known)})
@@ -102,7 +114,13 @@ class Story:
         self.wait(0.25)
         trace = self.trace()
         arguments = arguments or {}
-        self.tell(self.relay, "TRACE", f"Tool call received: {tool}", {"tool_name": tool, "arguments": arguments}, trace)
+        self.tell(
+            self.relay,
+            "TRACE",
+            f"Tool call received: {tool}",
+            {"tool_name": tool, "arguments": arguments},
+            trace,
+        )
         if tool.startswith("relay_"):
             return trace
         backend = self.table.get(tool)
@@ -129,10 +147,18 @@ class Story:
     def route(self, tool: str, backend: str, arguments: dict[str, Any], trace: str) -> None:
         url = f"ws://localhost:{PORTS.get(backend, 9099)}"
         self.tell(
-            self.relay, "TRACE", f"Routing tool to backend: {backend}",
-            {"tool_name": tool, "backend": backend, "backend_url": url}, trace,
+            self.relay,
+            "TRACE",
+            f"Routing tool to backend: {backend}",
+            {"tool_name": tool, "backend": backend, "backend_url": url},
+            trace,
         )
-        request = {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": tool, "arguments": arguments}, "id": 3}
+        request = {
+            "jsonrpc": "2.0",
+            "method": "tools/call",
+            "params": {"name": tool, "arguments": arguments},
+            "id": 3,
+        }
         self.tell(self.relay, "TRACE", f"Sending request to backend: {backend}", {"request": request}, trace)
 
     def respond(self, backend: str, response: Any, trace: str) -> None:
@@ -141,7 +167,9 @@ class Story:
 
     def message(self, component: str, direction: str, peer: str, payload: Any, **mcp: Any) -> str:
         """A message record as Godot's own clients write it."""
-        data = {"mcp": {"direction": direction, "peer": peer, "transport": "websocket", "payload": payload, **mcp}}
+        data = {
+            "mcp": {"direction": direction, "peer": peer, "transport": "websocket", "payload": payload, **mcp}
+        }
         return self.tell(component, "TRACE", f"{direction} {peer}", data)
 
     def exchange(self, sender: str, receiver: str, payload: Any, **mcp: Any) -> None:

@@ -37,7 +37,10 @@ def test_one_bad_tool_is_not_all(story):
 
 @pytest.mark.parametrize(
     "failure",
-    [{"error": "Conversation 17 could not be loaded: database is away"}, {"success": False, "message": "no disk"}],
+    [
+        {"error": "Conversation 17 could not be loaded: database is away"},
+        {"success": False, "message": "no disk"},
+    ],
 )
 def test_f32_failure_in_a_result(story, as_text, failure):
     story.start_relay()
@@ -130,8 +133,12 @@ def test_b28_result_that_is_no_json(story):
 
 def test_b28_without_an_answer(story):
     def complain():
-        story.tell("dewey", "ERROR", "MCP request failed", {
-            "method": "tools/call", "error": "Object of type datetime is not JSON serializable"})
+        story.tell(
+            "dewey",
+            "ERROR",
+            "MCP request failed",
+            {"method": "tools/call", "error": "Object of type datetime is not JSON serializable"},
+        )
 
     story.start_relay()
     story.call("dewey_search", answered=False, at_backend=complain)
@@ -144,9 +151,19 @@ def test_f09_listed_but_unknown_to_its_own_backend(story):
     tools = [{"name": "gates_create_document", "inputSchema": {"type": "object"}}]
     story.exchange("relay", "gates", {"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
     story.exchange("gates", "relay", {"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}})
-    story.exchange("relay", "gates", {
-        "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "gates_create_document"}})
-    story.exchange("gates", "relay", {
-        "jsonrpc": "2.0", "id": 2, "error": {"code": -32602, "message": "Unknown tool: gates_create_document"}})
+    story.exchange(
+        "relay",
+        "gates",
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "gates_create_document"}},
+    )
+    story.exchange(
+        "gates",
+        "relay",
+        {
+            "jsonrpc": "2.0",
+            "id": 2,
+            "error": {"code": -32602, "message": "Unknown tool: gates_create_document"},
+        },
+    )
     found = story.only()
     assert (found.code, found.component, found.cause_in) == ("F09", "gates", "gates")

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 def lose(story, backend, trace=None):
     story.tell(
-        story.relay, "WARN", f"Backend connection lost, reconnecting: {backend}",
-        {"backend": backend, "error": "no close frame received or sent"}, trace,
+        story.relay,
+        "WARN",
+        f"Backend connection lost, reconnecting: {backend}",
+        {"backend": backend, "error": "no close frame received or sent"},
+        trace,
     )
 
 
@@ -22,11 +25,21 @@ def test_r05_repeated_with_success(story):
     story.wait(10)
     story.connect("gates")
     story.request("gates", "tools/call", 3)
-    story.tell(story.relay, "TRACE", "Retry successful for tool: gates_create_document", {
-        "response": {"jsonrpc": "2.0", "id": 3, "result": {"content": []}}}, trace)
+    story.tell(
+        story.relay,
+        "TRACE",
+        "Retry successful for tool: gates_create_document",
+        {"response": {"jsonrpc": "2.0", "id": 3, "result": {"content": []}}},
+        trace,
+    )
     story.call("dewey_search")
     found = story.only()
-    assert (found.code, found.severity, found.component, found.cause_in) == ("R05", "warning", "gates", "gates")
+    assert (found.code, found.severity, found.component, found.cause_in) == (
+        "R05",
+        "warning",
+        "gates",
+        "gates",
+    )
     assert story.diagnose().calls["answered"] == 3
 
 
@@ -98,7 +111,12 @@ def test_r06_old_instance_goes_on(story):
     story.wait(5)
     story.call("dewey_search")
     found = story.only()
-    assert (found.code, found.severity, found.component, found.cause_in) == ("R06", "warning", "dewey", "mcp-relay")
+    assert (found.code, found.severity, found.component, found.cause_in) == (
+        "R06",
+        "warning",
+        "dewey",
+        "mcp-relay",
+    )
 
 
 def test_restarted_backend_that_is_greeted_again_is_no_old_instance(story):

@@ -11,7 +11,12 @@ def test_b13_backend_never_reached(story):
     story.call("gates_create_document")
     story.call("gates_list_capabilities")
     found = story.only()
-    assert (found.code, found.component, found.cause_in, found.severity) == ("B13", "gates", "mcp-relay", "error")
+    assert (found.code, found.component, found.cause_in, found.severity) == (
+        "B13",
+        "gates",
+        "mcp-relay",
+        "error",
+    )
     assert found.confidence >= 0.8
     assert "dewey and fiedler" in found.explanation
 
@@ -54,7 +59,9 @@ def test_b13_connection_refused_with_ports(story):
     story.tell("gates", "INFO", "listening", {"host": "127.0.0.1", "port": 9051})
     story.start_relay(reaches=["dewey", "fiedler"])
     story.tell(
-        "mcp-relay", "WARN", "cannot connect to backend",
+        "mcp-relay",
+        "WARN",
+        "cannot connect to backend",
         {"backend": "gates", "url": "ws://127.0.0.1:9050", "error": "connect ECONNREFUSED 127.0.0.1:9050"},
     )
     story.call("gates_create_document")

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 INITIALIZE = {
-    "jsonrpc": "2.0", "id": 1, "method": "initialize",
-    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "relay", "version": "1"}},
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "relay", "version": "1"},
+    },
 }
 INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 
@@ -16,8 +22,18 @@ def answer(rpc_id, result):
 def greet(story, client, server, tools, **more):
     """A whole handshake and list, seen by both ends."""
     story.exchange(client, server, INITIALIZE)
-    story.exchange(server, client, answer(1, {
-        "protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": {"name": server, "version": "1"}}))
+    story.exchange(
+        server,
+        client,
+        answer(
+            1,
+            {
+                "protocolVersion": "2025-06-18",
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": server, "version": "1"},
+            },
+        ),
+    )
     story.exchange(client, server, INITIALIZED)
     ask(story, client, server, 2, tools, **more)
 
@@ -30,8 +46,11 @@ def ask(story, client, server, rpc_id, tools, cursor=None, **more):
 
 
 def call(story, rpc_id, tool, client="client", server="relay"):
-    story.exchange(client, server, {
-        "jsonrpc": "2.0", "id": rpc_id, "method": "tools/call", "params": {"name": tool, "arguments": {}}})
+    story.exchange(
+        client,
+        server,
+        {"jsonrpc": "2.0", "id": rpc_id, "method": "tools/call", "params": {"name": tool, "arguments": {}}},
+    )
 
 
 def test_healthy_in_message_records(story):
@@ -51,8 +70,11 @@ def test_b13_in_message_records(story):
     greet(story, "relay", "dewey", ["dewey_search"])
     greet(story, "relay", "fiedler", ["fiedler_send"])
     call(story, 7, "gates_open")
-    story.exchange("relay", "client", {
-        "jsonrpc": "2.0", "id": 7, "error": {"code": -32603, "message": "Unknown tool: gates_open"}})
+    story.exchange(
+        "relay",
+        "client",
+        {"jsonrpc": "2.0", "id": 7, "error": {"code": -32603, "message": "Unknown tool: gates_open"}},
+    )
     found = story.only()
     assert (found.code, found.component, found.cause_in) == ("B13", "gates", "relay")
 
@@ -62,7 +84,12 @@ def test_r03_list_failed(story):
     story.request("gates", "initialize", 1)
     story.answer("gates", "initialize", 1)
     story.request("gates", "tools/list", 2)
-    story.tell("gates", "ERROR", "MCP request failed", {"method": "tools/list", "id": 2, "error": "tools is undefined"})
+    story.tell(
+        "gates",
+        "ERROR",
+        "MCP request failed",
+        {"method": "tools/list", "id": 2, "error": "tools is undefined"},
+    )
     story.call("gates_create_document")
     found = story.only()
     assert (found.code, found.component, found.cause_in) == ("R03", "gates", "gates")
@@ -99,8 +126,12 @@ def test_r13_list_misread_by_the_relay(story):
 def test_b05_no_mcp_layer(story):
     story.start_relay(reaches=["dewey", "fiedler"])
     story.request("gates", "initialize", 1)
-    story.tell("gates", "ERROR", "MCP request failed", {
-        "method": "initialize", "id": 1, "error": "Unknown method: initialize"})
+    story.tell(
+        "gates",
+        "ERROR",
+        "MCP request failed",
+        {"method": "initialize", "id": 1, "error": "Unknown method: initialize"},
+    )
     story.call("gates_create_document")
     found = story.only()
     assert (found.code, found.component, found.cause_in) == ("B05", "gates", "gates")
@@ -109,8 +140,12 @@ def test_b05_no_mcp_layer(story):
 def test_unknown_notification_is_noise(story):
     story.start_relay()
     story.tell("gates", "ERROR", "Unknown MCP method", {"method": "notifications/initialized"})
-    story.tell("gates", "ERROR", "MCP request failed", {
-        "method": "notifications/initialized", "error": "Unknown method: notifications/initialized"})
+    story.tell(
+        "gates",
+        "ERROR",
+        "MCP request failed",
+        {"method": "notifications/initialized", "error": "Unknown method: notifications/initialized"},
+    )
     story.call("gates_create_document")
     assert story.codes() == []
 
@@ -146,8 +181,11 @@ def test_f14_second_page_not_read(story):
     greet(story, "relay", "gates", ["gates_open"], nextCursor="page2")
     greet(story, "client", "relay", ["gates_open"])
     call(story, 7, "gates_close")
-    story.exchange("relay", "client", {
-        "jsonrpc": "2.0", "id": 7, "error": {"code": -32602, "message": "Unknown tool: gates_close"}})
+    story.exchange(
+        "relay",
+        "client",
+        {"jsonrpc": "2.0", "id": 7, "error": {"code": -32602, "message": "Unknown tool: gates_close"}},
+    )
     found = story.only()
     assert (found.code, found.component, found.cause_in) == ("F14", "gates", "relay")
 
@@ -179,7 +217,12 @@ def test_f13_client_told_and_did_not_ask(story):
 def test_f10_listed_and_not_offered(story):
     greet(story, "relay", "gates", ["gates_open"])
     greet(story, "client", "relay", ["gates_open", "dewey_search"])
-    story.tell("client", "INFO", "tools offered to the model", {"count": 1, "names": ["mcp__iccm__dewey_search"], "limit": 1})
+    story.tell(
+        "client",
+        "INFO",
+        "tools offered to the model",
+        {"count": 1, "names": ["mcp__iccm__dewey_search"], "limit": 1},
+    )
     story.tell("client", "ERROR", "No such tool available: mcp__iccm__gates_open")
     found = story.only()
     assert (found.code, found.cause_in) == ("F10", "client")
@@ -188,15 +231,22 @@ def test_f10_listed_and_not_offered(story):
 
 def test_f18_no_fallback_to_the_older_handshake(story):
     story.exchange("client", "gates", {"jsonrpc": "2.0", "id": 1, "method": "server/discover"})
-    story.exchange("gates", "client", {"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "Method not found"}})
+    story.exchange(
+        "gates",
+        "client",
+        {"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "Method not found"}},
+    )
     found = story.only()
     assert (found.code, found.component, found.cause_in) == ("F18", "gates", "client")
 
 
 def test_f17_version_rejected(story):
     story.exchange("client", "gates", INITIALIZE)
-    story.exchange("gates", "client", {
-        "jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": "Unsupported protocol version"}})
+    story.exchange(
+        "gates",
+        "client",
+        {"jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": "Unsupported protocol version"}},
+    )
     assert story.only().code == "F17"
 
 
