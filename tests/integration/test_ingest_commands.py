@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 import uuid
 
+import psycopg
 import pytest
+
+from godot_analysis.records import derived_ids
 
 
 @pytest.fixture
@@ -59,8 +63,6 @@ def test_audit_accepts_counted_losses(daemon, client, godot, env, make_record, e
 def test_audit_sees_rows_that_are_gone_and_rows_that_are_twice(
     daemon, client, godot, env, make_record, eventually, database_url
 ):
-    import psycopg
-
     client.lpush("logs:queue", *(make_record() for _ in range(10)))
     client.lpush(
         "logs:queue",
@@ -80,8 +82,6 @@ def test_audit_sees_rows_that_are_gone_and_rows_that_are_twice(
 
 
 def test_audit_holds_while_records_move(daemon, client, godot, env, make_record, eventually):
-    import threading
-
     stop = threading.Event()
 
     def produce():
@@ -128,7 +128,7 @@ def test_dead_letters_are_listed_shown_retried_and_purged(
     assert {letter["reason"] for letter in listed} == {"not JSON", "no component"}
     shown = godot("dead", "list", env=env)
     assert "\x1b" not in shown.stdout
-    assert "whose?" in shown.stdout
+    assert own_id in shown.stdout
     [bad] = [letter for letter in listed if letter["reason"] == "not JSON"]
     one = godot("dead", "show", bad["id"][:8], env=env).stdout
     assert "\\x1b[31mno JSON\\x07" in one
@@ -155,8 +155,6 @@ def test_dead_letters_are_listed_shown_retried_and_purged(
 def test_a_refused_record_is_stored_once_the_database_takes_it(
     daemon, client, godot, env, query, database_url, make_record, eventually
 ):
-    import psycopg
-
     with psycopg.connect(database_url, autocommit=True) as admin:
         admin.execute("alter table logs add constraint no_shouting check (message <> 'SHOUT')")
         entry = make_record(message="SHOUT")
@@ -192,24 +190,13 @@ def test_a_file_is_replayed_once_however_often(
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout) == {"pushed": 6, "derived_ids": 4, "not_records": [7]}
         settled(client, eventually, daemon.log)
-    assert query("select count(*) from logs") == 4
-    assert (
-        query("select data -> '_extra' from logs where data ? '_extra' order by 1")
-        == [
-            ({"n": 10**30},),
-            ({"n": 10**30},),
-            ({"original_id": "rec-1"},),
-        ]
-        or query("select count(*) from logs where data ? '_extra'") == 3
-    )
+    assert query("select count(*) from logs where data -> '_extra' @> '{\"n\": 1e30}'") == 2
     assert query("select count(*) from logs where data -> '_extra' @> '{\"original_id\": \"rec-1\"}'") == 1
     assert query("select distinct reason from dead_letters order by 1") == [("no component",), ("not JSON",)]
     assert godot("audit", env=env).returncode == 0
 
 
 def test_replay_from_stdin_and_ids_are_those_of_the_analysis(daemon, client, godot, env, query, eventually):
-    from godot_analysis.records import derived_ids
-
     line = '{"component": "old", "level": "INFO", "message": "m", "created_at": "2026-11-21T00:00:00Z"}'
     assert godot("replay", "-", env=env, stdin=f"{line}\n{line}\n").returncode == 0
     settled(client, eventually, daemon.log)

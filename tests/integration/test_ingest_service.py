@@ -106,8 +106,12 @@ def test_two_daemons_share_the_work(run_daemon, client, query, make_record, even
     eventually(lambda: stored(query) == 10_000, within=30)
     shares = []
     for daemon in daemons:
-        metrics = page(daemon.metrics + "/metrics")
-        shares.append(float(metrics.split("godot_records_stored_total ")[1].split("\n")[0]))
+        [line] = [
+            line
+            for line in page(daemon.metrics + "/metrics").splitlines()
+            if line.startswith("godot_records_stored_total ")
+        ]
+        shares.append(float(line.split()[1]))
     assert sum(shares) == 10_000
     assert all(shares)
     assert godot("audit", env=env).returncode == 0
