@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.jsonrpc import error_of, params_of
-from godot_analysis.sightings import CALL, ERROR, RECEIVED, REQUEST, Sighting, Weight
+from godot_analysis.sightings import CALL, ERROR, Sighting, Weight
+from godot_analysis.surroundings import SETTLED_US, Surroundings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from godot_analysis.joining import Call
     from godot_analysis.losses import Holes
     from godot_analysis.messages import Observations
     from godot_analysis.pairing import Exchange
 
-TIMED_OUT: Final = re.compile(r"\btime[ds]?[ _-]?out\w*\b|\bdeadline\b", re.IGNORECASE)
-CONNECTION: Final = re.compile(
-    r"\b(?:connection|connect|socket|websocket|channel|pipe|backend|peer)\b.*\b(?:lost|refused|closed|reset|failed|broken|"
-    r"down|unreachable|aborted|dropped|disconnect\w*)\b|\bECONN\w+|\bEPIPE\b|\bdisconnected\b|\bunreachable\b"
+_TIMED_OUT: Final = re.compile(r"\btime[ds]?[ _-]?out\w*\b|\bdeadline\b", re.IGNORECASE)
+_CONNECTION: Final = re.compile(
+    r"\b(?:connection|connect|socket|websocket|channel|pipe|backend|peer)\b.*\b(?:lost|refused|closed|reset|failed"
+    r"|broken|down|unreachable|aborted|dropped|disconnect\w*)\b|\bECONN\w+|\bEPIPE\b|\bdisconnected\b|\bunreachable\b"
     r"|\bfailed to (?:send|connect)\b|\bcannot connect\b|\bnot connected\b",
     re.IGNORECASE,
 )
-RETRYING: Final = re.compile(r"\b(?:reconnect\w*|retry\w*|retries|again)\b", re.IGNORECASE)
-
-_SETTLED_US: Final = 1_000_000  # what has not come so long after is not on its way any more
-_QUIET_US: Final = 5_000_000
+_RETRYING: Final = re.compile(r"\b(?:reconnect\w*|retry\w*|retries|again)\b", re.IGNORECASE)
+_QUIET_US: Final = 5_000_000  # a router that says nothing so long after a request of its own is stuck
 
 
 @dataclass(slots=True)
@@ -46,116 +46,85 @@ class Ending:
 
 
 class Endings:
-    """Decides how calls ended, with everything the log tells besides the messages."""
+    """Decides how calls ended, with everything the log tells besides their messages."""
 
     def __init__(self, calls: list[Call], seen: Observations, holes: Holes) -> None:
-        self.seen = seen
-        self.holes = holes
-        self.children: dict[int, list[Call]] = defaultdict(list)
+        self._seen = seen
+        self._around = Surroundings(calls, seen, holes)
+        self._children: dict[int, list[Call]] = defaultdict(list)
         for call in calls:
             if call.parent is not None:
-                self.children[id(call.parent)].append(call)
-        self.routers = {
-            call.outer.observer for call in calls if call.outer is not None and call.method_is(CALL)
-        }
-        self.remarks = _remarks(seen)
-        self.last = max((time for time in seen.times if time is not None), default=0)
-        self.last_of: dict[str | None, int] = {}
-        for component, time in zip(seen.components, seen.times, strict=True):
-            if time is not None and time > self.last_of.get(component, -1):
-                self.last_of[component] = time
-        self.hears_answers = {
-            call.outer.observer for call in calls if call.outer is not None and call.outer.answer is not None
-        }
-        self.hears_calls = {
-            call.inner.observer for call in calls if call.inner is not None and call.method_is(CALL)
-        }
-        self.tells_answers = {
-            (call.inner.observer, call.inner.method)
-            for call in calls
-            if call.inner is not None and call.inner.answer is not None
-        }
-        self.arrivals = _arrivals(seen)
-        self.done: dict[int, Ending] = {}
+                self._children[id(call.parent)].append(call)
+        self._done: dict[int, Ending] = {}
 
     def of(self, call: Call) -> Ending:
-        """The end of a call; of the calls that it caused first, as its own may follow from theirs."""
-        known = self.done.get(id(call))
+        """The end of a call; it may follow from the ends of the calls that it caused."""
+        known = self._done.get(id(call))
         if known is None:
             # Chains are as long as the system is deep, so plain recursion is enough.
-            known = self.done[id(call)] = self._decide(call)
+            known = self._done[id(call)] = self._decide(call)
         return known
 
     def _decide(self, call: Call) -> Ending:
+        outer, inner = call.outer, call.inner
         stopped = self._stopped(call)
         if stopped is not None:
             return stopped
-        outer, inner = call.outer, call.inner
         if outer is not None and outer.answer is not None:
             return self._read(call, outer.answer)
-        if inner is not None and inner.answer is not None:
-            return (
-                self._answered_unheard(call, inner, inner.answer)
-                if outer is not None
-                else self._read(call, inner.answer)
-            )
-        if inner is not None:
-            return self._received(call, inner)
-        return self._only_sent(call, outer) if outer is not None else Ending("pending")
+        if inner is None:
+            return self._only_sent(call, outer) if outer is not None else Ending("pending")
+        if inner.answer is None:
+            return self._unanswered(call, inner)
+        return self._read(call, inner.answer) if outer is None else self._unheard(call, outer, inner)
+
+    # Ends that are read
 
     def _stopped(self, call: Call) -> Ending | None:
         """Cancelled, or given up by its caller, before an answer came."""
         for view in call.views:
             if view.cancel is None:
                 continue
-            cancel = self.seen.sightings[view.cancel]
-            at = self.seen.times[cancel.row] or 0
+            cancel = self._seen.sightings[view.cancel]
+            at = self._seen.times[cancel.row] or 0
             if view.answer is not None and view.end is not None and view.end < at:
                 continue
             reason = params_of(cancel.payload).get("reason")
-            given_up = isinstance(reason, str) and TIMED_OUT.search(reason) is not None
-            ending = Ending("timed_out" if given_up else "cancelled", at=at, rows=[cancel.row])
-            if isinstance(reason, str):
-                ending.error_text = reason
+            told = reason if isinstance(reason, str) else None
+            ending = Ending("cancelled", at=at, error_text=told, rows=[cancel.row])
+            if told is not None and _TIMED_OUT.search(told):
+                ending.status = "timed_out"
             if view.answer is not None:
                 ending.notes.append("an answer came after that and changes nothing")
             return ending
         outer = call.outer
-        if outer is None:
-            return None
-        for row in self._remarks_on(outer):
-            at = self.seen.times[row] or 0
-            if TIMED_OUT.search(self._words(row)) and (outer.end is None or at < outer.end):
+        for row in self._around.remarks_on(outer) if outer is not None else ():
+            at, words = self._seen.times[row] or 0, self._around.words(row)
+            if _TIMED_OUT.search(words) and (outer is None or outer.end is None or at < outer.end):
                 return Ending(
-                    "timed_out",
-                    at=at,
-                    error_text=self._words(row),
-                    rows=[row],
-                    notes=["its caller logged the time-out"],
+                    "timed_out", at=at, error_text=words, notes=["its caller logged the time-out"], rows=[row]
                 )
         return None
 
     def _read(self, call: Call, place: int) -> Ending:
-        """The answer as it stands; its text in full where either end logged it."""
-        answer = self.seen.sightings[place]
+        """The answer as it stands, in full where either end logged it so."""
+        answer = self._seen.sightings[place]
+        ending = Ending("answered", at=self._seen.times[answer.row])
         for view in call.views:
-            if view.answer is not None:
-                other = self.seen.sightings[view.answer]
-                if other.weight > answer.weight:
-                    answer = other
-        payload = answer.payload
-        ending = Ending("answered", at=self.seen.times[self.seen.sightings[place].row], answer=answer)
-        if isinstance(payload, dict) and answer.weight == Weight.PAYLOAD:
+            if view.answer is not None and self._seen.sightings[view.answer].weight > answer.weight:
+                answer = self._seen.sightings[view.answer]
+        ending.answer = answer
+        if isinstance(answer.payload, dict) and answer.weight == Weight.PAYLOAD:
+            error, result = answer.payload.get("error"), answer.payload.get("result")
+            # An answer without its frame is all result.
             ending.result = (
-                payload.get("error") if payload.get("error") is not None else payload.get("result")
+                error if error is not None else result if "result" in answer.payload else answer.payload
             )
-            if answer.validity and ending.result is None:
-                ending.result = payload
         if answer.kind == ERROR:
             ending.status = "error"
             ending.error_code, ending.error_text = answer.error_code, answer.error_text
-            if ending.error_text is None and isinstance(payload, dict):
-                ending.error_code, ending.error_text = error_of(payload.get("error"))
+            if ending.error_text is None and ending.result is not None:
+                ending.error_code, ending.error_text = error_of(ending.result)
         elif isinstance(ending.result, dict) and ending.result.get("isError") is True:
             ending.status = "tool_error"
             ending.error_text = content_text(ending.result)
@@ -163,217 +132,163 @@ class Endings:
             ending.notes.append("its request is not in the log")
         return ending
 
-    def _answered_unheard(self, call: Call, inner: Exchange, place: int) -> Ending:
+    # Answers that the caller did not log
+
+    def _unheard(self, call: Call, outer: Exchange, inner: Exchange) -> Ending:
         """The callee answered, the caller logged no answer: lost on the wire, or only its record is missing."""
-        ending = self._read(call, place)
-        outer = call.outer
-        caller = outer.observer if outer is not None else None
+        ending = self._read(call, inner.answer if inner.answer is not None else -1)
+        caller, callee = outer.observer, inner.observer
         sent_at = inner.end or inner.start
-        settled = self.last - sent_at > _SETTLED_US
-        if caller not in self.hears_answers:
-            ending.notes.append(f"{caller} logs no answers; as {inner.observer} logged it")
-        elif self.holes.covers(caller, sent_at - _SETTLED_US, sent_at + _SETTLED_US):
-            ending.notes.append(f"the log of {caller} has a hole there; as {inner.observer} logged it")
-        elif not settled:
-            ending.notes.append(
-                f"{caller} had not logged its arrival when the log ended; as {inner.observer} logged it"
-            )
+        if caller not in self._around.hears_answers:
+            why = f"{caller} logs no answers"
+        elif self._around.hole(caller, sent_at - SETTLED_US, sent_at + SETTLED_US):
+            why = f"the log of {caller} has a hole there"
+        elif self._around.last - sent_at <= SETTLED_US:
+            why = f"{caller} had not logged its arrival when the log ended"
         elif ending.answer is not None and ending.answer.weight == Weight.DETAIL:
-            return Ending(
-                "lost",
-                "receiver",
-                at=sent_at,
-                rows=[ending.answer.row],
-                notes=[f"{inner.observer} finished, but neither end logged an answer"],
-            )
+            return _lost("receiver", f"{callee} finished, but neither end logged an answer", at=sent_at)
         else:
-            return Ending(
-                "lost",
-                "wire",
-                at=sent_at,
-                rows=[ending.answer.row] if ending.answer else [],
-                notes=[
-                    f"{inner.observer} answered, and {caller}, which logs its answers, never got this one"
-                ],
+            return _lost(
+                "wire", f"{callee} answered, and {caller}, which logs answers, never got it", at=sent_at
             )
+        ending.notes.append(f"{why}; as {callee} logged it")
         return ending
 
-    def _received(self, call: Call, inner: Exchange) -> Ending:
-        """Received and not answered, as far as the log shows."""
-        failed = self._failure_told(inner)
-        if failed is not None:
-            return failed
-        child = self._own_work(call)
-        if child is not None:
-            return self._as_child(child, inner)
-        if (inner.observer, inner.method) not in self.tells_answers and not call.method_is(CALL):
-            return self._never_told(inner)
-        after = self.arrivals.get(inner.observer, [])
-        later = after[at] if (at := bisect_right(after, inner.start)) < len(after) else None
-        restarted = self._reconnected(inner)
-        if self.holes and self.holes.covers(inner.observer, inner.start, later or self.last):
-            return Ending(
-                "lost",
-                "logger",
-                rows=[],
-                notes=[f"the log of {inner.observer} has a hole where the end would be"],
-            )
-        if call.outer is None and inner.observer in self.routers and call.method_is(CALL) and not restarted:
-            return self._handled_itself(inner, later)
-        if restarted:
-            return Ending(
-                "lost",
-                "receiver",
-                at=restarted,
-                notes=[
-                    f"{inner.observer} received it and never answered; its connection was made anew after that"
-                ],
-            )
+    # Calls that were received and have no answer
+
+    def _unanswered(self, call: Call, inner: Exchange) -> Ending:
+        for decide in (self._failed, self._passed_on, self._untold, self._kept, self._dropped):
+            ending = decide(call, inner)
+            if ending is not None:
+                return ending
+        if self._around.hole(
+            inner.observer, inner.start, self._around.took_another(inner) or self._around.last
+        ):
+            return _lost("logger", f"the log of {inner.observer} has a hole where the end would be")
         return Ending(
             "pending", notes=[f"{inner.observer} received it and had not answered when the log ended"]
         )
 
-    def _never_told(self, inner: Exchange) -> Ending:
+    def _failed(self, _: Call, inner: Exchange) -> Ending | None:
+        """A failure that the callee logged in the same trace, without the answer itself."""
+        for row in self._around.remarks_on(inner):
+            words = self._around.words(row)
+            if self._seen.levels[row] == "ERROR" and not (
+                _CONNECTION.search(words) and _RETRYING.search(words)
+            ):
+                note = f"{inner.observer} logged the failure, not the answer"
+                return Ending("error", at=self._seen.times[row], error_text=words, notes=[note], rows=[row])
+        return None
+
+    def _passed_on(self, call: Call, inner: Exchange) -> Ending | None:
+        """A router's answer follows from that of the backend: of the call of the same tool, else the last one."""
+        own = self._children.get(id(call), [])
+        if not own:
+            return None
+        child = ([one for one in own if one.known("tool") == call.known("tool")] or own)[-1]
+        end = self.of(child)
+        note = f"{inner.observer} logs no answers to its caller; as its own call to {child.callee} ended"
+        if inner.observer in self._around.hears_answers and end.status in {"pending", "lost"}:
+            note = f"{inner.observer} had not answered; its own call to {child.callee} was {end.status}"
+        return Ending(
+            end.status,
+            end.lost_at,
+            end.at,
+            result=end.result,
+            error_code=end.error_code,
+            error_text=end.error_text,
+            notes=[note],
+            rows=list(end.rows),
+        )
+
+    def _untold(self, call: Call, inner: Exchange) -> Ending | None:
         """A question of the handshake to somebody who logs no answers to it: what came next tells."""
+        if call.method_is(CALL) or (inner.observer, inner.method) in self._around.tells_answers:
+            return None
         silent = f"{inner.observer} logs no answers to {inner.method}"
-        own = self.arrivals.get((inner.observer, inner.session), [])
-        at = bisect_right(own, (inner.start, inner.method or "~"))
-        if at < len(own) and own[at][1] != "initialize":
+        following = self._around.next_request(inner)
+        if following is not None and following != "initialize":
             return Ending("answered", notes=[f"{silent}, but the next request on its connection came"])
         return Ending("pending", notes=[f"{silent}, and nothing came after it"])
 
-    def _handled_itself(self, inner: Exchange, later: int | None) -> Ending:
+    def _kept(self, call: Call, inner: Exchange) -> Ending | None:
         """A router's own tool: it passes nothing on, and does not log what it answers."""
-        if later is not None:
-            why = f"{inner.observer} passed it on to nobody, logged no failure and took the next request"
-        elif self.last - inner.start < _QUIET_US:
-            why = f"{inner.observer} passed it on to nobody and logged no failure; the log ends there"
-        else:
-            return Ending("pending", notes=[f"{inner.observer} passed it on to nobody and fell silent"])
-        return Ending("answered", at=None, notes=[f"its answer is not logged: {why}"])
+        around = self._around
+        if inner.observer not in around.routers or not call.method_is(CALL):
+            return None
+        if (inner.observer, CALL) in around.tells_answers and call.outer is not None:
+            return None
+        if around.reconnected(inner) or around.hole(inner.observer, inner.start, inner.start + SETTLED_US):
+            return None
+        alone = f"{inner.observer} passed it on to nobody and logged no failure"
+        if around.took_another(inner) is not None:
+            return Ending("answered", notes=[f"its answer is not logged: {alone}, and took the next request"])
+        if around.last - inner.start < _QUIET_US:
+            return Ending("answered", notes=[f"its answer is not logged: {alone}; the log ends there"])
+        return Ending("pending", notes=[f"{alone}, and fell silent"])
 
-    def _own_work(self, call: Call) -> Call | None:
-        """The call that this one was passed on as: of the same tool, else the last one."""
-        kids = self.children.get(id(call), [])
-        same = [kid for kid in kids if kid.known("tool") == call.known("tool")]
-        return (same or kids or [None])[-1]
+    def _dropped(self, _: Call, inner: Exchange) -> Ending | None:
+        """The connection it came on is gone."""
+        at = self._around.reconnected(inner)
+        if at is None or self._around.hole(inner.observer, inner.start, at):
+            return None
+        return _lost("receiver", f"{inner.observer} never answered, and was connected anew after that", at=at)
 
-    def _as_child(self, child: Call, inner: Exchange) -> Ending:
-        passed = self.of(child)
-        return Ending(
-            passed.status,
-            passed.lost_at,
-            at=passed.at,
-            result=passed.result,
-            error_code=passed.error_code,
-            error_text=passed.error_text,
-            notes=[
-                f"{inner.observer} logs no answers to its caller; as its own call to {child.callee} ended"
-            ],
-            rows=list(passed.rows),
-        )
+    # Calls that only their sender saw
 
     def _only_sent(self, call: Call, outer: Exchange) -> Ending:
-        """Sent, and seen by nobody else."""
-        for row in self._remarks_on(outer):
-            text = self._words(row)
-            if CONNECTION.search(text):
-                if RETRYING.search(text):
-                    return Ending(
-                        "pending",
-                        rows=[row],
-                        notes=["it could not be sent; its sender was still reconnecting"],
-                    )
-                return Ending(
-                    "lost",
-                    "sender",
-                    at=self.seen.times[row],
-                    error_text=text,
-                    rows=[row],
-                    notes=["it could not be sent"],
-                )
-        if outer.mistyped is not None:
-            return Ending(
-                "pending",
-                rows=[outer.mistyped],
-                notes=["an answer came whose id is of another type, so it is none"],
-            )
-        until = min(self.last, outer.start + _SETTLED_US)
-        if self.holes and self.holes.covers(call.callee, outer.start, until):
-            return Ending("lost", "logger", notes=[f"the log of {call.callee} has a hole there"])
-        if self.holes and self.holes.covers(outer.observer, outer.start, until):
-            return Ending("lost", "logger", notes=[f"the log of {outer.observer} has a hole there"])
-        if call.callee in self.hears_calls and self.last_of.get(call.callee, 0) > outer.start + _SETTLED_US:
-            return Ending(
-                "lost",
-                "wire",
-                notes=[f"{call.callee} logs what it receives, went on logging, and never received this"],
-            )
+        for decide in (self._unsendable, self._mistyped, self._hidden, self._swallowed):
+            ending = decide(call, outer)
+            if ending is not None:
+                return ending
         return Ending("pending", notes=["nothing is logged about it after it was sent"])
 
-    def _failure_told(self, inner: Exchange) -> Ending | None:
-        """A failure that the callee logged in the same trace, without the answer itself."""
-        for row in self._remarks_on(inner):
-            if self.seen.levels[row] == "ERROR":
-                words = self._words(row)
-                if not CONNECTION.search(words) or not RETRYING.search(words):
-                    return Ending(
-                        "error",
-                        at=self.seen.times[row],
-                        error_text=words,
-                        rows=[row],
-                        notes=[f"{inner.observer} logged the failure, not the answer"],
-                    )
+    def _unsendable(self, _: Call, outer: Exchange) -> Ending | None:
+        """The sender says that it has no connection."""
+        for row in self._around.remarks_on(outer):
+            words = self._around.words(row)
+            if not _CONNECTION.search(words):
+                continue
+            if _RETRYING.search(words):
+                return Ending("pending", notes=["not sent: its sender was still reconnecting"], rows=[row])
+            ending = _lost("sender", "it could not be sent", at=self._seen.times[row])
+            ending.error_text, ending.rows = words, [row]
+            return ending
         return None
 
-    def _reconnected(self, inner: Exchange) -> int | None:
-        """When the callee was connected anew after it received this, if it was."""
-        if inner.session is not None:
+    def _mistyped(self, _: Call, outer: Exchange) -> Ending | None:
+        if outer.mistyped is None:
             return None
-        connects = self.arrivals.get((inner.observer, "initialize", None), [])
-        at = bisect_right(connects, inner.start)
-        return connects[at] if at < len(connects) else None
+        return Ending(
+            "pending", notes=["an answer came with an id of another type: it is none"], rows=[outer.mistyped]
+        )
 
-    def _remarks_on(self, view: Exchange) -> list[int]:
-        rows = self.remarks.get((view.observer, view.trace), []) if view.trace is not None else []
-        return [row for row in rows if (self.seen.times[row] or 0) >= view.start - _SETTLED_US]
+    def _hidden(self, call: Call, outer: Exchange) -> Ending | None:
+        """Records are missing where its fate would be told."""
+        until = min(self._around.last, outer.start + SETTLED_US)
+        for component in (call.callee, outer.observer):
+            if self._around.hole(component, outer.start, until):
+                return _lost("logger", f"the log of {component} has a hole there")
+        return None
 
-    def _words(self, row: int) -> str:
-        text = self.seen.texts[row] or ""
-        data = self.seen.data[row]
-        error = data.get("error") if isinstance(data, dict) else None
-        return f"{text}: {error}" if isinstance(error, str) and error not in text else text
+    def _swallowed(self, call: Call, outer: Exchange) -> Ending | None:
+        """The callee logs what it receives, lived on, and did not receive this."""
+        callee = call.callee
+        if (
+            callee not in self._around.hears_calls
+            or self._around.last_of.get(callee, 0) <= outer.start + SETTLED_US
+        ):
+            return None
+        return _lost("wire", f"{callee} logs what it receives, went on logging, and never received this")
 
 
 def content_text(result: dict[str, Any]) -> str | None:
     """The text of a tool's result."""
     content = result.get("content")
-    if not isinstance(content, list):
-        return None
-    parts = [item["text"] for item in content if isinstance(item, dict) and isinstance(item.get("text"), str)]
+    items: Iterable[Any] = content if isinstance(content, list) else ()
+    parts = [item["text"] for item in items if isinstance(item, dict) and isinstance(item.get("text"), str)]
     return "\n".join(parts) or None
 
 
-def _remarks(seen: Observations) -> dict[tuple[str | None, str], list[int]]:
-    """Warnings and errors that are no messages, by component and trace."""
-    used = {sighting.row for sighting in seen.sightings}
-    remarks: dict[tuple[str | None, str], list[int]] = defaultdict(list)
-    for row, level in enumerate(seen.levels):
-        trace = seen.traces[row]
-        if trace is not None and (level in {"ERROR", "WARN"}) and row not in used:
-            remarks[seen.components[row], trace].append(row)
-    return remarks
-
-
-def _arrivals(seen: Observations) -> dict[Any, list[Any]]:
-    """When each component received requests, on which connection, and when it was connected to."""
-    arrivals: dict[Any, list[Any]] = defaultdict(list)
-    for sighting in seen.sightings:
-        if sighting.kind == REQUEST and sighting.direction == RECEIVED:
-            time = seen.times[sighting.row] or 0
-            component = seen.components[sighting.row]
-            arrivals[component].append(time)
-            arrivals[component, sighting.session].append((time, sighting.method or ""))
-            if sighting.method == "initialize":
-                arrivals[component, "initialize", None].append(time)
-    return arrivals
+def _lost(where: str, why: str, at: int | None = None) -> Ending:
+    return Ending("lost", where, at=at, notes=[why])

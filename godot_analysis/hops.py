@@ -113,7 +113,7 @@ def _numbered(
     place = [0] * len(hops)
     for number, hop in enumerate(order):
         place[hop] = number
-    ordered = sorted(calls, key=lambda call: place[lines[id(call)].all[0]])
+    ordered = _in_order(calls, {id(call): place[lines[id(call)].all[0]] for call in calls})
     for number, call in enumerate(ordered):
         line = lines[id(call)]
         call.request_hop = place[line.questions[-1]] if line.questions else None
@@ -121,6 +121,18 @@ def _numbered(
         for hop in line.all:
             hops[hop].call = number
     return [hops[hop] for hop in order], ordered
+
+
+def _in_order(calls: list[Call], first: dict[int, int]) -> list[Call]:
+    """Calls by their first hop; a cause, of which perhaps only the answer was seen, before its effects."""
+    depth: dict[int, int] = {}
+    for call in calls:
+        above, levels = call.parent, 0
+        while above is not None:
+            first[id(above)] = min(first[id(above)], first[id(call)])
+            above, levels = above.parent, levels + 1
+        depth[id(call)] = levels
+    return sorted(calls, key=lambda call: (first[id(call)], depth[id(call)]))
 
 
 def _question(one: Call, call: Call) -> Hop | None:

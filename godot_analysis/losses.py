@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from godot_analysis.records import instant
@@ -22,6 +23,7 @@ SEQUENCE_GAP: Final = "sequence gap"
 SILENCE: Final = "silence"
 
 _SILENT_US: Final = 500_000  # a shorter silence of everyone is a pause
+_UNUSUAL: Final = 4  # and so is one that is not this many times longer than nine of ten pauses
 _BEFORE_US: Final = 5_000_000  # a question this long before a silence may have been answered in it
 
 
@@ -113,7 +115,7 @@ def _sequence_gaps(seen: Observations, seqs: list[int | None]) -> Iterable[Loss]
             numbered[seen.components[row], instance].append((seq, row))
     for (component, instance), numbers in numbered.items():
         numbers.sort()
-        for (before, row), (after, next_row) in zip(numbers, numbers[1:], strict=False):
+        for (before, row), (after, next_row) in pairwise(numbers):
             if after - before > 1:
                 yield Loss(
                     component,
@@ -137,16 +139,9 @@ def _silences(seen: Observations, calls: list[Call]) -> Iterable[Loss]:
         return
     rows = sorted(range(len(seen.times)), key=lambda row: seen.times[row] or 0)
     times = [seen.times[row] or 0 for row in rows]
-    gaps = [
-        (before, after)
-        for before, after in zip(range(len(times)), range(1, len(times)), strict=False)
-        if times[after] - times[before] >= _SILENT_US
-    ]
+    gaps = _long_gaps(times)
     if not gaps:
         return
-    own_times: dict[str | None, list[int]] = defaultdict(list)
-    for row in rows:
-        own_times[seen.components[row]].append(seen.times[row] or 0)
     asked = _starts_by_caller(calls)
     connects = [
         seen.times[s.row] or 0 for s in seen.sightings if s.kind == REQUEST and s.method == "initialize"
@@ -157,11 +152,8 @@ def _silences(seen: Observations, calls: list[Call]) -> Iterable[Loss]:
         start, end = times[before], times[after]
         at = bisect_right(starts, start)
         for exchange in dangling[bisect_left(starts, start - _BEFORE_US) : at]:
-            own = own_times[exchange.observer]
-            if bisect_right(own, start) - bisect_right(own, exchange.start) > 0 and _went_on(
-                asked, exchange, exchange.start, start
-            ):
-                continue  # it went on to other things before the silence: not the silence took the end
+            if _went_on(asked, exchange, exchange.start, start):
+                continue  # to other things before the silence, so it is not the silence that took the end
             resumed = _next_after(asked[exchange.observer, exchange.peer], end - 1)
             if resumed is None or _between(connects, start, resumed):
                 continue
@@ -177,6 +169,16 @@ def _silences(seen: Observations, calls: list[Call]) -> Iterable[Loss]:
                 [seen.ids[rows[before]] or "", seen.ids[rows[after]] or ""],
             )
             break
+
+
+def _long_gaps(times: list[int]) -> list[tuple[int, int]]:
+    """Where nothing came for much longer than it usually takes: positions before and after."""
+    steps = [after - before for before, after in pairwise(times)]
+    if not steps:
+        return []
+    usual = sorted(steps)[int((len(steps) - 1) * 0.9)]
+    least = max(_SILENT_US, _UNUSUAL * usual)
+    return [(place, place + 1) for place, step in enumerate(steps) if step >= least]
 
 
 def _without_end(calls: list[Call]) -> list[Exchange]:

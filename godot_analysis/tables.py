@@ -81,7 +81,11 @@ def _record(number: int, text: str) -> dict[str, Any]:
         message, data = _split(said)
         return record | {"level": level, "message": message, "data": data}
     peer, _, message = parts["rest"].strip().partition(" ")
-    mcp = {"direction": "sent" if parts["verb"] == "sends" else "received", "peer": peer, "payload": _payload(message)}
+    mcp = {
+        "direction": "sent" if parts["verb"] == "sends" else "received",
+        "peer": peer,
+        "payload": _payload(message),
+    }
     if "#" in marks:
         mcp["session"] = marks["#"]
     return record | {"level": "TRACE", "message": text, "data": {"mcp": mcp}}

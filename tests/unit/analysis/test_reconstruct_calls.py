@@ -87,7 +87,11 @@ def test_an_id_that_is_used_again_is_told_apart_in_time():
         0.3 relay sends gates ? 3 tools/call c
         0.4 relay gets  gates = 3 {"n": 3}
     """)
-    assert told(flow) == ["relay → gates a: answered", "relay → gates b: pending", "relay → gates c: answered"]
+    assert told(flow) == [
+        "relay → gates a: answered",
+        "relay → gates b: pending",
+        "relay → gates c: answered",
+    ]
     assert flow.calls["result"].tolist() == [{"n": 1}, None, {"n": 3}]
 
 
@@ -290,7 +294,10 @@ def test_servers_ask_too():
         0.6 relay  sends client = 1 {"content": []}
         0.7 client gets  relay  = 1 {"content": []}
     """)
-    assert sorted(told(flow)) == ["client → relay a: answered", "relay → client sampling/createMessage: answered"]
+    assert sorted(told(flow)) == [
+        "client → relay a: answered",
+        "relay → client sampling/createMessage: answered",
+    ]
     results = dict(zip(flow.calls["method"], flow.calls["result"], strict=True))
     assert results == {"tools/call": {"content": []}, "sampling/createMessage": {"role": "assistant"}}
 
@@ -338,7 +345,7 @@ def test_gaps_in_a_log_of_one_trace_mean_nothing():
 def test_nothing_logged_gives_empty_frames_of_the_same_columns():
     empty, full = ga.reconstruct(ga.from_records([])), reconstruct("0.0 a sends b ? 1 ping")
     for name in ("messages", "hops", "calls", "losses", "clocks"):
-        pd.testing.assert_series_equal(getattr(empty, name).dtypes, getattr(full, name).dtypes, check_index=True) if name not in {
-            "messages", "hops", "calls", "losses"
-        } else None
+        pd.testing.assert_series_equal(
+            getattr(empty, name).dtypes, getattr(full, name).dtypes, check_index=True
+        ) if name not in {"messages", "hops", "calls", "losses"} else None
         assert list(getattr(empty, name)) == list(getattr(full, name))

@@ -84,9 +84,9 @@ def test_clocks_that_differ_and_no_id_in_common():
     rows = []
     for number in range(4):
         rows += [
-            f"{number}.000 relay sends gates ? 3 tools/call a {{\"n\": {number}}}",
+            f'{number}.000 relay sends gates ? 3 tools/call a {{"n": {number}}}',
             f"{number}.010 relay gets  gates = 3",
-            f"{number + 1000}.004 gates gets  relay ? 3 tools/call a {{\"n\": {number}}}",
+            f'{number + 1000}.004 gates gets  relay ? 3 tools/call a {{"n": {number}}}',
             f"{number + 1000}.006 gates sends relay = 3",
         ]
     flow = reconstruct("\n".join(rows))
@@ -165,7 +165,10 @@ def test_the_members_of_a_batch_travel_one_by_one():
         {"jsonrpc": "2.0", "id": 1, "result": {}},
     ]
     flow = ga.reconstruct(logs)
-    assert flow.calls[["method", "status"]].to_numpy().tolist() == [["ping", "answered"], ["tools/list", "answered"]]
+    assert flow.calls[["method", "status"]].to_numpy().tolist() == [
+        ["ping", "answered"],
+        ["tools/list", "answered"],
+    ]
 
 
 def test_a_call_of_somebody_who_logs_no_sending_is_put_under_what_it_worked_on():
@@ -179,7 +182,10 @@ def test_a_call_of_somebody_who_logs_no_sending_is_put_under_what_it_worked_on()
         0.5 relay    gets  gates    = 3 @t
     """)
     assert flow.calls[["parent", "caller", "callee", "tool"]].astype(object).to_numpy().tolist()[1] == [
-        0, "gates", "playfair", "draw",
+        0,
+        "gates",
+        "playfair",
+        "draw",
     ]
     assert "at work" in flow.calls["note"].iloc[1]
     assert "sender" in flow.hops.query("receiver == 'playfair'")["inferred"].iloc[0]
