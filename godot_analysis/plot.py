@@ -39,6 +39,14 @@ def timeline(logs: pd.DataFrame | Flow, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib.axes.Axes
         To go on with: `ax.set_xlim(…)`, `ax.figure.savefig(…)`.
+
+    Examples
+    --------
+    >>> import godot_analysis as ga
+    >>> from matplotlib.figure import Figure
+    >>> ax = ga.plot.timeline(ga.from_records([]), ax=Figure().add_subplot())
+    >>> ax.get_xlabel()
+    "time (UTC, each component's own clock)"
     """
     losses = None if isinstance(logs, pd.DataFrame) else logs.losses
     logs = logs if isinstance(logs, pd.DataFrame) else logs.logs

@@ -47,6 +47,12 @@ def sequence(flow: Flow, *, title: str = "", most: int = 200) -> str:
     -------
     str
         One `<svg>` element, complete with its style, to inline into a page or to save as a file.
+
+    Examples
+    --------
+    >>> import godot_analysis as ga
+    >>> ga.svg.sequence(ga.reconstruct(ga.from_records([]))).startswith("<svg ")
+    True
     """
     return _Picture(lay_out(flow, most), title).draw()
 

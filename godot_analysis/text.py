@@ -90,7 +90,22 @@ def sequence(
     title
         A line above the picture.
     most
-        About how many lines to draw; a flow with more is folded and thinned out, and the text says so.
+        About how many rows to draw; a flow with more is folded and thinned out, and the text says so.
+
+    Examples
+    --------
+    >>> import godot_analysis as ga
+    >>> payload = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    >>> record = {"component": "relay", "level": "TRACE", "message": "",
+    ...           "event_created_at": "2026-01-02T03:04:05Z",
+    ...           "data": {"mcp": {"direction": "sent", "peer": "gates", "payload": payload}}}
+    >>> print(ga.text.sequence(ga.reconstruct(ga.from_records([record]))))
+    2026-01-02 UTC, 1 message
+    <BLANKLINE>
+                    relay   gates
+    03:04:05.000      │╌╌╌╌╌╌▶○  tools/list #1  no answer yet
+    <BLANKLINE>
+    ○ not logged on this side
     """
     layout = lay_out(flow, most)
     signs = _UNICODE if unicode else _ASCII

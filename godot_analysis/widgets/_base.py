@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import anywidget
 
@@ -59,12 +59,22 @@ class Widget(anywidget.AnyWidget):  # type: ignore[misc]  # it publishes no type
         return {**data, "text/html": self.to_svg(), "text/plain": self.to_text()}, metadata
 
 
+_PAGE_STYLE: Final = """
+body { margin: 0 auto; padding: 16px; max-width: 1400px; line-height: 1.45; }
+details { border-top: 1px solid var(--godot-line); padding: 4px 0; }
+summary { cursor: pointer; unicode-bidi: isolate; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 12px; margin: 8px 0 8px 16px; }
+dt { color: var(--godot-quiet); } dd { margin: 0; }
+pre { margin: 8px 0 8px 16px; padding: 8px; overflow-x: auto; background: var(--godot-panel); }
+"""
+
+
 def page(title: str, body: str) -> str:
     """A whole HTML page around `body`, which must be safe already; `title` is escaped here."""
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width">\n<title>{escape(title)}</title>\n'
-        f"<style>\n{svg.style()}</style>\n</head>\n"
+        f"<style>\n{svg.style()}{_PAGE_STYLE}</style>\n</head>\n"
         f'<body class="godot-sequence">\n{body}\n</body>\n</html>\n'
     )
 

@@ -25,6 +25,7 @@ __all__ = ["SequenceDiagram"]
 
 _HERE: Final = Path(__file__)
 _TEXT_COLUMNS: Final = ("kind", "method", "tool", "rpc_id", "detail", "status", "lost_at", "seen", "level")
+_MOST_ROWS: Final = 500_000  # browsers cannot scroll an element of more than some 17 million pixels
 _EMBEDDED_ROWS: Final = 200
 _EMBEDDED_CHARACTERS: Final = 256 * 1024
 _PAYLOAD_MOST: Final = 200_000  # a payload of megabytes would stop the browser, not inform
@@ -62,6 +63,12 @@ class SequenceDiagram(Widget):
     ----------
     selected : list of str
         Ids of the log records behind the chosen message; observe it to follow the reader.
+
+    Examples
+    --------
+    >>> import godot_analysis as ga
+    >>> ga.widgets.SequenceDiagram(ga.reconstruct(ga.from_records([])))
+    <SequenceDiagram: 0 messages between no component; 0 calls>
     """
 
     _esm = _HERE.with_suffix(".js")
@@ -83,7 +90,7 @@ class SequenceDiagram(Widget):
         super().__init__(**options)
         self._flow = flow
         messages, notes = messages_of(flow), notes_of(flow)
-        self._items = interleave(messages, notes)
+        self._items = interleave(messages, notes)[:_MOST_ROWS]
         self._notes = notes
         self._searchable: list[str] | None = None
         lanes = lanes_of(flow, messages)
@@ -103,7 +110,10 @@ class SequenceDiagram(Widget):
         position = np.flatnonzero(numbers == hop)
         if not len(position):
             raise KeyError(f"no hop {hop} in this flow: it has {len(numbers):,}")
-        self._row = int(np.flatnonzero(self._items == position[0])[0])
+        row = np.flatnonzero(self._items == position[0])
+        if not len(row):
+            raise KeyError(f"hop {hop} is beyond the {_MOST_ROWS:,} rows that a browser can scroll")
+        self._row = int(row[0])
 
     def to_svg(self) -> str:
         """The picture as one static `<svg>` element, folded and thinned out where it is long."""
@@ -194,17 +204,15 @@ class SequenceDiagram(Widget):
         return [str(record) for record in (hop["sent_record"], hop["received_record"]) if not pd.isna(record)]
 
     def _spelled_out(self, row: int) -> str:
-        word = {
-            name: self._words[int(self._codes(name)[row])] for name in ("method", "tool", "detail", "level")
-        }
-        said = " ".join(
-            part for part in (word["level"], word["method"], word["tool"], word["detail"]) if part
-        )
+        word = {name: self._words[self._codes(name)[row]] for name in ("method", "tool", "detail", "level")}
+        said = " ".join(part for part in (word["level"], word["method"], word["tool"]) if part)
+        lanes = dict.fromkeys(self._lanes[self._codes(end)[row]] for end in ("source", "target"))
+        told = " · ".join(part for part in (" → ".join(lanes), said, word["detail"]) if part)
         facts = "".join(
             f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in self._facts(row)
         )
         return (
-            f"<details><summary>{row + 1}. {escape(said)}</summary><dl>{facts}</dl>"
+            f"<details><summary>{row + 1}. {escape(told)}</summary><dl>{facts}</dl>"
             f"<pre>{escape(self._payload(row))}</pre></details>"
         )
 
@@ -236,10 +244,10 @@ def _columns(
     )
     split = np.split(codes.astype("<i4"), len(_TEXT_COLUMNS))
     lane = {name: number for number, name in enumerate(lanes)}
-    row_of = np.empty(len(items), dtype="int64")
+    row_of = np.full(len(messages) + len(notes), -1)
     row_of[items] = np.arange(len(items))
     position_of = pd.Index(messages["hop"]).get_indexer(pd.Index(messages["answers"]))
-    answers = np.where(position_of >= 0, row_of[position_of] if len(items) else -1, -1)
+    answers = np.where(position_of >= 0, row_of[position_of] if len(row_of) else -1, -1)
     times = pd.concat([messages["time"], notes["time"]])
     milliseconds = times.to_numpy(dtype="datetime64[us]").view("int64") / 1000
     numbers = {

@@ -144,6 +144,16 @@ def test_a_long_page_says_what_it_leaves_out(story):
     assert "showing 500 of 800: 300 left out" in SequenceDiagram(story.flow).to_html()
 
 
+def test_more_rows_than_a_browser_scrolls_are_cut_and_the_total_is_told(story, monkeypatch):
+    monkeypatch.setattr("godot_analysis.widgets.sequence_diagram._MOST_ROWS", 3)
+    story.call("client", "relay").call("client", "relay")
+    widget = SequenceDiagram(story.flow)
+    assert (len(ints(widget, "source")), widget._messages) == (3, 4)
+    assert ints(widget, "answers") == [-1, 0, -1]
+    with pytest.raises(KeyError, match="beyond the 3 rows"):
+        widget.select(3)
+
+
 def test_hostile_text_can_travel(hostile, ask):
     widget = SequenceDiagram(hostile)
     sent = json.dumps([widget._words, widget._lanes, widget._details])
