@@ -9,7 +9,7 @@ from uuid import UUID
 import pandas as pd
 
 from godot_analysis.errors import BadFilter
-from godot_analysis.facts import Facts, family, gather
+from godot_analysis.facts import Facts, Gap, family, gather
 from godot_analysis.findings import Diagnosis, Finding
 from godot_analysis.flow import Flow
 from godot_analysis.reconstruct import reconstruct
@@ -73,7 +73,7 @@ def diagnose(
     return Diagnosis(
         ranked=findings,
         calls=flow.count_operations(),
-        gaps=[_gap(facts, gap) for gap in facts.gaps],
+        gaps=[_gap(gap) for gap in facts.gaps],
         cited=_cited(flow.logs, findings),
     )
 
@@ -129,7 +129,7 @@ def _trace(text: str) -> str:
         ) from None
 
 
-def _gap(facts: Facts, gap: Any) -> dict[str, Any]:
+def _gap(gap: Gap) -> dict[str, Any]:
     def moment(time: pd.Timestamp | None) -> str | None:
         return None if time is None else time.isoformat()
 
@@ -141,5 +141,6 @@ def _cited(logs: pd.DataFrame, findings: Iterable[Finding]) -> pd.DataFrame:
     rows = logs.loc[logs["id"].isin(ids), ["id", "event_created_at", "component", "level", "message"]]
     rows = rows.astype({"component": "object", "level": "object"})
     lines = logs.attrs.get("lines", {})
-    rows.insert(1, "line", pd.array([lines.get(record) for record in rows["id"]], dtype="Int64"))
+    numbers = pd.array([lines.get(record) for record in rows["id"]], dtype="Int64")
+    rows.insert(1, "line", pd.Series(numbers, index=rows.index))
     return rows.reset_index(drop=True)

@@ -25,16 +25,19 @@ _LABEL: Final = 9
 _WIDEST: Final = 16
 _SIGNS: Final = {"error": "✗", "warning": "!", "info": "·"}
 _CSS: Final = """
-.godot-diagnosis { font: 13px/1.45 system-ui, sans-serif; color: var(--godot-ink); background: var(--godot-ground);
-  max-width: 60em; padding: .6em .9em; }
+.godot-diagnosis { font: 13px/1.45 system-ui, sans-serif; color: var(--godot-ink);
+  background: var(--godot-ground); max-width: 60em; padding: .6em .9em; }
 .godot-diagnosis h3 { margin: .2em 0 .4em; font-size: 1.1em; }
-.godot-diagnosis section { border-left: 4px solid var(--godot-line); padding: .1em .9em .4em; margin: .8em 0; }
+.godot-diagnosis section { border-left: 4px solid var(--godot-line); padding: .1em .9em .4em;
+  margin: .8em 0; }
 .godot-diagnosis section.error { border-color: var(--godot-error); }
 .godot-diagnosis section.warning { border-color: var(--godot-warn); }
-.godot-diagnosis dl { display: grid; grid-template-columns: max-content 1fr; gap: .15em .8em; margin: .4em 0; }
+.godot-diagnosis dl { display: grid; grid-template-columns: max-content 1fr; gap: .15em .8em;
+  margin: .4em 0; }
 .godot-diagnosis dt { color: var(--godot-quiet); } .godot-diagnosis dd { margin: 0; }
 .godot-diagnosis table { border-collapse: collapse; font: 12px/1.4 ui-monospace, monospace; }
-.godot-diagnosis td { padding: .1em .7em .1em 0; vertical-align: top; text-align: left; white-space: pre-wrap; }
+.godot-diagnosis td { padding: .1em .7em .1em 0; vertical-align: top; text-align: left;
+  white-space: pre-wrap; }
 .godot-diagnosis .quiet { color: var(--godot-quiet); }
 """
 
@@ -138,7 +141,8 @@ def _finding_html(finding: Finding, diagnosis: Diagnosis) -> str:
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
         for cells in _evidence(finding, diagnosis)
     )
-    return f'<section class="{finding.severity}"><h3>{escape(head)}</h3><dl>{entries}</dl><table>{rows}</table></section>'
+    body = f"<h3>{escape(head)}</h3><dl>{entries}</dl><table>{rows}</table>"
+    return f'<section class="{finding.severity}">{body}</section>'
 
 
 def _tail(diagnosis: Diagnosis, width: int, paint: Style) -> Iterable[str]:
@@ -157,7 +161,8 @@ def _tail(diagnosis: Diagnosis, width: int, paint: Style) -> Iterable[str]:
 
 
 def _gap(gap: dict[str, Any]) -> str:
-    return f"{line(gap['component'])}, {gap['from'] or 'the beginning'} to {gap['to'] or 'the end'}: {line(gap['why'])}"
+    span = f"{gap['from'] or 'the beginning'} to {gap['to'] or 'the end'}"
+    return f"{line(gap['component'])}, {span}: {line(gap['why'])}"
 
 
 def _wrapped(text: str, width: int, indent: str, hang: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The calls of a flow as objects that rules can read: operations, their legs, listings, handshakes, management."""
+"""The calls of a flow as objects that rules can read: legs, listings, handshakes, management."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def arrivals_of(flow: Flow) -> list[Arrival]:
 
 
 def listings_of(flow: Flow, counts: Iterable[tuple[pd.Timestamp, str, int, str]]) -> list[Listing]:
-    """Every `tools/list` that a server got; `counts` are the numbers that servers logged beside the message."""
+    """Every `tools/list` that a server got; `counts` are the numbers that servers logged beside it."""
     by_server: dict[str, list[tuple[pd.Timestamp, int, str]]] = {}
     for time, server, count, record in counts:
         by_server.setdefault(server, []).append((time, count, record))
@@ -193,7 +193,7 @@ def listings_of(flow: Flow, counts: Iterable[tuple[pd.Timestamp, str, int, str]]
         result = call.result if isinstance(call.result, dict) else {}
         tools = result.get("tools")
         listed = tuple(tool for tool in tools if isinstance(tool, dict)) if isinstance(tools, list) else None
-        count, noted = _nearest(by_server.get(call.callee, []), call.started)
+        told, noted = _nearest(by_server.get(call.callee, []), call.started)
         found.append(
             Listing(
                 call.started,
@@ -202,7 +202,7 @@ def listings_of(flow: Flow, counts: Iterable[tuple[pd.Timestamp, str, int, str]]
                 failed=call.status in {"error", "tool_error"},
                 unanswered=call.status in UNFINISHED,
                 text=call.error_text,
-                count=len(listed) if listed is not None else count,
+                count=len(listed) if listed is not None else told,
                 tools=listed,
                 cursor=cursors.get(call.number),
                 next_cursor=result.get("nextCursor"),

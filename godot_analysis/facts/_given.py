@@ -41,8 +41,8 @@ class Gap:
 class Given:
     """The material of the facts.
 
-    `expected` are backends that the reader of the diagnosis named: their silence counts as evidence even if the
-    log never mentions them. `live` says that the log goes on: what has no end at its end may still get one.
+    `expected` are backends that the reader of the diagnosis named: their silence counts as evidence even if
+    the log never mentions them. `live` says that the log goes on: what is open at its end may still end.
     `memo` keeps what several rules conclude alike.
     """
 
@@ -78,12 +78,12 @@ class Given:
     @cached_property
     def start(self) -> pd.Timestamp:
         """The first moment of the log."""
-        return self.flow.logs["event_created_at"].min()
+        return pd.Timestamp(self.flow.logs["event_created_at"].min())
 
     @cached_property
     def end(self) -> pd.Timestamp:
         """The last moment of the log."""
-        return self.flow.logs["event_created_at"].max()
+        return pd.Timestamp(self.flow.logs["event_created_at"].max())
 
     @cached_property
     def _ids(self) -> frozenset[str]:

@@ -30,7 +30,7 @@ class LinkFacts(CallFacts):
 
     @cached_property
     def strangers(self) -> list[Connection]:
-        """Connections whose owner is no relay: opened at a server that names its sessions, and never greeted on."""
+        """Connections by nobody known: opened at a server that names its sessions, and never greeted on."""
         messages = self.flow.messages
         asked = messages[(messages["direction"] == "received") & messages["session"].notna()]
         greeted = asked[asked["method"].isin(HANDSHAKES)]
@@ -44,7 +44,7 @@ class LinkFacts(CallFacts):
 
     @cached_property
     def relay_arrivals(self) -> list[Arrival]:
-        """The relay's handshakes at its backends: those by another backend, or by a test, are not among them."""
+        """The relay's handshakes at its backends, without those that another backend made."""
         others = self.roles.backends | self.roles.clients
         return [
             arrival

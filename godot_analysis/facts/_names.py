@@ -1,4 +1,4 @@
-"""What the names of tools tell: the family before the first separator, and which backend a tool belongs to."""
+"""What the names of tools tell: the family before the first separator, and the backend."""
 
 from __future__ import annotations
 

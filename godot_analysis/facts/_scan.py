@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Complaint",
     "Connection",
-    "HttpExchange",
     "Offer",
-    "Recovery",
     "Refusal",
     "Route",
     "Signals",
@@ -40,12 +38,13 @@ _URL: Final = re.compile(r"(?:wss?|https?|tcp)://[^\s\"'<>]+")
 _TOOL_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_\-./:]+[A-Za-z0-9]+)+")
 _HOST_PREFIX: Final = re.compile(r"^mcp__.+?__")
 _REFUSAL: Final = re.compile(
-    r"no such tool|unknown tool|unrecogni[sz]ed tool|tool (?:name )?.{0,80}?(?:not (?:found|available|known|registered|exist)"
+    r"no such tool|unknown tool|unrecogni[sz]ed tool"
+    r"|tool (?:name )?.{0,80}?(?:not (?:found|available|known|registered|exist)"
     r"|does(?:n't| not) exist|unavailable)|not an? (?:known|valid|available) tool",
     re.IGNORECASE,
 )
 _REFUSED: Final = re.compile(
-    r"refused|cannot connect|can't connect|could not connect|failed to connect|connect(?:ion)? (?:call )?failed"
+    r"refused|(?:cannot|can't|could not|failed to) connect|connect(?:ion)? (?:call )?failed"
     r"|unreachable|no route to host|enotfound|getaddrinfo|name or service not known|errno 111",
     re.IGNORECASE,
 )
@@ -104,11 +103,6 @@ class Trouble(_Signal):
 
 
 @dataclass(frozen=True, slots=True)
-class Recovery(_Signal):
-    """`component` got an answer in a trace in which it had lost the connection before."""
-
-
-@dataclass(frozen=True, slots=True)
 class Start(_Signal):
     """`component` said that it starts or listens."""
 
@@ -148,16 +142,6 @@ class Complaint(_Signal):
     tool: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class HttpExchange(_Signal):
-    """An HTTP answer that `component` sent or saw."""
-
-    method: str
-    url: str
-    status: int
-    data: dict[str, Any]
-
-
 @dataclass
 class Signals:
     """Everything that `scan` recognised, each list in the order of time."""
@@ -165,13 +149,11 @@ class Signals:
     refusals: list[Refusal] = field(default_factory=list)
     routes: list[Route] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
-    recoveries: list[Recovery] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
     tool_counts: list[ToolCount] = field(default_factory=list)
     offers: list[Offer] = field(default_factory=list)
     complaints: list[Complaint] = field(default_factory=list)
-    http: list[HttpExchange] = field(default_factory=list)
     shrugs: list[Complaint] = field(default_factory=list)
 
 
@@ -197,9 +179,8 @@ class _Row:
 def scan(logs: pd.DataFrame) -> Signals:
     """Recognise every ordinary record of a log frame that tells something a rule can use."""
     signals = Signals()
-    troubled: set[tuple[str, str]] = set()
     for row in _rows(logs):
-        _classify(row, signals, troubled)
+        _classify(row, signals)
     return signals
 
 
@@ -247,48 +228,42 @@ def _rows(logs: pd.DataFrame) -> Iterator[_Row]:
         )
 
 
-def _classify(row: _Row, signals: Signals, troubled: set[tuple[str, str]]) -> None:
-    data = row.data
-    tool = _first(data, _TOOL_KEYS)
-    backend = _first(data, _BACKEND_KEYS)
+def _classify(row: _Row, signals: Signals) -> None:
+    tool = _first(row.data, _TOOL_KEYS)
+    backend = _first(row.data, _BACKEND_KEYS)
     if row.bad:
-        if (refusal := _refusal(row, tool)) is not None:
-            signals.refusals.append(refusal)
-        elif (trouble := _trouble(row, backend, tool)) is not None:
-            signals.troubles.append(trouble)
-            if row.trace:
-                troubled.add((row.component, row.trace))
-        else:
-            text = error_text(data) or row.message
-            complaint = Complaint(*row.base, text=text, method=_text(data, "method"), tool=tool)
-            (signals.shrugs if _answers_notification(data) else signals.complaints).append(complaint)
-        return
-    if isinstance(data.get("status"), int) and isinstance(data.get("url"), str):
-        method = _text(data, "method") or "GET"
-        signals.http.append(
-            HttpExchange(*row.base, method=method, url=data["url"], status=data["status"], data=dict(data))
-        )
-    elif backend is not None and (url := _url(data)) is not None:
+        _classify_bad(row, tool, backend, signals)
+    elif backend is not None and (url := _url(row.data)) is not None:
         signals.routes.append(Route(*row.base, tool=tool, backend=backend, url=url))
-    elif "response" in data:
-        if row.trace and (row.component, row.trace) in troubled:
-            signals.recoveries.append(Recovery(*row.base))
-    elif isinstance(data.get("tool_count"), int):
-        signals.tool_counts.append(ToolCount(*row.base, count=data["tool_count"]))
-    elif _OFFER.search(row.message) or ("limit" in data and "names" in data):
-        names = _names(data)
-        count = data.get("count")
-        limit = data.get("limit")
-        signals.offers.append(
-            Offer(
-                *row.base,
-                count=count if isinstance(count, int) else None if names is None else len(names),
-                names=names,
-                limit=limit if isinstance(limit, int) else None,
-            )
-        )
-    elif tool is None and "method" not in data:
+    elif isinstance(row.data.get("tool_count"), int):
+        signals.tool_counts.append(ToolCount(*row.base, count=row.data["tool_count"]))
+    elif _OFFER.search(row.message) or ("limit" in row.data and "names" in row.data):
+        signals.offers.append(_offer(row))
+    elif tool is None and "method" not in row.data:
         _connection_or_start(row, signals)
+
+
+def _classify_bad(row: _Row, tool: str | None, backend: str | None, signals: Signals) -> None:
+    """What warnings and errors tell."""
+    if (refusal := _refusal(row, tool)) is not None:
+        signals.refusals.append(refusal)
+    elif (trouble := _trouble(row, backend, tool)) is not None:
+        signals.troubles.append(trouble)
+    else:
+        text = error_text(row.data) or row.message
+        complaint = Complaint(*row.base, text=text, method=_text(row.data, "method"), tool=tool)
+        (signals.shrugs if _answers_notification(row.data) else signals.complaints).append(complaint)
+
+
+def _offer(row: _Row) -> Offer:
+    names, count, limit = _names(row.data), row.data.get("count"), row.data.get("limit")
+    told = None if names is None else len(names)
+    return Offer(
+        *row.base,
+        count=count if isinstance(count, int) else told,
+        names=names,
+        limit=limit if isinstance(limit, int) else None,
+    )
 
 
 def _connection_or_start(row: _Row, signals: Signals) -> None:
@@ -356,8 +331,9 @@ def _names(data: Mapping[str, Any]) -> frozenset[str] | None:
     for key, value in data.items():
         if isinstance(value, list) and ("tool" in key.lower() or key in {"names", "available", "known"}):
             names = [item.get("name") if isinstance(item, dict) else item for item in value]
-            if all(isinstance(name, str) for name in names):
-                return frozenset(names)
+            known = frozenset(name for name in names if isinstance(name, str))
+            if len(known) == len(set(map(str, names))):
+                return known
     return None
 
 

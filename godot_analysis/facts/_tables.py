@@ -41,14 +41,16 @@ class Facts(LinkFacts):
     @cached_property
     def tables(self) -> list[tuple[pd.Timestamp, frozenset[str], tuple[str, ...]]]:
         """What the relay knew, each time the log shows it: time, names, rows."""
-        found = [
+        found: list[tuple[pd.Timestamp, frozenset[str], tuple[str, ...]]] = [
             (refusal.time, refusal.table, (refusal.record,))
             for refusal in self.signals.refusals
             if refusal.table is not None and refusal.component in self.roles.relays
         ]
-        for listing in self.listings:
-            if listing.server in self.roles.relays and listing.names is not None:
-                found.append((listing.time, listing.names, listing.records))
+        found += [
+            (listing.time, listing.names, listing.records)
+            for listing in self.listings
+            if listing.server in self.roles.relays and listing.names is not None
+        ]
         return sorted(found, key=lambda item: item[0])
 
     def table_at(self, time: pd.Timestamp) -> frozenset[str] | None:
@@ -75,7 +77,7 @@ class Facts(LinkFacts):
 
     @cached_property
     def refused(self) -> list[Refused]:
-        """Every tool that the relay or the client refused, from records and from answers, in order of time."""
+        """Every tool that was refused, by record or by answer, in order of time."""
         found = [self._refused_in(refusal) for refusal in self.signals.refusals]
         told = frozenset[int]().union(*(item.calls for item in found))
         for call in self.operations:

@@ -98,7 +98,7 @@ class CallFacts(Given):
         return owners
 
     def overtaken(self, call: Call) -> bool:
-        """Whether the same callee answered something later: then it was not stuck, only the end was not logged."""
+        """Whether its callee answered something later: it was not stuck, only the end was not logged."""
         last = self._last_answered.get(call.callee)
         return last is not None and last > call.started
 
@@ -125,11 +125,11 @@ class CallFacts(Given):
         return found
 
     def tells_ends(self, backend: str) -> bool:
-        """Whether an end of any call to `backend` is in the log: one that never logs ends leaves all calls open."""
+        """Whether an end of any call to `backend` is in the log; some never log ends."""
         return any(call.answered for call in self.by_backend.get(backend, ()))
 
     def complaints_during(self, call: Call, component: str) -> list[Complaint]:
-        """Errors that a component logged while a call was under way, with the leeway that lone entries need."""
+        """Errors that a component logged while a call was under way, or just after."""
         logged = self._complaints.get(component, [])
         end = call.ended if call.ended is not None else call.started + 10 * LEEWAY
         times = self._complaint_times.get(component, [])

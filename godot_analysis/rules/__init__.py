@@ -1,11 +1,9 @@
 """The knowledge of the diagnosis: one small declarative rule for each kind of fault.
 
 Confidence is a noisy-or of the clues that a rule names: each clue has a weight, how far it alone would
-convince
-(0.5: as likely as not), and several independent clues make `1 − ∏(1 − weight)`. Doubts, clues with a negative
-weight, multiply the result by `1 − |weight|`. It never exceeds 0.99, because a log may lie and may be
-incomplete.
-The explanation of every finding lists its clues, so the figure can be judged.
+convince (0.5: as likely as not), and independent clues together make `1 - (1 - w1)(1 - w2)…`. A doubt is a
+clue with a negative weight and multiplies the result by `1 - |weight|`. It never exceeds 0.99, because a log
+may lie and may be incomplete. The explanation of every finding lists its clues, so the figure can be judged.
 """
 
 from __future__ import annotations

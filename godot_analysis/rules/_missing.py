@@ -81,7 +81,7 @@ class Missing:
 
 
 def missing(facts: Facts) -> list[Missing]:
-    """Every backend that is missing from the relay, the refused ones first, then those only conspicuous by silence."""
+    """Every backend that the relay lacks, the refused ones first, then those conspicuous by silence."""
     if (known := facts.memo.get("missing")) is not None:
         return list(known)
     found: dict[tuple[str, int], Missing] = {}
@@ -118,7 +118,7 @@ def refused_clue(item: Missing, weight: float) -> list[Clue]:
 
 
 def absence_clue(item: Missing, facts: Facts) -> list[Clue]:
-    """That a backend got no handshake while others did: the more it logs otherwise, the more its silence says."""
+    """That it got no handshake while others did: the more it logs otherwise, the more that says."""
     others = sorted(item.epoch.burst - {item.backend})
     if not others or item.reached:
         return []
@@ -141,22 +141,24 @@ def _backend_lacking(refusal: Refused, facts: Facts) -> str | None:
     owner = facts.owners.of(tool)
     if table is None:
         return _lacking_unseen(refusal, owner or name, facts)
-    if tool in table or name in {family(command.call.tool or "") for command in facts.management}:
-        return None
-    families = {found.lower() for known in table if (found := family(known)) is not None}
-    if owner is not None and facts.owners.tools_of(owner) & table:
-        return None
-    if name is not None and name.lower() in families:
+    if _has_family(tool, table, facts):
         return None
     if owner is not None:
         return owner
-    if nearest(tool, table) is not None:
-        return None
-    return _component(name, facts, refusal)
+    return None if nearest(tool, table) is not None else _component(name, facts, refusal)
+
+
+def _has_family(tool: str, table: frozenset[str], facts: Facts) -> bool:
+    """Whether the relay knew tools of the same backend at that moment: then only the name is wrong."""
+    name, owner = family(tool), facts.owners.of(tool)
+    families = {found.lower() for known in table if (found := family(known)) is not None}
+    families |= {found for item in facts.management if (found := family(item.call.tool or "")) is not None}
+    kin = owner is not None and bool(facts.owners.tools_of(owner) & table)
+    return tool in table or kin or (name is not None and name.lower() in families)
 
 
 def _lacking_unseen(refusal: Refused, guess: str | None, facts: Facts) -> str | None:
-    """Without the table, a backend counts as missing when the relay neither reached nor used it in this life."""
+    """The same without a table: missing is what the relay neither reached nor used in this life."""
     backend = guess if guess in facts.backends else _component(guess, facts, refusal)
     if backend is None:
         return None
@@ -168,7 +170,7 @@ def _lacking_unseen(refusal: Refused, guess: str | None, facts: Facts) -> str | 
 
 
 def _component(name: str | None, facts: Facts, refusal: Refused) -> str | None:
-    """The component behind a family of tools: of the same name, or the only one not accounted for, else the family."""
+    """The component behind a family: of the same name, or the only idle one, else the family."""
     known = set(facts.components) | facts.backends
     known -= facts.roles.relays | facts.roles.clients
     if name is not None:
@@ -261,7 +263,7 @@ def _describe(item: Missing, facts: Facts) -> None:
 
 
 def _own(arrivals: Iterable[Arrival], epoch: Epoch, facts: Facts) -> list[Arrival]:
-    """The handshakes that are the relay's: it connects at its start, on command, and after a loss, never else."""
+    """The relay's own handshakes: it connects at its start, on command, and after a loss."""
     return [
         arrival
         for arrival in arrivals

@@ -62,7 +62,7 @@ class Match:
 
     @property
     def confidence(self) -> float:
-        """Noisy-or of the clues, less the doubts: 1 − ∏(1 − weight), times ∏(1 − doubt), at most 0.99."""
+        """Noisy-or of the clues, less the doubts, at most 0.99: told in `godot_analysis.rules`."""
         unconvinced = math.prod(1 - clue.weight for clue in self.clues if clue.weight > 0)
         doubts = math.prod(1 + clue.weight for clue in self.clues if clue.weight < 0)
         return min(_CERTAIN, (1 - unconvinced) * doubts)

@@ -22,7 +22,8 @@ _UNSERIALISABLE: Final = re.compile(
     re.IGNORECASE,
 )
 _DEFECT: Final = re.compile(
-    r"traceback|typeerror|attributeerror|referenceerror|nameerror|indexerror|rangeerror|zerodivision|assertionerror"
+    r"traceback|typeerror|attributeerror|referenceerror|nameerror|indexerror|rangeerror|zerodivision"
+    r"|assertionerror"
     r"|nonetype|null ?pointer|undefined|is not a function|not iterable|not subscriptable|cannot read propert"
     r"|has no attribute|is not defined|segmentation|internal (?:server )?error|unhandled|stack overflow"
     r"|unpack|object is not|division by zero|out of range|modulenotfound|importerror|no module named",
@@ -30,24 +31,28 @@ _DEFECT: Final = re.compile(
 )
 # What only the one who runs the backend can mend.
 _SURROUNDINGS: Final = re.compile(
-    r"api[ _-]?key|credential|unauthori[sz]ed|forbidden|permission denied|database|\bdb\b|disk|out of memory|quota"
+    r"api[ _-]?key|credential|unauthori[sz]ed|forbidden|permission denied|database|\bdb\b|disk|out of memory"
+    r"|quota"
     r"|rate limit|connection|refused|timed? ?out|unavailable|unreachable|econn|enospc|eacces|name or service",
     re.IGNORECASE,
 )
 _MISTAKE: Final = re.compile(
-    r"required|missing|invalid|must (?:be|not|have|contain)|validation|not a valid|should be|expected|unsupported"
-    r"|not supported|unexpected (?:keyword|argument|property|field)|additional propert|unrecogni[sz]ed|too (?:long|large|short|small|many)"
-    r"|exceeds|not allowed|not found|does(?:n't| not) exist|no such|unknown (?!method|error)|malformed|bad request"
+    r"required|missing|invalid|must (?:be|not|have|contain)|validation|not a valid|should be|expected"
+    r"|unsupported|not supported|unexpected (?:keyword|argument|property|field)|additional propert"
+    r"|unrecogni[sz]ed|too (?:long|large|short|small|many)|exceeds|not allowed|not found"
+    r"|does(?:n't| not) exist|no such|unknown (?!method|error)|malformed|bad request"
     r"|cannot be empty|is empty|out of bounds|schema",
     re.IGNORECASE,
 )
 _CONNECTION: Final = re.compile(
-    r"connection (?:was )?(?:lost|closed|refused|reset|failed|aborted)|connectionclosed|no close frame|econn|epipe"
+    r"connection (?:was )?(?:lost|closed|refused|reset|failed|aborted)|connectionclosed|no close frame"
+    r"|econn|epipe"
     r"|broken pipe|not connected|disconnected|cannot connect|failed to connect",
     re.IGNORECASE,
 )
 _MISSING_ARGUMENT: Final = re.compile(
-    r"(?:KeyError: *|missing \d+ required (?:positional|keyword-only) arguments?: *|missing required (?:argument|parameter|field|property):? *)"
+    r"(?:KeyError: *|missing \d+ required (?:positional|keyword-only) arguments?: *"
+    r"|missing required (?:argument|parameter|field|property):? *)"
     r"['\"]?(\w+)",
     re.IGNORECASE,
 )

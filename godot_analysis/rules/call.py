@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from godot_analysis.facts import refuses
 from godot_analysis.rules._rule import Clue, Match, rule
 from godot_analysis.rules._texts import (
+    INVALID_PARAMS,
     METHOD_NOT_FOUND,
     blame,
     connection_words,
@@ -212,8 +213,8 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
                 _rows(call, facts),
             )
         ]
-        if call.error_code is not None and call.error_code == -32602:
-            clues.append(Clue("−32602 is the code for invalid arguments", 0.6))
+        if call.error_code == INVALID_PARAMS:
+            clues.append(Clue("-32602 is the code for invalid arguments", 0.6))
         fine = facts.well_answered(backend, call.tool)
         if fine is not None:
             clues.append(Clue(f"another call of {call.tool} was answered", 0.5, fine.rows[-1:]))
@@ -327,6 +328,7 @@ def _match(
     backend: str,
     clues: tuple[Clue, ...],
     words: dict[str, object],
+    *,
     cause: str | None = None,
 ) -> Match:
     numbers = facts.operation_of(call).family

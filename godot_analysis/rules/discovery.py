@@ -121,8 +121,10 @@ def misread(facts: Facts) -> Iterator[Match]:
         frame = ""
         shrugs = [s for s in facts.signals.shrugs if s.component == item.backend and item.epoch.holds(s.time)]
         if shrugs:
-            frame = f" {item.backend} also answers a notification with an error; a reader that takes the next message "
-            frame += "for its answer reads that error instead of the list."
+            frame = (
+                f" {item.backend} also answers a notification with an error; a reader that takes the next "
+                "message for its answer reads that error instead of the list."
+            )
             clues.append(
                 Clue(f"it logged an error about {shrugs[0].method} in between", 0.2, (shrugs[0].record,))
             )
@@ -155,8 +157,9 @@ def next_page_not_read(facts: Facts) -> Iterator[Match]:
                 if refusal.time > listing.time and refusal.tool not in (listing.names or ())
             ]
             clues = [Clue("its list ends with a nextCursor that no request followed", 0.8, listing.records)]
-            for refusal in lacking[:1]:
-                clues.append(Clue(f"{refusal.tool} was then refused as unknown", 0.4, refusal.records))
+            if lacking:
+                refused = lacking[0]
+                clues.append(Clue(f"{refused.tool} was then refused as unknown", 0.4, refused.records))
             reader = listing.caller or facts.relay
             tool = lacking[0].tool if lacking else None
             numbers = frozenset[int]().union(*(refusal.calls for refusal in lacking))

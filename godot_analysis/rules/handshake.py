@@ -18,7 +18,8 @@ __all__: list[str] = []
 
 _SETUP: Final = ("initialize", "tools/list", "server/discover")
 _UNKNOWN_METHOD: Final = re.compile(
-    r"unknown (?:\w+ )?(?:method|message|action|type|tool|command)|method not found|no such method|unsupported method"
+    r"unknown (?:\w+ )?(?:method|message|action|type|tool|command)|method not found|no such method"
+    r"|unsupported method"
     r"|not (?:a )?(?:known|supported|implemented)|invalid (?:message|request|json-rpc)",
     re.IGNORECASE,
 )
@@ -86,10 +87,10 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
             )
         if not clues:
             continue
-        for item in lacks:
-            clues.append(
-                Clue(f"{listed(item.tools) or 'its tools'} are unknown to {facts.relay}", 0.4, item.rows)
-            )
+        clues += [
+            Clue(f"{listed(item.tools) or 'its tools'} are unknown to {facts.relay}", 0.4, item.rows)
+            for item in lacks
+        ]
         numbers = frozenset[int]().union(*(item.calls for item in lacks))
         words = {"methods": listed(dict.fromkeys(methods))}
         yield Match(backend, backend, tuple(clues), lacks[0].tool if lacks else None, numbers, words)
@@ -161,7 +162,7 @@ def _names_setup(text: str) -> bool:
 
 
 def _all_unknown(backend: str, facts: Facts) -> bool:
-    """Whether the backend answered everything it was asked with an error, the handshake's success being nominal."""
+    """Whether the backend answered all it was asked with an error, its handshake apart."""
     lists = [listing for listing in facts.listings if listing.server == backend]
     calls = [call for call in facts.by_backend.get(backend, ()) if call.answered]
     bad = lists and all(listing.failed and _UNKNOWN_METHOD.search(listing.text) for listing in lists)

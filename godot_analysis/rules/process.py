@@ -231,7 +231,7 @@ def _instances(backend: str, served: list[Call], facts: Facts) -> list[Clue]:
 
 
 def _address(backend: str, facts: Facts) -> list[Clue]:
-    """That a restart of the relay took the route back to another address, where somebody answers all the same."""
+    """That a restart took the route back to another address, where somebody answers as well."""
     routes = [route for route in facts.signals.routes if route.backend == backend and route.url]
     if not routes:
         return []

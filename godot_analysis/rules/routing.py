@@ -1,4 +1,4 @@
-"""Rules about tools that cannot be routed: their backend is missing from the relay, or only their name is wrong."""
+"""Rules about tools that cannot be routed: the relay lacks their backend, or their name is wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from godot_analysis.rules._rule import Clue, Match, rule
 from godot_analysis.rules._words import count, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from godot_analysis.facts import Connection, Facts, Refused
 
@@ -80,8 +80,8 @@ def came_late(facts: Facts) -> Iterator[Match]:
             )
         early, late = _unlogged_visitors(item, facts)
         if late and not early:
-            who = f"somebody who does not log connected to {late[0].component} only after that, as {item.backend} may"
-            clues.append(Clue(who, 0.4, (late[0].record,)))
+            who = f"somebody who does not log connected to {late[0].component} only after that"
+            clues.append(Clue(f"{who}, as {item.backend} may", 0.4, (late[0].record,)))
         again = [command for command in item.commands if command.verb == "reconnect"]
         later = [arrival for arrival in item.arrivals if again and arrival.time >= again[0].time]
         if later and item.refusals:
@@ -175,9 +175,9 @@ def never_reached(facts: Facts) -> Iterator[Match]:
             continue
         if item.visitors:
             clues.append(Clue("somebody else connected to it without trouble", 0.2, item.visitors[0].records))
-        if item.refusals and not any(facts.owners.of(tool) for tool in item.tools):
-            if len(item.refusals) == 1 and item.backend not in facts.components:
-                clues.append(Clue("only one call asked for it, and nothing else in the log names it", -0.25))
+        named = item.backend in facts.components or any(facts.owners.of(tool) for tool in item.tools)
+        if len(item.refusals) == 1 and not named:
+            clues.append(Clue("only one call asked for it, and nothing else in the log names it", -0.25))
         wanted, found = _ports(item, facts)
         ports = address = ""
         if wanted and found and wanted != found:
@@ -309,7 +309,7 @@ def wrong_name(facts: Facts) -> Iterator[Match]:
 
 
 def _born_after(name: str, time: pd.Timestamp, facts: Facts) -> bool:
-    """Whether a component cannot have existed at `time`: the relay is born with its burst, others say that they start."""
+    """Whether a component cannot have existed at `time`: it said later that it starts."""
     if name in facts.roles.relays:
         return any(epoch.begin is not None and epoch.begin >= time for epoch in facts.epochs[:1])
     starts = [start.time for start in facts.signals.starts if start.component == name]
@@ -321,7 +321,7 @@ def _in_burst(backend: str, epoch: object, facts: Facts) -> bool:
     return any(other is epoch and backend in other.burst for other in facts.epochs)
 
 
-def _named(refusal: Refused, facts: Facts, clues: tuple[Clue, ...], words: dict[str, object]) -> Match:
+def _named(refusal: Refused, facts: Facts, clues: tuple[Clue, ...], words: Mapping[str, object]) -> Match:
     backend = facts.owners.of(refusal.tool)
     return Match(backend or facts.client, facts.client, clues, refusal.tool, refusal.calls, words)
 
@@ -337,7 +337,7 @@ def _ports(item: Missing, facts: Facts) -> tuple[int | None, int | None]:
 
 
 def _unlogged_visitors(item: Missing, facts: Facts) -> tuple[list[Connection], list[Connection]]:
-    """Connections by somebody who does not log, before and after the relay connected: perhaps the backend itself."""
+    """Connections by somebody who does not log, before and after the relay connected."""
     if item.backend in facts.components or item.epoch.begin is None or item.epoch.burst_end is None:
         return [], []
     inside = [visit for visit in facts.strangers if item.epoch.end is None or visit.time < item.epoch.end]

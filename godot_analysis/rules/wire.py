@@ -1,4 +1,4 @@
-"""Rules about bytes and frames: answers that are no JSON-RPC, noise on a channel, ids that change their type."""
+"""Rules about bytes and frames: answers that are no JSON-RPC, noise on a channel, ids of another type."""
 
 from __future__ import annotations
 

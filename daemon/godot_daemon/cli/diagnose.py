@@ -6,7 +6,7 @@ import json
 import shutil
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -21,7 +21,7 @@ _WIDEST: Final = 100
 _NARROWEST: Final = 60
 # What surrounds a trace tells what is missing from it: the handshakes before, the other calls around.
 _AROUND: Final = timedelta(minutes=30)
-_COLOURS: Final = {
+_COLOURS: Final[dict[str, dict[str, Any]]] = {
     "error": {"fg": "red", "bold": True},
     "warning": {"fg": "yellow", "bold": True},
     "healthy": {"fg": "green", "bold": True},
@@ -54,13 +54,13 @@ _COLOURS: Final = {
 @click.pass_context
 def diagnose(
     ctx: click.Context,
+    *,
     trace_id: str | None,
     component: str | None,
     tool: str | None,
     since: str | None,
     file: Path | None,
     database_url: str | None,
-    *,
     as_json: bool,
 ) -> None:
     """Name what is wrong, root cause first, with the log rows that prove it.

@@ -176,7 +176,7 @@ def test_b29_without_the_failing_call(story):
 
 
 def test_b29_log_begins_after_the_route_was_made(story):
-    story.table = {tool: "gates" for tool in ["gates_create_document"]}
+    story.table = dict.fromkeys(["gates_create_document"], "gates")
     story.call("gates_create_document")
     story.wait(20)
     story.start_relay(reaches=["dewey", "fiedler"])
