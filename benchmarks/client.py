@@ -1,0 +1,157 @@
+"""What a log call of the Python client costs in any state of Redis, beside `logging` writing JSON to a file.
+
+Run `python benchmarks/client.py`. Every figure is of single calls in a tight loop, timed one by one, with 300
+bytes of data and the sender at work: the loop logs faster than any sender can send, so the buffer overflows
+throughout, which is the worst case of a call. Each state has a process of its own; the rounds alternate, so
+that whatever else the machine does falls on all of them alike. The table shows the medians of the rounds.
+"""
+
+import argparse
+import json
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from godot_loglib import ICCMLogger
+
+DATA = {
+    "request_id": "0192f0a1-2b3c-7d4e-8f50-123456789abc",
+    "method": "tools/call",
+    "tool": "gates_create_document",
+    "status": 200,
+    "duration_ms": 12.75,
+    "tags": ["alpha", "beta", "gamma"],
+    "user": {"id": 4711, "name": "Ada Lovelace", "roles": ["admin", "author"]},
+    "path": "/documents/2026/plan.md",
+    "ok": True,
+}
+STATES = ("up", "refusing", "hanging", "filtered", "logging")
+WARM_UP_SECONDS = 60
+
+
+class JSONFormatter(logging.Formatter):
+    """What most projects write when they want JSON lines from the standard library."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        line = {
+            "time": record.created,
+            "level": record.levelname,
+            "name": record.name,
+            "message": record.getMessage(),
+        }
+        return json.dumps(line | {"data": record.__dict__["data"]})
+
+
+def timed(call: Callable[[], None], count: int) -> list[float]:
+    """Durations of single calls, in nanoseconds, without the cost of reading the clock."""
+    clock = time.perf_counter_ns
+    times = [0.0] * count
+    for i in range(count):
+        started = clock()
+        call()
+        times[i] = clock() - started
+    overhead = statistics.median(-clock() + clock() for _ in range(10_000))
+    return sorted(max(0, each - overhead) for each in times)
+
+
+def measure(state: str, url: str, count: int, directory: Path) -> None:
+    """One round in this process: median, p99, p99.9 and mean in microseconds."""
+    if state == "logging":
+        handler = logging.FileHandler(directory / "logging.jsonl")
+        handler.setFormatter(JSONFormatter())
+        standard = logging.Logger("bench")  # noqa: LOG001  no global state for a benchmark
+        standard.addHandler(handler)
+        times = timed(lambda: standard.info("tool call finished", extra={"data": DATA}), count)
+    else:
+        fallback = f"file:{directory / state}.jsonl"
+        logger = ICCMLogger("bench", redis_url=url, fallback=fallback, redis_timeout=0.2)
+        log = logger.debug if state == "filtered" else logger.info
+        logger.info("warm up")
+        logger.flush(
+            WARM_UP_SECONDS
+        )  # until Redis has it, or has been given up: the sender is at work in any state
+        times = timed(lambda: log("tool call finished", DATA), count)
+    points = [times[int(len(times) * share)] for share in (0.5, 0.99, 0.999)]
+    print(json.dumps([point / 1000 for point in [*points, statistics.fmean(times)]]), flush=True)
+    os._exit(0)  # what is left in the buffer is nobody's concern
+
+
+def round_of(state: str, url: str, count: int, directory: str) -> list[float]:
+    """The same in a process of its own."""
+    command = [
+        sys.executable,
+        __file__,
+        "--state",
+        state,
+        "--url",
+        url,
+        "--count",
+        str(count),
+        "--directory",
+        directory,
+    ]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
+    result: list[float] = json.loads(output)
+    return result
+
+
+def compare(rounds: int, count: int) -> None:
+    """All states in turn, several times; the table."""
+    from godot_daemon.embedded import EmbeddedValkey  # noqa: PLC0415  the measuring processes need no daemon
+
+    results: dict[str, list[list[float]]] = {state: [] for state in STATES}
+    with tempfile.TemporaryDirectory() as directory:
+        place = Path(directory)
+        with EmbeddedValkey(place / "up") as up, EmbeddedValkey(place / "hanging") as hanging:
+            with EmbeddedValkey(place / "gone") as gone:
+                urls = dict.fromkeys(STATES, up.url) | {"hanging": hanging.url, "refusing": gone.url}
+            hanging.suspend()
+            try:
+                for _ in range(rounds):
+                    for state in STATES:
+                        results[state].append(round_of(state, urls[state], count, directory))
+            finally:
+                hanging.resume()
+    medians = {
+        state: [statistics.median(column) for column in zip(*each, strict=True)]
+        for state, each in results.items()
+    }
+    standard = medians["logging"][0]
+    print(f"{count:,} calls, {rounds} rounds, 300 bytes of data, microseconds per call\n")
+    print(f"{'':24}{'median':>8}{'p99':>8}{'p99.9':>9}{'mean':>8}{'logging ÷ median':>18}")
+    names = {
+        "up": "Redis up",
+        "refusing": "Redis refusing",
+        "hanging": "Redis stopped (SIGSTOP)",
+        "filtered": "filtered by level",
+        "logging": "logging, JSON to a file",
+    }
+    for state, (median, p99, p999, mean) in medians.items():
+        ratio = f"{standard / median:.1f}" if median else "-"
+        print(f"{names[state]:24}{median:8.2f}{p99:8.2f}{p999:9.1f}{mean:8.2f}{ratio:>18}")
+    calls = [medians[state][0] for state in ("up", "refusing", "hanging")]
+    print(f"\nslowest state ÷ fastest state: {max(calls) / min(calls):.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What a log call costs.")
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--count", type=int, default=100_000, help="calls per round")
+    parser.add_argument("--state", choices=STATES, help=argparse.SUPPRESS)
+    parser.add_argument("--url", help=argparse.SUPPRESS)
+    parser.add_argument("--directory", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.state:
+        measure(options.state, options.url, options.count, options.directory)
+    compare(options.rounds, options.count)
+
+
+if __name__ == "__main__":
+    main()
