@@ -28,7 +28,13 @@ ROOT = Path(__file__).resolve().parents[1]
 # Reasons that stay a skip where GODOT_NO_SKIPS turns all others into failures: what a checkout alone cannot have.
 _EXCUSES = ("the original system's captures", "only Linux", "only root")
 
-_FOR_TESTS = ("GODOT_SHARED", "GODOT_NO_SKIPS")
+_FOR_TESTS = (
+    "GODOT_SHARED",
+    "GODOT_NO_SKIPS",
+    "GODOT_CHAOS_ROUNDS",
+    "GODOT_CHAOS_SEED",
+    "GODOT_OUTAGE_SECONDS",
+)
 
 
 def pytest_configure() -> None:
