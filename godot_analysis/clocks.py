@@ -1,8 +1,9 @@
 """How far the components' clocks are apart, estimated from what cannot be: an arrival before its sending.
 
 For a call that both ends saw, the callee's clock is ahead by at most (arrival - sending) and at least
-(answer - its arrival). The tightest bounds of all calls leave an interval: its middle is the estimate, half its
-width the error. Bounds that contradict each other, because entries were stamped late, widen the error instead.
+(answer - its arrival). The tightest bounds of all calls leave an interval: its middle is the estimate, half
+its width the error. Bounds that contradict each other, because entries were stamped late, widen the error
+instead.
 """
 
 from __future__ import annotations
@@ -31,31 +32,27 @@ class Clock:
 def estimate(calls: list[Call], seen: Observations) -> list[Clock]:
     """One clock for each component that is connected to others by calls which both ends saw."""
     bounds: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    times = seen.times
-    sightings = seen.sightings
     for call in calls:
         outer, inner = call.outer, call.inner
         if outer is None or inner is None:
             continue
-        asked = [
-            None if place is None else times[sightings[place].row] for place in (outer.request, inner.request)
-        ]
-        answered = [
-            None if place is None else times[sightings[place].row] for place in (outer.answer, inner.answer)
-        ]
-        if None in asked or None in answered:
+        asked, arrived = _moment(outer.request, seen), _moment(inner.request, seen)
+        answered, came = _moment(inner.answer, seen), _moment(outer.answer, seen)
+        if asked is None or arrived is None or answered is None or came is None:
             continue
-        sent, arrived = asked
-        received, returned = answered
-        bounds[outer.observer, inner.observer].append((returned - received, arrived - sent))  # type: ignore[operator]
+        bounds[outer.observer, inner.observer].append((answered - came, arrived - asked))
     links: dict[str, dict[str, tuple[float, float, int]]] = defaultdict(dict)
-    asked: Counter[str] = Counter()
+    calls_of: Counter[str] = Counter()
     for (caller, callee), pairs in bounds.items():
         offset, error = _interval(pairs)
-        asked[caller] += len(pairs)
+        calls_of[caller] += len(pairs)
         links[caller][callee] = (offset, error, len(pairs))
         links[callee].setdefault(caller, (-offset, error, len(pairs)))
-    return _against_references(links, asked)
+    return _against_references(links, calls_of)
+
+
+def _moment(place: int | None, seen: Observations) -> int | None:
+    return None if place is None else seen.times[seen.sightings[place].row]
 
 
 def _interval(pairs: list[tuple[float, float]]) -> tuple[float, float]:
@@ -67,12 +64,12 @@ def _interval(pairs: list[tuple[float, float]]) -> tuple[float, float]:
 
 
 def _against_references(
-    links: dict[str, dict[str, tuple[float, float, int]]], asked: Counter[str]
+    links: dict[str, dict[str, tuple[float, float, int]]], calls_of: Counter[str]
 ) -> list[Clock]:
     """Follow the links from the component with most pairs, group by group; of two equals from the caller."""
     weight = {name: sum(pairs for _, _, pairs in ends.values()) for name, ends in links.items()}
     clocks: dict[str, Clock] = {}
-    for reference in sorted(links, key=lambda name: (-weight[name], -asked[name], name)):
+    for reference in sorted(links, key=lambda name: (-weight[name], -calls_of[name], name)):
         if reference in clocks:
             continue
         clocks[reference] = Clock(reference, reference, 0.0, 0.0, weight[reference])

@@ -79,7 +79,7 @@ HOPS: Final[dict[str, str]] = {
     "payload": "object",
     "error_code": "Int64",
     "error_text": "str",
-    "joined_by": "str",  # what made two sightings one hop: id | trace | content | method; empty for one sighting
+    "joined_by": "str",  # what made two sightings one: id | trace | content | method; empty for one
     "inferred": "str",
 }
 

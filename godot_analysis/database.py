@@ -1,4 +1,4 @@
-"""Logs from PostgreSQL, through SQLAlchemy: values always bound, everything decoded here, nothing left open."""
+"""Logs from PostgreSQL: values always bound, everything decoded here, nothing left open."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ class Database:
                        {_MICROS.format("max(event_created_at)")} as ended, count(*) as records,
                        count(*) filter (where level = 'ERROR') as errors,
                        count(*) filter (where level = 'WARN') as warnings,
-                       case when bool_or(level = 'ERROR') then 'error' when bool_or(level = 'WARN') then 'warn'
-                            else 'ok' end as status,
+                       case when bool_or(level = 'ERROR') then 'error'
+                            when bool_or(level = 'WARN') then 'warn' else 'ok' end as status,
                        array_agg(distinct component order by component) as components,
                        (array_agg(left(message, 200) order by event_created_at, seq))[1] as title
                 from logs
@@ -118,8 +118,9 @@ class Database:
             if isinstance(source, Connection):
                 yield source
                 return
-            engine = source
-            if not isinstance(engine, Engine):
+            if isinstance(source, Engine):
+                engine = source
+            else:
                 engine = made = _engine(source)
             with engine.connect() as connection:
                 yield connection
@@ -133,38 +134,27 @@ class Database:
 def _conditions(wanted: Filter) -> tuple[list[str], dict[str, Any]]:
     """SQL with bound values for each filter that is set."""
     now = dt.datetime.now(dt.UTC)
-    conditions: list[str] = []
-    values: dict[str, Any] = {}
+    levels = wanted.levels and list(wanted.levels)
+    asked: dict[str, tuple[str, Any]] = {
+        "trace_id": ("trace_id = cast(:trace_id as uuid)", wanted.trace_id),
+        "component": ("component = :component", wanted.component),
+        # The partial index of errors serves only when the planner sees the constant.
+        "errors": ("level = 'ERROR' and :errors", levels == ["ERROR"] or None),
+        "levels": ("level = any(:levels)", levels if levels != ["ERROR"] else None),
+        "start": ("event_created_at >= :start", wanted.start and wanted.start.before(now)),
+        "end": ("event_created_at < :end", wanted.end and wanted.end.before(now)),
+        "search": ("log_words(message) @@ log_query(:search)", wanted.search),
+        "data": ("data @> cast(:data as jsonb)", None if wanted.data is None else _json(wanted.data)),
+    }
+    given = {name: pair for name, pair in asked.items() if pair[1] is not None}
+    return [condition for condition, _ in given.values()], {name: value for name, (_, value) in given.items()}
 
-    def add(condition: str, name: str, value: Any) -> None:
-        conditions.append(condition)
-        values[name] = value
 
-    if wanted.trace_id is not None:
-        add("trace_id = cast(:trace_id as uuid)", "trace_id", wanted.trace_id)
-    if wanted.component is not None:
-        add("component = :component", "component", wanted.component)
-    if wanted.levels is not None:
-        # For errors alone the partial index of errors serves, but only if the planner sees the constant.
-        if wanted.levels == ("ERROR",):
-            conditions.append("level = 'ERROR'")
-        else:
-            add("level = any(:levels)", "levels", list(wanted.levels))
-    if wanted.start is not None:
-        add("event_created_at >= :start", "start", wanted.start.before(now))
-    if wanted.end is not None:
-        add("event_created_at < :end", "end", wanted.end.before(now))
-    if wanted.search is not None:
-        add("log_words(message) @@ log_query(:search)", "search", wanted.search)
-    if wanted.data is not None:
-        try:
-            value = msgspec.json.encode(wanted.data).decode()
-        except (TypeError, ValueError) as error:
-            raise BadFilter(
-                f"data is no JSON: {error}", hint="dicts, lists, text, numbers, booleans, None"
-            ) from None
-        add("data @> cast(:data as jsonb)", "data", value)
-    return conditions, values
+def _json(data: dict[str, Any]) -> str:
+    try:
+        return msgspec.json.encode(data).decode()
+    except (TypeError, ValueError) as error:
+        raise BadFilter(f"data is no JSON: {error}", hint="dicts, lists, text, numbers, booleans, None") from None
 
 
 def _chunks(connection: Connection, query: str, values: dict[str, Any]) -> Iterator[Any]:

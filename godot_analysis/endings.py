@@ -135,7 +135,7 @@ class Endings:
     # Answers that the caller did not log
 
     def _unheard(self, call: Call, outer: Exchange, inner: Exchange) -> Ending:
-        """The callee answered, the caller logged no answer: lost on the wire, or only its record is missing."""
+        """The callee answered, the caller logged none: lost on the wire, or only its record is missing."""
         ending = self._read(call, inner.answer if inner.answer is not None else -1)
         caller, callee = outer.observer, inner.observer
         sent_at = inner.end or inner.start
@@ -181,7 +181,7 @@ class Endings:
         return None
 
     def _passed_on(self, call: Call, inner: Exchange) -> Ending | None:
-        """A router's answer follows from that of the backend: of the call of the same tool, else the last one."""
+        """A router's answer follows from the backend's: of the call of the same tool, else of the last."""
         own = self._children.get(id(call), [])
         if not own:
             return None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Moment = str | dt.datetime | dt.date | dt.timedelta
-"""A time: with a zone, or taken as UTC; or how long ago: `"90s"`, `"15m"`, `"1h"`, `"7d"`, `"2w"`, a timedelta."""
+"""A time (without a zone it is UTC), or how long ago: `"90s"`, `"15m"`, `"1h"`, `"7d"`, a timedelta."""
 
 STATUSES: Final = ("error", "warn", "ok")
 

@@ -22,8 +22,8 @@ class Flow:
     logs : DataFrame
         The log it was rebuilt from.
     messages : DataFrame
-        `columns.MESSAGES`: one row per observed message; names that follow from the reconstruction are filled in
-        and marked in `inferred`.
+        `columns.MESSAGES`: one row per observed message; names that follow from the reconstruction are
+        filled in and marked in `inferred`.
     hops : DataFrame
         `columns.HOPS`: one row per message that travelled, with the sightings of both ends, in causal order.
     calls : DataFrame

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 LEVEL_DTYPE = pd.CategoricalDtype(list(LEVELS), ordered=True)
-_MISSING_INT = -(2**63)
+_MISSING_INT: Final = -(2**63)  # NaT
 
 
 def frame(columns: Mapping[str, Sequence[Any]], schema: Mapping[str, str]) -> pd.DataFrame:
@@ -59,11 +59,10 @@ def require(logs: object, schema: Mapping[str, str] = LOGS) -> pd.DataFrame:
 
 def micros(times: pd.Series[Any]) -> list[int | None]:
     """Microseconds since 1970, None for a missing time: plain integers are quick to compare."""
-    values = times.astype("datetime64[us, UTC]").astype("int64").to_numpy()
-    out: list[int | None] = values.tolist()
+    values: list[int] = times.astype("datetime64[us, UTC]").astype("int64").tolist()
     if times.isna().any():
-        out = [None if value == _MISSING_INT else value for value in out if value is not None]
-    return out
+        return [None if value == _MISSING_INT else value for value in values]
+    return list(values)
 
 
 def texts(column: pd.Series[Any]) -> list[str | None]:
@@ -74,30 +73,22 @@ def texts(column: pd.Series[Any]) -> list[str | None]:
 
 def integers(column: pd.Series[Any]) -> list[int | None]:
     """Integers, None for a missing one."""
-    return [None if value is pd.NA or value != value else int(value) for value in column.tolist()]  # noqa: PLR0124 - NaN
+    return [None if missing else int(value) for value, missing in zip(column, column.isna(), strict=True)]
 
 
 def _column(values: Sequence[Any], kind: str) -> Any:
-    match kind:
-        case "str":
-            return pd.Series(values, dtype="str")
-        case "category":
-            return _category(values)
-        case "level":
-            return pd.Categorical(values, dtype=LEVEL_DTYPE)
-        case "object":
-            return _objects(values)
-        case "Int64":
-            return _nullable_integers(values)
-        case "int64":
-            return np.fromiter(values, dtype="int64", count=len(values))
-        case "float64":
-            return pd.Series(values, dtype="float64")
-        case _:
-            return _times(values)
+    return _BUILDERS.get(kind, _plain)(values, kind)
 
 
-def _category(values: Sequence[Any]) -> pd.Categorical:
+def _plain(values: Sequence[Any], kind: str) -> Any:
+    return pd.Series(values, dtype=kind)  # type: ignore[call-overload]
+
+
+def _level(values: Sequence[Any], _: str) -> pd.Categorical:
+    return pd.Categorical(values, dtype=LEVEL_DTYPE)
+
+
+def _category(values: Sequence[Any], _: str) -> pd.Categorical:
     """Factorise by dictionary: one pass, categories in order of first appearance."""
     seen: dict[Any, int] = {}
     number = seen.setdefault
@@ -107,16 +98,16 @@ def _category(values: Sequence[Any]) -> pd.Categorical:
         count=len(values),
     )
     categories = pd.Index(list(seen), dtype="str") if seen else pd.Index([], dtype="str")
-    return pd.Categorical.from_codes(codes, categories=categories)  # type: ignore[arg-type]
+    return pd.Categorical.from_codes(codes, categories=categories)
 
 
-def _objects(values: Sequence[Any]) -> pd.Series[Any]:
+def _objects(values: Sequence[Any], _: str) -> pd.Series[Any]:
     out = np.empty(len(values), dtype=object)
     out[:] = values if isinstance(values, (list, np.ndarray)) else list(values)
     return pd.Series(out, dtype="object")
 
 
-def _nullable_integers(values: Iterable[Any]) -> Any:
+def _nullable_integers(values: Iterable[Any], _: str) -> Any:
     """Python integers that fit 64 bits; anything else counts as missing."""
     numbers = [value if isinstance(value, int) and -(2**63) < value < 2**63 else None for value in values]
     mask = np.fromiter((value is None for value in numbers), dtype=bool, count=len(numbers))
@@ -124,7 +115,7 @@ def _nullable_integers(values: Iterable[Any]) -> Any:
     return pd.arrays.IntegerArray(filled, mask)
 
 
-def _times(values: Sequence[Any]) -> Any:
+def _times(values: Sequence[Any], _: str) -> Any:
     """Microseconds since 1970 (integers), datetimes, or a ready array."""
     if isinstance(values, (pd.Series, pd.DatetimeIndex, np.ndarray)):
         return (
@@ -136,3 +127,12 @@ def _times(values: Sequence[Any]) -> Any:
         )
         return pd.Series(whole.view("datetime64[us]")).dt.tz_localize("UTC")
     return pd.Series(pd.to_datetime(list(values), utc=True)).astype("datetime64[us, UTC]")
+
+
+_BUILDERS: Final = {
+    "category": _category,
+    "level": _level,
+    "object": _objects,
+    "Int64": _nullable_integers,
+    "datetime64[us, UTC]": _times,
+}

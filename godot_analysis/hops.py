@@ -56,7 +56,7 @@ class Hop:
 
 @dataclass(slots=True)
 class _Line:
-    """The hops of one call: its questions, attempt by attempt, and its last answer (positions in all hops)."""
+    """The hops of one call by position: its questions, attempt by attempt, and its last answer."""
 
     all: list[int] = field(default_factory=list)
     questions: list[int] = field(default_factory=list)

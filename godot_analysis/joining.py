@@ -1,8 +1,8 @@
 """Both ends of one exchange put together: the caller's view and the callee's view become one call.
 
 The surest facts first: a trace id and an id in common, then a session and an id, then the content (tool and
-arguments), at last method, order and time. Each step is one pass over what is left, by a key of facts that both
-ends know, so the whole is linear. Two views are never joined when something that both say differs.
+arguments), at last method, order and time. Each step is one pass over what is left, by a key of facts that
+both ends know, so the whole is linear. Two views are never joined when something that both say differs.
 """
 
 from __future__ import annotations

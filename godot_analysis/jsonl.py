@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ class JsonlFile:
 
 
 class _Lines(dict[str, int]):
-    """Record id → line number. pandas copies `attrs` deeply at every step; this is never changed, so it is shared."""
+    """Record id → line number; shared, not copied: pandas copies `attrs` deeply at every step."""
 
     def __deepcopy__(self, memo: object) -> _Lines:
         return self
@@ -156,7 +157,7 @@ def _logs(rows: list[LogRow], ids: list[str]) -> pd.DataFrame:
     columns = transposed(rows, LogRow._fields)
     times = _filled(columns["event_created_at"])
     logs = frame({**columns, "id": ids, "event_created_at": times}, LOGS)
-    if any(before > after for before, after in zip(times, times[1:], strict=False)):
+    if any(before > after for before, after in pairwise(times)):
         logs = logs.sort_values("event_created_at", kind="stable", ignore_index=True)
     return logs
 

@@ -1,4 +1,4 @@
-"""`load_trace`, `load_logs` and `list_traces`: from PostgreSQL or a file to frames with documented columns."""
+"""`load_trace`, `load_logs`, `list_traces`: from PostgreSQL or a file to frames of known columns."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def load_trace(trace_id: str | UUID, source: AnySource = None) -> pd.DataFrame:
     trace_id
         The UUID, with or without hyphens.
     source
-        A SQLAlchemy engine or connection, a database URL, or a path to a file of JSON lines (also gzipped). Without
-        one, the database that `GODOT_DATABASE_URL` names.
+        A SQLAlchemy engine or connection, a database URL, or a path to a file of JSON lines (also gzipped).
+        Without one, the database that `GODOT_DATABASE_URL` names.
 
     Returns
     -------
@@ -73,8 +73,8 @@ def load_logs(
     level
         The lowest level wanted.
     start, end
-        From `start` on, before `end`: a time (without a zone it is UTC), or how long ago (`"1h"`, a timedelta). In a
-        file, "ago" counts from its newest record.
+        From `start` on, before `end`: a time (without a zone it is UTC), or how long ago (`"1h"`, a
+        timedelta). In a file, "ago" counts from its newest record.
     search
         Words of the message as in a search engine: all of them, `"a phrase"`, `or`, `-not`.
     data

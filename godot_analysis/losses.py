@@ -74,7 +74,7 @@ class Holes:
 def find_losses(
     seen: Observations, seqs: list[int | None], calls: list[Call], *, partial: bool = False
 ) -> list[Loss]:
-    """Everything that shows a hole in the log, in order of time.
+    """Find everything that shows a hole in the log, in order of time.
 
     Of a `partial` log, such as that of one trace, gaps in sequence numbers prove nothing.
     """
@@ -132,8 +132,8 @@ def _sequence_gaps(seen: Observations, seqs: list[int | None]) -> Iterable[Loss]
 def _silences(seen: Observations, calls: list[Call]) -> Iterable[Loss]:
     """Times in which nobody logged, although a question that stood open before was over after.
 
-    A caller that asks one thing at a time and asks anew after the silence, on the same connections, has had the end
-    of what it asked before: that end is missing from the log.
+    A caller that asks one thing at a time and asks anew after the silence, on the same connections, has had
+    the end of what it asked before: that end is missing from the log.
     """
     if not seen.times:
         return
@@ -163,8 +163,8 @@ def _silences(seen: Observations, calls: list[Call]) -> Iterable[Loss]:
                 start,
                 end,
                 None,
-                f"nobody logged for {(end - start) / 1e6:.1f} s, and how {exchange.tool or exchange.method} of "
-                f"{exchange.observer} ended is missing, though it went on to its next call",
+                f"nobody logged for {(end - start) / 1e6:.1f} s, and the end of {exchange.observer}'s "
+                f"{exchange.tool or exchange.method} is missing, though it went on to its next call",
                 SILENCE,
                 [seen.ids[rows[before]] or "", seen.ids[rows[after]] or ""],
             )

@@ -1,4 +1,4 @@
-"""Filters applied to a frame: what the database does by index, done in memory for files, with the same meaning."""
+"""Filters applied to a frame: what the database does by index, done in memory for files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def matching(logs: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
         places = places[max(0, len(places) - wanted.limit) :]
     if len(places) == len(logs):
         return logs
-    return logs.take(places).reset_index(drop=True)  # type: ignore[arg-type]
+    return logs.take(places).reset_index(drop=True)
 
 
 def search(query: str) -> Callable[[str], bool]:

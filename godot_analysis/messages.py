@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from godot_analysis import conventions
 from godot_analysis.columns import MESSAGES
-from godot_analysis.folding import fold
+from godot_analysis.folding import Folder
 from godot_analysis.frames import frame, micros, require, texts, transposed
 from godot_analysis.sightings import ANSWERS, RECEIVED, SENT, Row, Sighting, Weight
 
@@ -42,9 +42,9 @@ def messages(logs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The columns of `godot_analysis.columns.MESSAGES`. The members of a batch are rows of their own. Text that
-        is no JSON-RPC is a row of kind `invalid`. What was not logged but follows from what was, is named in
-        `inferred`. Two records of one observer about one message are one row.
+        The columns of `godot_analysis.columns.MESSAGES`. The members of a batch are rows of their own. Text
+        that is no JSON-RPC is a row of kind `invalid`. What was not logged but follows from what was, is
+        named in `inferred`. Two records of one observer about one message are one row.
 
     Raises
     ------
@@ -54,11 +54,9 @@ def messages(logs: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> import godot_analysis as ga
-    >>> logs = ga.from_records([
-    ...     {"component": "relay", "level": "TRACE", "message": "sent", "event_created_at": "2026-01-01T00:00:00Z",
-    ...      "data": {"mcp": {"direction": "sent", "peer": "gates", "transport": "websocket",
-    ...                       "payload": {"jsonrpc": "2.0", "id": 3, "method": "tools/list"}}}},
-    ... ])
+    >>> question = {"jsonrpc": "2.0", "id": 3, "method": "tools/list"}
+    >>> record = {"direction": "sent", "peer": "gates", "payload": question}
+    >>> logs = ga.from_records([{"component": "relay", "level": "TRACE", "data": {"mcp": record}}])
     >>> ga.messages(logs)[["sender", "receiver", "kind", "method", "rpc_id"]].iloc[0].tolist()
     ['relay', 'gates', 'request', 'tools/list', '3']
     """
@@ -76,7 +74,7 @@ def observe(logs: pd.DataFrame) -> Observations:
     data = logs["data"].tolist()
     sightings = _read(components, levels, words, data)
     sightings.sort(key=lambda seen: (times[seen.row] or 0, seen.row))
-    sightings, folded = fold(sightings, components, times, traces, words)
+    sightings, folded = Folder(components, times, traces, words).fold(sightings)
     sightings = _without_reports(sightings, components)
     return Observations(
         ids=texts(logs["id"]),
@@ -132,7 +130,7 @@ def _read(
 
 
 def _without_reports(sightings: list[Sighting], components: list[str | None]) -> list[Sighting]:
-    """Leave out what a pure requester says about failures: it reports an answer, or refused the call by itself."""
+    """Leave out what a pure requester says about failures: it reports an answer, or refused by itself."""
     serving = {
         components[seen.row] for seen in sightings if seen.direction == RECEIVED and seen.kind not in ANSWERS
     }

@@ -1,7 +1,7 @@
 """Who caused what: names for the unnamed ends, repeats of one operation, and the call behind each call.
 
-A router makes a call because it received one. Inside one process the trace id ties the two; where it does not, the
-call behind is the one that was open at that moment, best of the same tool.
+A router makes a call because it received one. Inside one process the trace id ties the two; where it does
+not, the call behind is the one that was open at that moment, best of the same tool.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _introduced(exchange: Exchange, seen: Observations) -> str | None:
 
 
 def _merge_doubles(calls: list[Call]) -> list[Call]:
-    """A callee that was reached twice within one call of its caller: the call was repeated on a new connection."""
+    """A callee that was reached twice within one call: it was repeated on a new connection."""
     running: dict[tuple[str | None, str | None], list[Call]] = defaultdict(list)
     out = []
     for call in calls:
@@ -251,13 +251,13 @@ def _find_silent_callers(calls: list[Call], senders: set[str]) -> None:
                 call.parent, call.caller = behind, other.observer
                 call.inferred.add("sender")
                 call.notes.append(
-                    f"the caller was not logged; {other.observer} was at work on {other.tool or other.method} then"
+                    f"its caller is not logged; {other.observer} was at work on {other.tool or 'a call'} then"
                 )
                 break
 
 
 def _merge_resent(calls: list[Call]) -> list[Call]:
-    """What a router sends again for one call of its own caller, because the first try came to nothing, is one call."""
+    """What a router sends again for one call of its caller, as the first try came to nothing, is one call."""
     last: dict[tuple[Any, ...], Call] = {}
     gone: set[int] = set()
     for call in calls:

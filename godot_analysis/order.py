@@ -1,8 +1,8 @@
 """One order for everything: by cause first, then by time; an answer is never before its question.
 
-Times alone cannot order: clocks differ, and entries overtake each other on their way to the store. A record can be
-late but never early, so a cause is at the latest when its effect is: times of causes are pulled forward to those of
-their effects, and what is then equal stays in causal order.
+Times alone cannot order: clocks differ, and entries overtake each other on their way to the store. A record
+can be late but never early, so a cause is at the latest when its effect is: times of causes are pulled
+forward to those of their effects, and what is then equal stays in causal order.
 """
 
 from __future__ import annotations

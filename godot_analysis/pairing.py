@@ -1,8 +1,8 @@
-"""Questions and their answers as one observer saw them: its own clock, its own ids, so the surest pairing there is.
+"""Questions and their answers as one observer saw them, the surest pairing there is.
 
 Ids are typed and may be reused: an id that is asked with again means the older question is over, so an answer
-belongs to the newest open question of its id. Entries overtake each other on their way to the store, so an answer
-may stand before its question; a second pass finds those.
+belongs to the newest open question of its id. Entries overtake each other on their way to the store, so an
+answer may stand before its question; a second pass finds those.
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ def pair(seen: Observations) -> Pairing:
             if found is None:
                 found = _likeliest(ledger.of[observer, asking], sighting, traces[row])
             if found is None:
-                # An answer under an id of another type is nobody's answer, so it must not become a call either.
+                # An answer under an id of another type is nobody's answer, so it must
+                # not become a call either.
                 stray = _note_mistyped(ledger.of[observer, asking], sighting)
                 (singles if stray else orphans).append(place)
             else:
@@ -248,7 +249,7 @@ def _pair_overtaken(ledger: _Ledger, seen: Observations, orphans: list[int]) -> 
 
 
 def _adopt(orphans: list[int], seen: Observations, exchanges: list[Exchange], singles: list[int]) -> None:
-    """An answer whose question was not logged is a call all the same; one more answer to an answered call is not."""
+    """An answer without its question is a call all the same; one more answer to an answered call is not."""
     answered = {(*_key(exchange), exchange.trace) for exchange in exchanges if exchange.answer is not None}
     for place in orphans:
         sighting = seen.sightings[place]

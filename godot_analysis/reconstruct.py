@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 def reconstruct(logs: pd.DataFrame) -> Flow:
     """Rebuild who sent what to whom, and how every request ended.
 
-    Both sightings of one message become one hop, requests find their responses, and each call the call that caused
-    it. Where no trace id crosses a process, views are joined by tool, arguments, method, order and time, and
-    `joined_by` and `note` say so. It works without a root, with silent components, and with one end only.
+    Both sightings of one message become one hop, requests find their responses, and each call the call that
+    caused it. Where no trace id crosses a process, views are joined by tool, arguments, method, order and
+    time, and `joined_by` and `note` say so. It works without a root, with silent components, and with one
+    end only.
 
     Parameters
     ----------
@@ -47,14 +48,13 @@ def reconstruct(logs: pd.DataFrame) -> Flow:
     Examples
     --------
     >>> import godot_analysis as ga
-    >>> def sent(peer, at, payload):
-    ...     return {"component": "relay", "level": "TRACE", "message": "", "event_created_at": f"2026-01-01T00:00:{at}Z",
-    ...             "data": {"mcp": {"direction": "sent", "peer": peer, "payload": payload}}}
-    >>> flow = ga.reconstruct(ga.from_records([
-    ...     sent("gates", "00", {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "open"}}),
-    ... ]))
-    >>> flow.calls[["caller", "callee", "tool", "status"]].iloc[0].tolist()
-    ['relay', 'gates', 'open', 'pending']
+    >>> from godot_analysis.tables import log_table
+    >>> flow = ga.reconstruct(log_table('''
+    ...     0.0  relay sends gates  ? 3 tools/call open {"path": "/tmp"}
+    ...     0.2  relay gets  gates  ! 3 -32602 no such path
+    ... '''))
+    >>> flow.calls[["caller", "callee", "tool", "status", "error_text"]].iloc[0].tolist()
+    ['relay', 'gates', 'open', 'error', 'no such path']
     """
     require(logs)
     seen = observe(logs)

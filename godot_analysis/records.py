@@ -1,7 +1,7 @@
 """Wire records as rows: the rules of `clients/wire`, for files and for records at hand.
 
-The daemon applies the same rules to the queue; both are tested against the same golden records. What a rule changes
-is marked in `data._repaired`.
+The daemon applies the same rules to the queue; both are tested against the same golden records. What a rule
+changes is marked in `data._repaired`.
 """
 
 from __future__ import annotations
@@ -138,8 +138,8 @@ def derived_ids(lines: Iterable[bytes]) -> list[str]:
     Returns
     -------
     list of str
-        A UUID of version 8 for each line, from the BLAKE2b of `file|n|line`, where `n` counts the identical lines
-        before it.
+        A UUID of version 8 for each line, from the BLAKE2b of `file|n|line`, where `n` counts the identical
+        lines before it.
 
     Examples
     --------

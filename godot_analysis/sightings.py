@@ -1,4 +1,4 @@
-"""One observed message as a convention reads it from a log row, before it becomes a row of the messages frame."""
+"""One observed message, as a convention reads it from a log row."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def open_source(source: AnySource) -> Source:
 
 
 def default_source() -> str:
-    """The database of the environment: `GODOT_DATABASE_URL`, or what is in the file of `GODOT_DATABASE_URL_FILE`."""
+    """The database of the environment: `GODOT_DATABASE_URL`, or the content of `…_FILE`."""
     url, path = os.environ.get("GODOT_DATABASE_URL"), os.environ.get("GODOT_DATABASE_URL_FILE")
     if url or not path:
         return url or "postgresql:///godot"

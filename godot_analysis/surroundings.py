@@ -1,4 +1,4 @@
-"""What the log tells around its messages: who logs what, until when, what was remarked, where records are missing."""
+"""What the log tells around its messages: who logs what, until when, and what was remarked."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class Surroundings:
         self.holes = holes
         self.last_of = _last_times(seen)
         self.last = max(self.last_of.values(), default=0)
-        # Who records messages verbatim records all of them; of the others it counts what they have recorded once.
+        # Who records messages verbatim records all of them; of the others counts what they
+        # have recorded once.
         thorough = {
             seen.components[sighting.row]
             for sighting in seen.sightings
@@ -79,7 +80,7 @@ class Surroundings:
         return own[at][0] if at < len(own) else None
 
     def reconnected(self, view: Exchange) -> int | None:
-        """When the callee was connected anew after it received this, as far as connections can be told apart."""
+        """When the callee was connected anew after it received this, where connections have no names."""
         if view.session is not None:
             return None
         connects = self._connects.get(view.observer, [])
@@ -116,7 +117,7 @@ def _remarks(seen: Observations) -> dict[tuple[str | None, str], list[int]]:
 def _arrivals(
     seen: Observations,
 ) -> tuple[dict[Any, list[tuple[int, str]]], dict[str | None, list[int]]]:
-    """When each component received requests, on each connection and (...) on all; and when it was connected to."""
+    """When each component received requests, by connection and (...) on all; when it was connected to."""
     arrivals: dict[Any, list[tuple[int, str]]] = defaultdict(list)
     connects: dict[str | None, list[int]] = defaultdict(list)
     for sighting in seen.sightings:

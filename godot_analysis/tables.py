@@ -1,7 +1,8 @@
-"""Logs written by hand as small tables: for tests of your own rules, and as the specification of this package's."""
+"""Logs written by hand as small tables: the specification of what this package finds."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +13,7 @@ from godot_analysis.jsonl import from_records
 if TYPE_CHECKING:
     import pandas as pd
 
-_START_US: Final = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
+_START: Final = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 _LINE: Final = re.compile(r"(?P<time>[\d.]+)\s+(?P<component>\S+)\s+(?P<verb>sends|gets|says)\s+(?P<rest>.*)")
 _MARK: Final = re.compile(r"\s+([@#%])(\S+)$")
 
@@ -23,11 +24,12 @@ def log_table(table: str) -> pd.DataFrame:
     Parameters
     ----------
     table
-        `sends PEER` and `gets PEER` are message records, followed by the message: `? ID METHOD [TOOL] [{params}]` a
-        request (`{params}` are the arguments when there is a tool), `= ID [{result}]` a response,
-        `! ID CODE TEXT` an error, `~ METHOD [{params}]` a notification, `* TEXT` anything else.
-        `says LEVEL TEXT [{data}]` is an ordinary record. At the end of a line `@name` is a trace, `#name` a session
-        and `%number` the sequence number in a process of the component. Lines that begin with `--` are remarks.
+        `sends PEER` and `gets PEER` are message records, followed by the message: `? ID METHOD [TOOL]
+        [{params}]` a request (`{params}` are the arguments when there is a tool), `= ID [{result}]` a
+        response, `! ID CODE TEXT` an error, `~ METHOD [{params}]` a notification, `* TEXT` anything else.
+        `says LEVEL TEXT [{data}]` is an ordinary record. At the end of a line `@name` is a trace, `#name` a
+        session and `%number` the sequence number in a process of the component. Lines that begin with `--`
+        are remarks.
 
     Returns
     -------
@@ -92,8 +94,7 @@ def _record(number: int, text: str) -> dict[str, Any]:
 
 
 def _time(seconds: str) -> str:
-    whole = _START_US + round(float(seconds) * 1_000_000)
-    return f"2026-01-01T{whole // 3_600_000_000 % 24:02}:{whole // 60_000_000 % 60:02}:{whole % 60_000_000 / 1e6:09.6f}Z"
+    return (_START + dt.timedelta(seconds=float(seconds))).isoformat()
 
 
 def _payload(text: str) -> Any:

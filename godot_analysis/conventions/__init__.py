@@ -1,4 +1,4 @@
-"""The ways in which components log messages: one small module each, tried in order, the best evidence first."""
+"""The ways in which components log messages: one small module each, the best evidence first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backend's way: only the method and perhaps the id of what it received and answered; no payload, no peer."""
+"""A backend's way: only the method and perhaps the id of what it received and answered."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ def _sighting(row: Row, direction: str, kind: str, method: str, weight: Weight =
         direction,
         kind,
         NAME,
-        # `Unknown MCP method` is the reason for the `MCP request failed` that follows: a remark, not the answer.
+        # `Unknown MCP method` is the reason for the `MCP request failed` that follows: a remark, not the
+        answer.
         Weight.DETAIL if remark else weight,
         session=session_of(row.data),
         era=HANDSHAKE if method in {"initialize", "notifications/initialized"} else None,

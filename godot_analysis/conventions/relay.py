@@ -1,7 +1,7 @@
 """A router's way: prose around `request`, `response`, `tool_name`, `backend` and `arguments`.
 
-`Sending request …` is logged before the send: as a sighting it says that the sender meant to send, and nothing of
-arrival. A choice of route (`tool_name` and `backend` without a message) is no message.
+`Sending request …` is logged before the send: as a sighting it says that the sender meant to send, and
+nothing of arrival. A choice of route (`tool_name` and `backend` without a message) is no message.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _whole(row: Row, key: str, payload: object) -> list[Sighting]:
 
 
 def _remark(row: Row) -> list[Sighting]:
-    """`Tool call received: T`, `Tool call completed`, `Unknown tool: T`, `Tool call failed: T`, `Tool error`."""
+    """`Tool call received: T`, `Tool call completed`, `Unknown tool: T`, `Tool error`, and the like."""
     text, data = row.message, row.data
     tool = tool_of(data, text)
     if tool is None or _REFUSED_BY_CLIENT.search(text):

@@ -1,7 +1,7 @@
 """What people write around a message: words and keys for directions, peers, tools, ids, and ends.
 
-Components word the same fact differently, so facts are looked up in `data` first, under any of the usual keys, and
-in the text only where the data is silent.
+Components word the same fact differently, so facts are looked up in `data` first, under any of the usual
+keys, and in the text only where the data is silent.
 """
 
 from __future__ import annotations
