@@ -162,6 +162,7 @@ def _show(scenario: Scenario, facts: DemoRun, database_url: str, *, as_json: boo
     import godot_analysis as ga
     from godot_analysis.report import as_text
     from godot_analysis.text import sequence
+    from godot_daemon.cli.diagnose import paint
 
     logs = ga.load_logs(source=database_url)
     found = ga.diagnose(logs)
@@ -173,7 +174,7 @@ def _show(scenario: Scenario, facts: DemoRun, database_url: str, *, as_json: boo
     width = min(max(shutil.get_terminal_size((widest, 24)).columns, narrowest), widest)
     picture = sequence(ga.reconstruct(logs), width, color=True, title=scenario.summary)
     # click takes the colours out again where nobody would see them.
-    click.echo(f"{picture}\n\n{as_text(found, width=width)}")
+    click.echo(f"{picture}\n\n{as_text(found, width=width, style=paint)}")
 
 
 def _keep(stack: Stack) -> None:

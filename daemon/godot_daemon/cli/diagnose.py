@@ -86,7 +86,7 @@ def diagnose(
         if logs.empty:
             click.echo("There is no record to judge by.")
         columns = shutil.get_terminal_size((_WIDEST, 24)).columns
-        click.echo(as_text(found, width=min(max(columns, _NARROWEST), _WIDEST), style=_paint))
+        click.echo(as_text(found, width=min(max(columns, _NARROWEST), _WIDEST), style=paint))
     ctx.exit(0 if found.healthy else _FOUND)
 
 
@@ -104,5 +104,6 @@ def _load(source: str, trace_id: str | None, since: str | None) -> pd.DataFrame:
     return load_logs(start=times.min() - _AROUND, end=times.max() + _AROUND, source=source)
 
 
-def _paint(text: str, role: str) -> str:
+def paint(text: str, role: str) -> str:
+    """Colour a part of a diagnosis by its role; click takes the colours out where nobody would see them."""
     return click.style(text, **_COLOURS.get(role, {}))
