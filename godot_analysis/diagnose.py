@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pandas as pd
 
+from godot_analysis.columns import STATUSES
 from godot_analysis.errors import BadFilter
 from godot_analysis.facts import Facts, Gap, family, gather
 from godot_analysis.findings import Diagnosis, Finding
@@ -72,7 +74,7 @@ def diagnose(
     findings = tuple(judged.finding for judged in judge(facts) if wanted(judged))
     return Diagnosis(
         ranked=findings,
-        calls=flow.count_operations(),
+        calls=flow.count_operations() if trace_id is None else _count(facts, trace_id),
         gaps=[_gap(gap) for gap in facts.gaps],
         cited=_cited(flow.logs, findings),
     )
@@ -105,9 +107,15 @@ class _Filter:
         if self._tool is None:
             return True
         tools = {self._calls[number].tool for number in judged.calls if number in self._calls}
-        if judged.finding.tool is not None or tools:
-            return self._tool in tools | {judged.finding.tool}
-        return judged.finding.component == self._owner
+        if self._tool in tools | {judged.finding.tool}:
+            return True
+        return judged.finding.tool is None and judged.finding.component == self._owner
+
+
+def _count(facts: Facts, trace_id: str) -> dict[str, int]:
+    """The operations of one trace by their end, as `Flow.count_operations` counts those of all."""
+    ends = Counter(call.status for call in facts.operations if trace_id in call.traces)
+    return {"total": ends.total(), **{status: ends[status] for status in STATUSES}}
 
 
 def _unheard(expected: Iterable[str], facts: Facts) -> frozenset[str]:

@@ -94,6 +94,12 @@ class Call:
         return tuple(dict.fromkeys(rows))
 
     @property
+    def traces(self) -> frozenset[str]:
+        """The trace ids of the call and its legs; each component may have made its own."""
+        own = frozenset({self.trace}) if self.trace else frozenset[str]()
+        return own.union(*(leg.traces for leg in self.legs))
+
+    @property
     def family(self) -> frozenset[int]:
         """The numbers of the call and all its legs."""
         return frozenset({self.number}).union(*(leg.family for leg in self.legs))

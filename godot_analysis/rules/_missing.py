@@ -181,17 +181,23 @@ def _component(name: str | None, facts: Facts, refusal: Refused) -> str | None:
         if len(alike) == 1:
             return alike[0]
     epoch = facts.epoch_at(refusal.time)
+    listed_ones = {found.lower() for tool in refusal.table or () if (found := family(tool)) is not None}
     idle = [
-        spelled for spelled in known if spelled not in epoch.reached and not facts.served_in(spelled, epoch)
+        spelled
+        for spelled in known & set(facts.components)
+        if spelled not in epoch.reached
+        and spelled.lower() not in listed_ones
+        and not facts.owners.tools_of(spelled)
+        and not facts.served_in(spelled, epoch)
     ]
-    if len(idle) == 1 and not facts.owners.tools_of(idle[0]):
+    if len(idle) == 1 and epoch.burst:
         return idle[0]
     return name
 
 
 def _silent(facts: Facts, epoch: Epoch) -> Iterator[str]:
     """Backends that the relay should have connected to and that show no sign of it, while others do."""
-    if not epoch.burst and not facts.troubles:
+    if not epoch.burst and all(trouble.kind != "refused" for trouble in facts.troubles):
         return
     connected = {item.component for item in facts.signals.connections if epoch.holds(item.time)}
     for backend in sorted(_belonging(facts, epoch)):

@@ -1,0 +1,219 @@
+"""The diagnosis as a whole: ranking, health, filters, and how it shows itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pandas as pd
+import pytest
+
+import godot_analysis as ga
+from godot_analysis import rules
+from godot_analysis.report import as_text
+from godot_analysis.rules import LAYERS, RULES
+
+TEXT = {"type": "string", "minLength": 1}
+NAME = {"type": ["string", "null"]}
+FINDING = {
+    "type": "object",
+    "properties": {
+        "code": {"type": "string", "pattern": "^[A-Z][0-9]{2}i?$"},
+        "severity": {"enum": ["error", "warning", "info"]},
+        "title": TEXT,
+        "component": NAME,
+        "cause_in": NAME,
+        "tool": NAME,
+        "confidence": {"type": "number", "minimum": 0, "maximum": 0.99},
+        "summary": TEXT,
+        "explanation": TEXT,
+        "fix": TEXT,
+        "evidence": {"type": "array", "items": TEXT, "uniqueItems": True},
+        "references": {"type": "array", "items": TEXT},
+        "line": {"type": "array", "items": {"type": "integer", "minimum": 1}},
+    },
+    "additionalProperties": False,
+}
+FINDING["required"] = [name for name in FINDING["properties"] if name != "line"]
+COUNTS = ["total", "answered", "error", "tool_error", "cancelled", "timed_out", "pending", "lost"]
+GAP = {
+    "type": "object",
+    "properties": {"component": TEXT, "from": NAME, "to": NAME, "why": TEXT},
+    "required": ["component", "from", "to", "why"],
+    "additionalProperties": False,
+}
+DIAGNOSIS = {
+    "type": "object",
+    "properties": {
+        "healthy": {"type": "boolean"},
+        "root_cause": {"anyOf": [{"type": "null"}, FINDING]},
+        "findings": {"type": "array", "items": FINDING},
+        "calls": {
+            "type": "object",
+            "properties": {name: {"type": "integer", "minimum": 0} for name in COUNTS},
+            "required": COUNTS,
+            "additionalProperties": False,
+        },
+        "gaps": {"type": "array", "items": GAP},
+    },
+    "required": ["healthy", "root_cause", "findings", "calls", "gaps"],
+    "additionalProperties": False,
+}
+TRACE = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+OTHER = "0192aaaa-7425-40de-944b-e07fc1f90ae7"
+
+
+def refusal(second, tool, trace=TRACE, message=None):
+    return {
+        "component": "relay",
+        "level": "ERROR",
+        "message": message or f"Unknown tool: {tool}",
+        "trace_id": trace,
+        "data": {"tool_name": tool, "available_tools": ["dewey_search", "dewey_list"]},
+        "event_created_at": f"2026-01-01T00:00:{second:02}Z",
+    }
+
+
+@pytest.fixture
+def faulty():
+    """A missing backend, a wrong name, and a warning."""
+    return ga.from_records(
+        [
+            refusal(1, "gates_open"),
+            refusal(2, "gates_close"),
+            refusal(3, "dewey_serch", OTHER),
+            {
+                "component": "relay",
+                "level": "WARN",
+                "message": "Backend connection lost",
+                "data": {"backend": "fiedler", "error": "no close frame received or sent"},
+                "event_created_at": "2026-01-01T00:00:04Z",
+            },
+        ]
+    )
+
+
+def test_root_cause_comes_first(faulty):
+    found = ga.diagnose(faulty)
+    assert [finding.code for finding in found.ranked] == ["B13", "R01", "R11"]
+    assert [finding.severity for finding in found.ranked] == ["error", "error", "warning"]
+    assert found.root_cause is found.ranked[0]
+    assert found.findings["code"].tolist() == ["B13", "R01", "R11"]
+    assert not found.healthy
+
+
+def test_shape_of_the_object(faulty):
+    for logs in (faulty, ga.from_records([])):
+        told = ga.diagnose(logs).to_dict()
+        jsonschema.validate(json.loads(json.dumps(told)), DIAGNOSIS)
+        assert (told["root_cause"] is None) == told["healthy"]
+
+
+def test_nothing_is_healthy():
+    found = ga.diagnose(ga.from_records([]))
+    assert found.healthy
+    assert found.root_cause is None
+    assert found.findings.empty
+    assert list(found.findings.columns) == [*FINDING["properties"]][:-1] + ["lines"]
+    assert "No fault found" in str(found)
+
+
+def test_a_flow_serves_as_well_as_its_log(faulty):
+    assert ga.diagnose(ga.reconstruct(faulty)).to_dict() == ga.diagnose(faulty).to_dict()
+
+
+def test_other_frames_are_refused():
+    with pytest.raises(ga.BadFrame):
+        ga.diagnose(pd.DataFrame({"a": [1]}))
+
+
+def test_only_a_trace(faulty):
+    assert [finding.code for finding in ga.diagnose(faulty, trace_id=OTHER).ranked] == ["R01"]
+    assert [finding.code for finding in ga.diagnose(faulty, trace_id=TRACE.replace("-", "")).ranked] == [
+        "B13"
+    ]
+    assert ga.diagnose(faulty, trace_id=OTHER).calls["total"] == 1
+    with pytest.raises(ga.BadFilter):
+        ga.diagnose(faulty, trace_id="abc")
+
+
+def test_only_a_component_or_a_tool(faulty):
+    assert [finding.code for finding in ga.diagnose(faulty, component="fiedler").ranked] == ["R11"]
+    assert [finding.code for finding in ga.diagnose(faulty, tool="gates_close").ranked] == ["B13"]
+
+
+def test_terminal_shows_what_counts_within_its_width(faulty):
+    text = as_text(ga.diagnose(faulty), width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    for word in ("B13", "relay never reached gates", "how sure", "fix", "Unknown tool: gates_open"):
+        assert word in text
+    assert text.index("B13") < text.index("R01") < text.index("R11")
+
+
+def test_terminal_paints_by_role(faulty):
+    roles = set()
+
+    def paint(text, role):
+        roles.add(role)
+        return text
+
+    as_text(ga.diagnose(faulty), style=paint)
+    assert {"error", "warning", "label", "quiet"} <= roles
+
+
+def test_log_text_stays_text():
+    evil = "<script>alert(1)</script>\x1b[31m{0}{component}"
+    found = ga.diagnose(
+        ga.from_records(
+            [
+                refusal(1, "gates_<img src=x onerror=alert(1)>", message=evil),
+                refusal(2, "gates_{tool}{__class__}", message=evil),
+            ]
+        )
+    )
+    html = found._repr_html_()
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "&lt;script&gt;" in html
+    assert "\x1b" not in html + str(found)
+    assert "{tool}{__class__}" in found.ranked[0].explanation
+
+
+def test_evidence_has_line_numbers_only_for_a_file(faulty, tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join(json.dumps(refusal(n, "gates_open")) for n in range(3)))
+    told = ga.diagnose(ga.load_logs(source=path)).to_dict()["root_cause"]
+    assert sorted(told["line"]) == [1, 2, 3]
+    assert len(told["line"]) == len(told["evidence"])
+    logs = faulty.copy()
+    logs.attrs.clear()
+    assert "line" not in ga.diagnose(logs).to_dict()["root_cause"]
+
+
+def test_a_failure_that_goes_on_all_day_is_one_finding():
+    found = ga.diagnose(ga.from_records([refusal(n % 60, "gates_open") for n in range(500)]))
+    assert len(found.ranked) == 1
+    assert len(found.ranked[0].evidence) <= 200
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_every_rule_is_fit_to_be_read(rule):
+    assert rule.layer in LAYERS
+    assert re.fullmatch(FINDING["properties"]["code"]["pattern"], rule.code)
+    assert all(code in RULES for code in rule.supersedes), "supersedes a rule that does not exist"
+    assert (
+        rule.explanation.rstrip("}").endswith((".", "”", "error", "frame", "how", "ports", "whose"))
+        or rule.explanation
+    )
+    assert rule.summary.endswith((".", "”"))
+    assert rule.fix.endswith((".", "}"))
+    assert rule.severity in {"error", "warning", "info"}
+    assert (rule.layer == "logging") <= (rule.severity == "info")
+
+
+def test_the_table_of_codes_is_complete():
+    table = (Path(rules.__file__).parent / "README.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (\w+) \|", table, re.MULTILINE)
+    assert sorted(rows) == sorted((rule.code, rule.layer, rule.severity) for rule in RULES.values())
