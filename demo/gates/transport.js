@@ -11,7 +11,7 @@ export class WebSocketTransport {
     this.#socket = socket;
     this.#logger = logger;
     this.session = session;
-    this.peer = peer ?? "client";
+    this.peer = peer ?? "unknown";
     this.introduced = peer !== undefined;
   }
 
