@@ -147,14 +147,17 @@ def _conditions(wanted: Filter) -> tuple[list[str], dict[str, Any]]:
         "data": ("data @> cast(:data as jsonb)", None if wanted.data is None else _json(wanted.data)),
     }
     given = {name: pair for name, pair in asked.items() if pair[1] is not None}
-    return [condition for condition, _ in given.values()], {name: value for name, (_, value) in given.items()}
+    values = {name: value for name, (_, value) in given.items()}
+    return [condition for condition, _ in given.values()], values
 
 
 def _json(data: dict[str, Any]) -> str:
     try:
         return msgspec.json.encode(data).decode()
     except (TypeError, ValueError) as error:
-        raise BadFilter(f"data is no JSON: {error}", hint="dicts, lists, text, numbers, booleans, None") from None
+        raise BadFilter(
+            f"data is no JSON: {error}", hint="dicts, lists, text, numbers, booleans, None"
+        ) from None
 
 
 def _chunks(connection: Connection, query: str, values: dict[str, Any]) -> Iterator[Any]:

@@ -81,7 +81,7 @@ def _column(values: Sequence[Any], kind: str) -> Any:
 
 
 def _plain(values: Sequence[Any], kind: str) -> Any:
-    return pd.Series(values, dtype=kind)  # type: ignore[call-overload]
+    return pd.Series(values, dtype=kind)
 
 
 def _level(values: Sequence[Any], _: str) -> pd.Categorical:

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
     from godot_analysis.pairing import Exchange
 
+    _Key = Callable[[Exchange], tuple[Any, ...]]
+
 _JITTER_US: Final = 1_000_000  # entries of the original clients reach the store this late at worst
-_FAR_US: Final = 60_000_000  # without a trace or a session, further apart is another call
+_NEAR_US: Final = 5_000_000  # among several of one content, further apart is another call
+_FAR_US: Final = 60_000_000  # and so it is for a single one
 _NEIGHBOURS: Final = 8
 _STEADY: Final = 3  # so many pairs at one distance are a clock offset, not a coincidence
 
@@ -68,29 +71,15 @@ class Call:
 
 
 def join(exchanges: list[Exchange]) -> list[Call]:
-    """Return one call for each exchange, or for each two views of one."""
-    observers = {exchange.observer for exchange in exchanges}
+    """Return one call for each exchange, or for each two views of one, in order of time."""
     outers = [exchange for exchange in exchanges if exchange.asking]
     inners = [exchange for exchange in exchanges if not exchange.asking]
-    joined: dict[int, Exchange] = {}  # id of the outer → its inner
-    taken: set[int] = set()
     if outers and inners:
-        contents = _Contents()
-        offsets: dict[tuple[str, str], float] = {}
-        for surely, key in _steps(contents):
-            _pass(outers, inners, observers, joined, taken, key, surely=surely, offsets=offsets)
-            outers_left = [outer for outer in outers if id(outer) not in joined]
-            inners_left = [inner for inner in inners if id(inner) not in taken]
-            if surely:
-                offsets = _offsets(outers, joined)
-            if not outers_left or not inners_left:
-                break
+        _Joiner({exchange.observer for exchange in exchanges}).join(outers, inners)
     reused = Counter((outer.observer, outer.peer, outer.rpc_id) for outer in outers)
-    calls = [_call(outer, joined.get(id(outer)), reused) for outer in outers]
+    calls = [_call(outer, outer.twin, reused) for outer in outers]
     calls += [
-        Call(None, inner, callee=inner.observer, caller=inner.peer)
-        for inner in inners
-        if id(inner) not in taken
+        Call(None, inner, callee=inner.observer, caller=inner.peer) for inner in inners if inner.twin is None
     ]
     calls.sort(key=lambda call: call.view.start)
     return calls
@@ -114,111 +103,121 @@ def _call(
     return call
 
 
-class _Contents:
-    """Tool and arguments as text, made once for each exchange."""
+class _Joiner:
+    """Finds for each caller's view the callee's, and sets both as twins."""
 
-    def __init__(self) -> None:
-        self.made: dict[int, str | None] = {}
+    def __init__(self, observers: set[str]) -> None:
+        self._observers = observers
+        self._offsets: dict[tuple[str, str], float] = {}
+        self._contents: dict[int, str | None] = {}
 
-    def of(self, exchange: Exchange) -> str | None:
+    def join(self, outers: list[Exchange], inners: list[Exchange]) -> None:
+        """Try one key after the other on what is left."""
+        # The surest first. A key of which a part is missing joins nothing.
+        sure: tuple[_Key, ...] = (
+            lambda x: (x.trace, x.rpc_id, x.method),
+            lambda x: (x.trace, x.method, x.tool),
+            lambda x: (x.session, x.rpc_id, x.method),
+        )
+        likely: tuple[_Key, ...] = (
+            lambda x: (x.method, x.tool, x.rpc_id, self._content(x)),
+            lambda x: (x.method, x.tool, self._content(x)),
+            lambda x: (x.method, x.tool, x.rpc_id),
+            lambda x: (x.method, x.rpc_id),
+            lambda x: (x.method, x.tool),
+            lambda x: (x.method,),
+        )
+        everyone = outers
+        for key in (*sure, *likely):
+            outers = [outer for outer in outers if outer.twin is None]
+            inners = [inner for inner in inners if inner.twin is None]
+            if not outers or not inners:
+                return
+            if key is likely[0]:
+                self._offsets = _offsets(everyone)
+            self._pass(outers, inners, key, surely=key in sure)
+
+    def _pass(self, outers: list[Exchange], inners: list[Exchange], key: _Key, *, surely: bool) -> None:
+        asked: dict[tuple[Any, ...], list[Exchange]] = defaultdict(list)
+        served: dict[tuple[Any, ...], list[Exchange]] = defaultdict(list)
+        for outer in outers:
+            facts = key(outer)
+            if None not in facts:
+                # A peer that logs under another name is looked for everywhere.
+                asked[outer.peer if outer.peer in self._observers else None, *facts].append(outer)
+        anywhere = any(facts[0] is None for facts in asked)
+        for inner in inners:
+            facts = key(inner)
+            if None not in facts:
+                served[inner.observer, *facts].append(inner)
+                if anywhere:
+                    served[None, *facts].append(inner)
+        for facts, left in asked.items():
+            right = [inner for inner in served.get(facts, ()) if inner.twin is None]
+            for outer, inner in self._aligned(left, right, surely=surely):
+                outer.twin, inner.twin = inner, outer
+
+    def _aligned(
+        self, left: list[Exchange], right: list[Exchange], *, surely: bool
+    ) -> Iterable[tuple[Exchange, Exchange]]:
+        """Pairs of two lists in order of time: one to one where they fit, otherwise by nearness."""
+        if len(left) == len(right):
+            pairs = list(zip(left, right, strict=True))
+            if all(self._agree(outer, inner) for outer, inner in pairs) and (
+                surely or _steady(pairs) or all(self._distance(*pair)[0] <= _FAR_US for pair in pairs)
+            ):
+                return pairs
+        return self._nearest(left, right, _FAR_US if surely else _NEAR_US) if right else ()
+
+    def _nearest(
+        self, left: list[Exchange], right: list[Exchange], reach: int
+    ) -> Iterable[tuple[Exchange, Exchange]]:
+        starts = [outer.start for outer in left]
+        used: set[int] = set()
+        for inner in right:
+            best, least = None, (float(reach), 0.0)
+            offset = self._offsets.get((left[0].observer, inner.observer), 0.0)
+            at = bisect_left(starts, inner.start - offset)
+            for index in range(max(0, at - _NEIGHBOURS), min(len(left), at + _NEIGHBOURS)):
+                if index in used or not self._agree(left[index], inner):
+                    continue
+                distance = self._distance(left[index], inner)
+                if distance < least:
+                    best, least = index, distance
+            if best is not None:
+                used.add(best)
+                yield left[best], inner
+
+    def _distance(self, outer: Exchange, inner: Exchange) -> tuple[float, float]:
+        """How far the arrival lies outside of the caller's view (0 inside), then how far from its start."""
+        arrival = inner.start - self._offsets.get((outer.observer, inner.observer), 0.0)
+        outside = max(outer.start - arrival, 0.0 if outer.end is None else arrival - outer.end, 0.0)
+        return outside, abs(arrival - outer.start)
+
+    def _agree(self, outer: Exchange, inner: Exchange) -> bool:
+        """Whether nothing that both ends say differs."""
+        if outer.observer == inner.observer:
+            return False
+        if inner.peer != outer.observer and inner.peer in self._observers:
+            return False
+        return (
+            _same(outer.rpc_id, inner.rpc_id)
+            and _same(outer.tool, inner.tool)
+            and _same(outer.method, inner.method)
+            and _same(outer.arguments, inner.arguments)
+        )
+
+    def _content(self, exchange: Exchange) -> str | None:
+        """The arguments as text, made once."""
         key = id(exchange)
-        if key not in self.made:
+        if key not in self._contents:
             arguments = exchange.arguments
-            self.made[key] = (
+            self._contents[key] = (
                 None
                 if arguments is None
                 else json.dumps(arguments, sort_keys=True, ensure_ascii=False, default=str)
             )
-        return self.made[key]
-
-
-def _steps(contents: _Contents) -> Iterable[tuple[bool, Callable[[Exchange], tuple[Any, ...]]]]:
-    """The keys to join by, the surest first. A key with a missing part joins nothing."""
-    yield True, lambda x: (x.trace, x.rpc_id, x.method)
-    yield True, lambda x: (x.trace, x.method, x.tool)
-    yield True, lambda x: (x.session, x.rpc_id, x.method)
-    yield False, lambda x: (x.method, x.tool, x.rpc_id, contents.of(x))
-    yield False, lambda x: (x.method, x.tool, contents.of(x))
-    yield False, lambda x: (x.method, x.tool, x.rpc_id)
-    yield False, lambda x: (x.method, x.rpc_id)
-    yield False, lambda x: (x.method, x.tool)
-    yield False, lambda x: (x.method,)
-
-
-def _pass(
-    outers: list[Exchange],
-    inners: list[Exchange],
-    observers: set[str],
-    joined: dict[int, Exchange],
-    taken: set[int],
-    key: Callable[[Exchange], tuple[Any, ...]],
-    *,
-    surely: bool,
-    offsets: dict[tuple[str, str], float],
-) -> None:
-    asked: dict[tuple[Any, ...], list[Exchange]] = defaultdict(list)
-    served: dict[tuple[Any, ...], list[Exchange]] = defaultdict(list)
-    for outer in outers:
-        if id(outer) not in joined and None not in (facts := key(outer)):
-            # A peer that logs under another name is looked for everywhere.
-            asked[outer.peer if outer.peer in observers else None, *facts].append(outer)
-    for inner in inners:
-        if id(inner) not in taken and None not in (facts := key(inner)):
-            served[inner.observer, *facts].append(inner)
-            served[None, *facts].append(inner)
-    for facts, left in asked.items():
-        right = [inner for inner in served.get(facts, ()) if id(inner) not in taken]
-        if not right:
-            continue
-        for outer, inner in _aligned(left, right, surely=surely, offsets=offsets):
-            joined[id(outer)] = inner
-            taken.add(id(inner))
-
-
-def _aligned(
-    left: list[Exchange], right: list[Exchange], *, surely: bool, offsets: dict[tuple[str, str], float]
-) -> list[tuple[Exchange, Exchange]]:
-    """Pairs of two lists in order of time: one to one where they fit, otherwise by nearness."""
-    if len(left) == len(right):
-        pairs = list(zip(left, right, strict=True))
-        if all(_agree(outer, inner) for outer, inner in pairs) and (
-            surely or _steady(pairs) or all(_near(o, i, offsets, _FAR_US) for o, i in pairs)
-        ):
-            return pairs
-    return _nearest(left, right, offsets, _FAR_US if surely else _JITTER_US * 5)
-
-
-def _nearest(
-    left: list[Exchange], right: list[Exchange], offsets: dict[tuple[str, str], float], reach: int
-) -> list[tuple[Exchange, Exchange]]:
-    starts = [outer.start for outer in left]
-    used: set[int] = set()
-    pairs = []
-    for inner in right:
-        best, least = None, (float(reach), float(reach))
-        at = bisect_left(starts, inner.start)
-        for index in range(max(0, at - _NEIGHBOURS), min(len(left), at + _NEIGHBOURS)):
-            outer = left[index]
-            if index in used or not _agree(outer, inner):
-                continue
-            distance = _distance(outer, inner, offsets)
-            if distance < least:
-                best, least = index, distance
-        if best is not None:
-            used.add(best)
-            pairs.append((left[best], inner))
-    return pairs
-
-
-def _distance(outer: Exchange, inner: Exchange, offsets: dict[tuple[str, str], float]) -> tuple[float, float]:
-    """How far the arrival lies outside of the caller's view (0 inside), then how far from its start."""
-    arrival = inner.start - offsets.get((outer.observer, inner.observer), 0.0)
-    outside = max(outer.start - arrival, 0.0 if outer.end is None else arrival - outer.end, 0.0)
-    return outside, abs(arrival - outer.start)
-
-
-def _near(outer: Exchange, inner: Exchange, offsets: dict[tuple[str, str], float], reach: int) -> bool:
-    return _distance(outer, inner, offsets)[0] <= reach
+        return self._contents[key]
 
 
 def _steady(pairs: list[tuple[Exchange, Exchange]]) -> bool:
@@ -229,29 +228,14 @@ def _steady(pairs: list[tuple[Exchange, Exchange]]) -> bool:
     return max(gaps) - min(gaps) <= _JITTER_US
 
 
-def _agree(outer: Exchange, inner: Exchange) -> bool:
-    """Whether nothing that both ends say differs."""
-    if outer.observer == inner.observer:
-        return False
-    if inner.peer is not None and inner.peer != outer.observer and inner.peer == outer.peer:
-        return False
-    return (
-        _same(outer.rpc_id, inner.rpc_id)
-        and _same(outer.tool, inner.tool)
-        and _same(outer.method, inner.method)
-        and _same(outer.arguments, inner.arguments)
-    )
-
-
 def _same(a: object, b: object) -> bool:
     return a is None or b is None or a == b
 
 
-def _offsets(outers: list[Exchange], joined: dict[int, Exchange]) -> dict[tuple[str, str], float]:
-    """How far a callee's clock seems to be ahead of a caller's, by what is surely joined."""
+def _offsets(outers: list[Exchange]) -> dict[tuple[str, str], float]:
+    """How far a callee's clock seems to be ahead of a caller's, by what is joined."""
     gaps: dict[tuple[str, str], list[int]] = defaultdict(list)
     for outer in outers:
-        inner = joined.get(id(outer))
-        if inner is not None:
-            gaps[outer.observer, inner.observer].append(inner.start - outer.start)
+        if outer.twin is not None:
+            gaps[outer.observer, outer.twin.observer].append(outer.twin.start - outer.start)
     return {pair: median(values) for pair, values in gaps.items()}

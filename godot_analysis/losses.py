@@ -42,7 +42,7 @@ class Loss:
 
 
 class Holes:
-    """Answers one question fast: was the log of a component incomplete at some time?"""
+    """Tells fast whether the log of a component was incomplete at some time."""
 
     def __init__(self, losses: Iterable[Loss]) -> None:
         self._of: dict[str | None, list[tuple[int, int]]] = defaultdict(list)

@@ -61,41 +61,42 @@ def _rename(calls: list[Call], strays: list[Call]) -> None:
 
 def _name_callers(calls: list[Call], strays: list[Call], seen: Observations) -> None:
     """A connection has one caller: what one call of it shows holds for all of them."""
-    callers: dict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
-    for call in calls:
-        if call.inner is not None and call.caller is not None:
-            callers[call.inner.observer, call.inner.session][call.caller] += 1
-    known = {place: next(iter(names)) for place, names in callers.items() if len(names) == 1}
-    everyone = {name for names in callers.values() for name in names}
-    # In a system with one caller, a connection of nobody is one of its connections.
-    only = next(iter(everyone)) if len(everyone) == 1 else None
+    known, only = _known_callers(calls, seen)
+    for place, one in enumerate((*calls, *strays)):
+        view = one.view
+        name = known.get((view.observer, view.session))
+        if one.method_is(CALL):
+            # Without a named connection, a call may be anyone's.
+            name = name if view.session is not None else None
+        elif name is None:
+            name = only
+        if name is None or name == view.observer:
+            continue
+        if one.caller is None:
+            one.caller = name
+            one.inferred.add("sender")
+        elif one.callee is None and place >= len(calls):
+            one.callee = name
+            one.inferred.add("receiver")
+
+
+def _known_callers(
+    calls: list[Call], seen: Observations
+) -> tuple[dict[tuple[str, str | None], str], str | None]:
+    """Callers by callee and connection; and the caller of all connections when there is but one in the system."""
+    callers: dict[tuple[str, str | None], set[str]] = defaultdict(set)
     introduced: dict[tuple[str, str | None], str] = {}
     for call in calls:
         inner = call.inner
-        if inner is None or call.caller is not None:
+        if inner is None:
             continue
-        place = (inner.observer, inner.session)
-        if call.method_is("initialize") and (name := _introduced(inner, seen)):
-            introduced[place] = name
-        if call.method_is(CALL):
-            name = (known.get(place) or introduced.get(place)) if inner.session is not None else None
-        else:
-            name = known.get(place) or introduced.get(place) or only
-        if name is not None and name != inner.observer:
-            call.caller = name
-            call.inferred.add("sender")
-    for stray in strays:
-        view = stray.view
-        place = (view.observer, view.session)
-        name = known.get(place) or introduced.get(place) or only
-        if name is None or name == view.observer:
-            continue
-        if stray.caller is None:
-            stray.caller = name
-            stray.inferred.add("sender")
-        elif stray.callee is None:
-            stray.callee = name
-            stray.inferred.add("receiver")
+        if call.caller is not None:
+            callers[inner.observer, inner.session].add(call.caller)
+        elif call.method_is("initialize") and (name := _introduced(inner, seen)):
+            introduced[inner.observer, inner.session] = name
+    known = {place: next(iter(names)) for place, names in callers.items() if len(names) == 1}
+    everyone = {name for names in callers.values() for name in names}
+    return introduced | known, next(iter(everyone)) if len(everyone) == 1 else None
 
 
 def _introduced(exchange: Exchange, seen: Observations) -> str | None:

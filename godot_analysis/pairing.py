@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,7 +44,7 @@ class Exchange:
     arguments: dict[str, Any] | None = None
     cancel: int | None = None  # sighting of notifications/cancelled
     mistyped: int | None = None  # an answer whose id equals this one's only as text
-    remarks: list[int] = field(default_factory=list)  # rows that tell how it went on
+    twin: Exchange | None = None  # the same exchange as the other end saw it
 
 
 @dataclass(slots=True)

@@ -80,8 +80,7 @@ def _sighting(row: Row, direction: str, kind: str, method: str, weight: Weight =
         direction,
         kind,
         NAME,
-        # `Unknown MCP method` is the reason for the `MCP request failed` that follows: a remark, not the
-        answer.
+        # `Unknown MCP method` is the reason for the `MCP request failed` that follows: a remark.
         Weight.DETAIL if remark else weight,
         session=session_of(row.data),
         era=HANDSHAKE if method in {"initialize", "notifications/initialized"} else None,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import psycopg
@@ -14,6 +13,9 @@ import sqlalchemy as sa
 
 import godot_analysis as ga
 from godot_analysis import columns
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TRACE = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 OTHER = "00000000-0000-4000-8000-000000000001"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import godot_analysis as ga
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CAPTURES = (
     "healthy",
