@@ -116,7 +116,7 @@ def test_nothing_is_healthy():
     assert found.healthy
     assert found.root_cause is None
     assert found.findings.empty
-    assert list(found.findings.columns) == [*FINDING["properties"]][:-1] + ["lines"]
+    assert list(found.findings.columns) == [*[*FINDING["properties"]][:-1], "lines"]
     assert "No fault found" in str(found)
 
 
