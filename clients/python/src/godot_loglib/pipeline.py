@@ -20,6 +20,7 @@ from godot_loglib.settings import Settings
 _pipelines: Final[dict[tuple[object, ...], "Pipeline"]] = {}
 _lock = threading.Lock()
 _holding = False
+_registered_in = 0
 
 
 class Pipeline:
@@ -104,6 +105,11 @@ def held() -> Iterator[None]:
 
 def _close_all() -> None:
     for pipeline in pipelines():
+        pipeline.close()
+
+
+def _close_finally() -> None:
+    for pipeline in pipelines():
         pipeline.close(final=True)
 
 
@@ -126,9 +132,11 @@ def _close_at_exit_of_child() -> None:
 
     Called when a sender starts: multiprocessing forgets in the child what was registered before the fork.
     """
+    global _registered_in  # noqa: PLW0603  once for each process
     util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        util.Finalize(None, _close_all, exitpriority=100)
+    if util is not None and _registered_in != os.getpid():
+        _registered_in = os.getpid()
+        util.Finalize(None, _close_finally, exitpriority=100)
 
 
 def _restart_after_fork() -> None:
@@ -138,6 +146,6 @@ def _restart_after_fork() -> None:
         pipeline.restart_after_fork()
 
 
-atexit.register(_close_all)
+atexit.register(_close_finally)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_restart_after_fork)
