@@ -3,8 +3,8 @@
 A backend logs `MCP request received` {method, id} and beside it `Tool call started` {tool_name}; a router
 logs a message record and prose about it. The heaviest record stands, the lighter ones lend it what it lacks
 (the tool, the arguments, the error) and are kept as evidence. Which record belongs to which message is
-decided by trace id, id, method, tool and nearness in time, never by position: entries travel alone and overtake each
-other.
+decided by trace id, id, method, tool and nearness in time, never by position: entries travel alone and
+overtake each other.
 """
 
 from __future__ import annotations

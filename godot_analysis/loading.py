@@ -44,10 +44,9 @@ def load_trace(trace_id: str | UUID, source: AnySource = None) -> pd.DataFrame:
     Examples
     --------
     >>> import godot_analysis as ga
-    >>> path = getfixture("capture")  # a file with one trace
-    >>> ga.load_trace("7c9e6679-7425-40de-944b-e07fc1f90ae7", source=path)[["component", "message"]]
-      component      message
-    0     relay  Tool call received: gates_create_document
+    >>> trace = ga.load_trace("7c9e6679-7425-40de-944b-e07fc1f90ae7", source="capture.jsonl")
+    >>> trace["message"].tolist()
+    ['Tool call received: gates_open', 'Unknown tool: gates_open']
     """
     return _load(make_filter(trace_id=trace_id), source)
 
@@ -102,8 +101,8 @@ def load_logs(
     Examples
     --------
     >>> import godot_analysis as ga
-    >>> ga.load_logs(level="error", source=getfixture("capture"))["message"].tolist()
-    ['Unknown tool: gates_create_document']
+    >>> ga.load_logs(level="error", source="capture.jsonl")["message"].tolist()
+    ['Unknown tool: gates_open']
     """
     return _load(
         make_filter(
@@ -154,8 +153,8 @@ def list_traces(
     Examples
     --------
     >>> import godot_analysis as ga
-    >>> ga.list_traces(source=getfixture("capture"))[["trace_id", "records", "status"]].iloc[0].tolist()
-    ['7c9e6679-7425-40de-944b-e07fc1f90ae7', 2, 'error']
+    >>> ga.list_traces(source="capture.jsonl")[["status", "title"]].iloc[0].tolist()
+    ['error', 'Tool call received: gates_open']
     """
     if status is not None and status not in STATUSES:
         raise BadFilter(f"unknown status {status!r}", hint=f"use one of {', '.join(STATUSES)}")

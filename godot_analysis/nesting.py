@@ -83,7 +83,7 @@ def _name_callers(calls: list[Call], strays: list[Call], seen: Observations) -> 
 def _known_callers(
     calls: list[Call], seen: Observations
 ) -> tuple[dict[tuple[str, str | None], str], str | None]:
-    """Callers by callee and connection; and the caller of all connections when there is but one in the system."""
+    """Callers by callee and connection; and the caller of all when there is but one in the system."""
     callers: dict[tuple[str, str | None], set[str]] = defaultdict(set)
     introduced: dict[tuple[str, str | None], str] = {}
     for call in calls:
