@@ -79,15 +79,13 @@ class Prepared:
 
 def prepare(batch: Batch) -> Prepared:
     """Decode and encode a batch: everything that needs no database."""
-    records: list[Record] = []
-    raws: list[bytes] = []
-    dead: list[DeadRecord] = []
-    for raw, decoded in zip(batch.entries, decode(batch.entries, batch.origin), strict=True):
-        if isinstance(decoded, Record):
-            records.append(decoded)
-            raws.append(raw)
-        else:
-            dead.append(decoded)
+    decoded = decode(batch.entries, batch.origin)
+    dead = [found for found in decoded if isinstance(found, DeadRecord)]
+    records = [found for found in decoded if isinstance(found, Record)]
+    raws = batch.entries
+    if dead:
+        pairs = zip(batch.entries, decoded, strict=True)
+        raws = [raw for raw, found in pairs if isinstance(found, Record)]
     oldest_us = min((record.event_created_at for record in records if not record.claim_timed), default=None)
     return Prepared(batch.name, batch.origin.epoch, records, encode(records), raws, dead, oldest_us)
 
