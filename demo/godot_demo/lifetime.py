@@ -10,6 +10,8 @@ import sys
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+import anyio
+
 from godot_loglib import ICCMLogger
 
 if TYPE_CHECKING:
@@ -17,9 +19,10 @@ if TYPE_CHECKING:
 
 
 def report(event: str, **facts: Any) -> None:
-    """One fact for the runner: a JSON line on stdout."""
-    sys.stdout.write(json.dumps({"event": event, **facts}) + "\n")
-    sys.stdout.flush()
+    """One fact for the runner: a JSON line on stdout. Nobody listens any more when the runner is gone."""
+    with suppress(BrokenPipeError):
+        sys.stdout.write(json.dumps({"event": event, **facts}) + "\n")
+        sys.stdout.flush()
 
 
 @contextmanager
@@ -53,13 +56,15 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     """Run to the end, or until stopped, which unwinds everything in order as Ctrl-C does."""
 
     async def main() -> None:
-        async with until_stopped() as stop:
-            task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-            await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-            if not task.done():
-                task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        async with until_stopped() as stop, anyio.create_task_group() as tasks:
+
+            async def watch() -> None:
+                await stop.wait()
+                # Not asyncio's cancel(): the SDK shields the end of its child against this one only.
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(watch)
+            await work
+            tasks.cancel_scope.cancel()
 
     asyncio.run(main())
