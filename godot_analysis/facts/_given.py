@@ -75,6 +75,11 @@ class Given:
         named = {item.name for item in self.management if item.name}
         return self.roles.backends | named | self.expected
 
+    @property
+    def unlogged_backends(self) -> frozenset[str]:
+        """Backends that calls or commands name and that logged nothing themselves."""
+        return self.backends - set(self.components)
+
     @cached_property
     def start(self) -> pd.Timestamp:
         """The first moment of the log."""

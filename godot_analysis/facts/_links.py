@@ -29,6 +29,33 @@ class LinkFacts(CallFacts):
         return calls_of(self.flow, HANDSHAKES)
 
     @cached_property
+    def unheeded(self) -> list[Call]:
+        """The relay's handshakes that nobody is seen to have received or answered."""
+        return [
+            call
+            for call in self.handshakes
+            if call.caller in self.roles.relays and call.sent and not (call.received or call.answered)
+        ]
+
+    @cached_property
+    def confirmed(self) -> frozenset[str]:
+        """The servers that were told `notifications/initialized`."""
+        messages = self.flow.messages
+        told = messages[messages["method"] == "notifications/initialized"]
+        return frozenset(told["receiver"].dropna()) | frozenset(
+            told.loc[told["direction"] == "received", "observer"].astype(object)
+        )
+
+    def verbatim(self, *names: str) -> bool:
+        """Whether one of the components records its messages in full, so that a missing one was not sent."""
+        return not self._verbatim.isdisjoint(names)
+
+    @cached_property
+    def _verbatim(self) -> frozenset[str]:
+        messages = self.flow.messages
+        return frozenset(messages.loc[messages["convention"] == "message", "observer"].astype(object))
+
+    @cached_property
     def strangers(self) -> list[Connection]:
         """Connections by nobody known: opened at a server that names its sessions, and never greeted on."""
         messages = self.flow.messages

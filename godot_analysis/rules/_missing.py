@@ -224,6 +224,7 @@ def _belonging(facts: Facts, epoch: Epoch) -> set[str]:
         if trouble.kind == "refused" and epoch.holds(trouble.time)
     }
     found |= {route.backend for route in facts.signals.routes}
+    found |= {call.callee for call in facts.unheeded if call.callee and epoch.holds(call.started)}
     # A component that announces itself as a server wants to be connected to.
     listeners = {start.component for start in facts.signals.starts if start.port is not None}
     found |= {name for name in listeners if name in facts.roles.backends or epoch.burst}

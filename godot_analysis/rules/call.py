@@ -37,8 +37,8 @@ _ENOUGH = 2
     summary="{tool} did its work in {component}, but its result holds something that JSON has no form for.",
     explanation="The tool ran; the answer failed on its way out (a date, a set, bytes, a circular "
     "structure): {error}",
-    fix="Convert the result of {tool} to plain JSON types before it is returned (ISO text for dates, "
-    "lists for sets).",
+    fix="Convert the result of {tool} to plain JSON types before it is returned (ISO text for dates, lists "
+    "for sets).",
     supersedes=("R09", "R10", "B08"),
     references=("BUG #28",),
 )
@@ -69,11 +69,9 @@ def unserialisable_result(facts: Facts) -> Iterator[Match]:
     title="Every call to {component} fails with the same protocol error",
     summary="{component} lists its tools, but answers each of {calls} with “{error}”; nothing else fails "
     "that way.",
-    explanation="Not one tool is broken but the way in which {component} handles `tools/call`: it does "
-    "not pass the "
-    "call on as what it is (as when the tool's name is sent on as the method), or looks tools up in "
-    "another place "
-    "than it lists them from.",
+    explanation="Not one tool is broken but the way in which {component} handles `tools/call`: it does not "
+    "pass the call on as what it is (as when the tool's name is sent on as the method), or looks tools up "
+    "in another place than it lists them from.",
     fix="Send one `tools/call` straight to {component} and see what it makes of it; correct its dispatch of "
     "`tools/call`. The relay and the client are not to blame.",
     supersedes=("F09", "R09", "R10"),
@@ -145,12 +143,14 @@ def listed_but_unknown(facts: Facts) -> Iterator[Match]:
             for listing in facts.lists_of(call.callee)
             if listing.time <= call.started and listing.names is not None
         ]
+        clues = [Clue(f"it answered the call with “{error_words(call)}”", 0.6, call.rows)]
         if lists and call.tool in (lists[-1].names or ()):
-            clues = (
-                Clue(f"{call.callee} listed {call.tool}", 0.7, lists[-1].records),
-                Clue(f"it answered the call with “{error_words(call)}”", 0.7, call.rows),
-            )
-            yield _match(call, facts, call.callee, clues, {"error": error_words(call)})
+            clues.append(Clue(f"{call.callee} listed {call.tool}", 0.7, lists[-1].records))
+        elif not lists and call.parent is not None and refuses(call.error_text):
+            clues.append(Clue(f"{call.caller or facts.relay} would not have sent it there unlisted", 0.3))
+        else:
+            continue
+        yield _match(call, facts, call.callee, tuple(clues), {"error": error_words(call)})
 
 
 @rule(
@@ -160,8 +160,7 @@ def listed_but_unknown(facts: Facts) -> Iterator[Match]:
     title="{tool} failed, but its answer is marked as a success",
     summary="{component} answered {tool} with a normal result whose text is a failure: “{error}”",
     explanation="The result carries the error as text and does not set `isError`, so a client that trusts "
-    "the protocol "
-    "takes it for a success.{whose}",
+    "the protocol takes it for a success.{whose}",
     fix="Look at what the text says first; then make {component} set `isError: true` on results that tell "
     "of a failure.",
     references=("F32", "intersystems-community/iris-agentic-dev#95"),
@@ -228,9 +227,8 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
     title="{component} broke while it ran {tool}",
     summary="{tool} reached {component}, which failed inside: “{error}”",
     explanation="The call arrived as it should; what went wrong happened in the code of {component}.",
-    fix="Look at {component} at this moment, with its stack trace; repeat the call with the same "
-    "arguments to "
-    "reproduce it.",
+    fix="Look at {component} at this moment, with its stack trace; repeat the call with the same arguments "
+    "to reproduce it.",
     references=("BUG #13, look-alike: a bug inside the backend",),
 )
 def defect_of_backend(facts: Facts) -> Iterator[Match]:
@@ -257,9 +255,8 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{tool} took longer than its caller would wait",
     summary="The call of {tool} was given up{when}; {component} {late}.",
-    explanation="The caller's time-out is shorter than the work. Without a `progressToken` in the "
-    "request, progress "
-    "cannot extend it.",
+    explanation="The caller's time-out is shorter than the work. Without a `progressToken` in the request, "
+    "progress cannot extend it.",
     fix="Raise the time-out for {tool}, let {component} report progress for long work, or split the work.",
     supersedes=("B08", "R12"),
     references=("F25", "anthropics/claude-code#73955", "modelcontextprotocol/typescript-sdk#2250"),

@@ -100,8 +100,7 @@ def no_list(facts: Facts) -> Iterator[Match]:
     explanation="The list left {component} in order; what arrived was misread, dropped or filtered in "
     "{relay}.{frame}",
     fix="Compare the answer of {component} to `tools/list` with those of the backends that work, byte by "
-    "byte, and see "
-    "how {relay} reads it.",
+    "byte, and see how {relay} reads it.",
     supersedes=("B29", "B13", "R02"),
     references=("BUG #13, look-alike: tools/list misread", "F10"),
 )
@@ -138,8 +137,8 @@ def misread(facts: Facts) -> Iterator[Match]:
     title="{cause_in} read only the first page of the tools of {component}",
     summary="{component} said that its list goes on, nobody asked for the rest, and {tool} is on a later "
     "page.",
-    explanation="`nextCursor` in an answer to `tools/list` means that there is more; the follow-up "
-    "request is missing.",
+    explanation="`nextCursor` in an answer to `tools/list` means that there is more; the follow-up request "
+    "is missing.",
     fix="Make {cause_in} repeat `tools/list` with the cursor until there is none.",
     supersedes=("R13", "R01", "B13"),
     references=("F14", "vercel/ai#19240", "github/copilot-cli#4006"),
@@ -174,11 +173,9 @@ def next_page_not_read(facts: Facts) -> Iterator[Match]:
     title="{client} was not told, or did not ask, when the tools of {relay} changed",
     summary="{relay} has {tool}, but {client} still works with a list from before and refuses it.",
     explanation="Tools that appear at run time reach a client only by `notifications/tools/list_changed` "
-    "followed by a "
-    "new `tools/list`; {link} is missing here.",
+    "followed by a new `tools/list`; {link} is missing here.",
     fix="Make {relay} declare `tools.listChanged` and send the notification after each change, and the "
-    "client list "
-    "again on it; until then restart the client.",
+    "client list again on it; until then restart the client.",
     supersedes=("R13", "R02", "B29", "B13", "R01", "F10"),
     references=("BUG #10", "F13", "anthropics/claude-code#13646"),
 )
@@ -285,8 +282,8 @@ def dropped_by_host(facts: Facts) -> Iterator[Match]:
     severity="info",
     title="The tools of {component} were added at run time, and nobody has called one since",
     summary="{component} was added to {relay} and reached, but none of its tools was called afterwards.",
-    explanation="Nothing failed. If somebody misses these tools, the client may not have been told that "
-    "the list changed.",
+    explanation="Nothing failed. If somebody misses these tools, the client may not have been told that the "
+    "list changed.",
     fix="If the client does not see the tools, restart it or make {relay} send "
     "`notifications/tools/list_changed`.",
     references=("BUG #10",),

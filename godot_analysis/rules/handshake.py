@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from godot_analysis.rules._missing import missing
+import pandas as pd
+
+from godot_analysis.rules._missing import missing, refused_clue
 from godot_analysis.rules._rule import Clue, Match, rule
+from godot_analysis.rules._texts import INVALID_PARAMS
 from godot_analysis.rules._words import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.facts import Facts
+    from godot_analysis.facts import Complaint, Epoch, Facts
+    from godot_analysis.rules._missing import Missing
 
 __all__: list[str] = []
 
+_AROUND: Final = pd.Timedelta(seconds=2)
 _SETUP: Final = ("initialize", "tools/list", "server/discover")
 _UNKNOWN_METHOD: Final = re.compile(
     r"unknown (?:\w+ )?(?:method|message|action|type|tool|command)|method not found|no such method"
@@ -32,59 +37,38 @@ _UNKNOWN_METHOD: Final = re.compile(
     title="{component} does not speak MCP",
     summary="{relay} reached {component}, but {component} does not understand {methods}.",
     explanation="There is a server, and the connection works, yet the layer that answers `initialize` and "
-    "`tools/list` "
-    "is missing or is not the one that listens there.",
+    "`tools/list` is missing or is not the one that listens there.",
     fix="Give {component} an MCP layer (initialize, tools/list, tools/call as JSON-RPC 2.0), or point "
-    "{relay} to the "
-    "port where it has one.",
+    "{relay} to the port where it has one.",
     supersedes=("R03", "R13", "R02", "B29", "B13", "R08", "R09"),
     references=("BUG #5", "BUG #7"),
 )
 def no_mcp_layer(facts: Facts) -> Iterator[Match]:
-    for backend in sorted(facts.backends | set(facts.components) - facts.roles.relays):
-        if backend in facts.roles.relays | facts.roles.clients:
-            continue
+    for backend in sorted(
+        (facts.backends | set(facts.components)) - facts.roles.relays - facts.roles.clients
+    ):
         lacks = [item for item in missing(facts) if item.backend == backend]
         hands = [arrival for arrival in facts.arrivals if arrival.backend == backend]
-        lists = [listing for listing in facts.listings if listing.server == backend]
         if any(not arrival.failed for arrival in hands) and not _all_unknown(backend, facts):
             continue
-        clues: list[Clue] = []
-        methods: list[str] = []
-        bad_hands = [arrival for arrival in hands if arrival.failed]
-        if bad_hands:
-            methods.append("initialize")
-            text = f"it answered initialize with “{bad_hands[0].text or 'an error'}”"
-            clues.append(Clue(text, 0.7, bad_hands[0].records))
-        complaints = [
-            c
-            for c in facts.signals.complaints
-            if c.component == backend
-            and (c.method in _SETUP or _names_setup(c.text))
-            and _UNKNOWN_METHOD.search(c.text)
+        refusals = [
+            *(("initialize", arrival.text, arrival.records) for arrival in hands if arrival.failed),
+            *(
+                ("tools/list", listing.text, listing.records)
+                for listing in facts.lists_of(backend)
+                if listing.failed and _UNKNOWN_METHOD.search(listing.text)
+            ),
+            *(
+                (item.method or "initialize", item.text, (item.record,))
+                for item in _not_understood(backend, lacks, facts)
+            ),
         ]
-        if complaints:
-            methods += [name for name in _SETUP if any(name in (c.method or "") + c.text for c in complaints)]
-            clues.append(
-                Clue(f"it logged “{complaints[0].text[:120]}”", 0.6, tuple(c.record for c in complaints))
-            )
-        bad_lists = [listing for listing in lists if listing.failed and _UNKNOWN_METHOD.search(listing.text)]
-        if bad_lists:
-            methods.append("tools/list")
-            clues.append(
-                Clue(f"it answered tools/list with “{bad_lists[0].text}”", 0.5, bad_lists[0].records)
-            )
-        opened = [c for c in facts.signals.connections if c.component == backend]
-        if lacks and opened and not hands and not clues:
-            # It counts its visitors, yet not one of them got as far as a request.
-            methods.append("initialize")
-            clues.append(
-                Clue(
-                    "a connection to it was opened, but no MCP request was ever understood on it",
-                    0.5,
-                    tuple(c.record for c in opened[:3]),
-                )
-            )
+        clues = [
+            Clue(f"it answered {method} with “{text[:120] or 'an error'}”", 0.65, rows)
+            for method, text, rows in refusals[:3]
+        ]
+        if not clues and not hands:
+            clues = _mute_visits(backend, lacks, facts)
         if not clues:
             continue
         clues += [
@@ -92,8 +76,77 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
             for item in lacks
         ]
         numbers = frozenset[int]().union(*(item.calls for item in lacks))
-        words = {"methods": listed(dict.fromkeys(methods))}
+        words = {"methods": listed(dict.fromkeys(method for method, _, _ in refusals)) or "initialize"}
         yield Match(backend, backend, tuple(clues), lacks[0].tool if lacks else None, numbers, words)
+
+
+@rule(
+    "F19",
+    layer="handshake",
+    severity="error",
+    title="{cause_in} never finished its handshake with {component}",
+    summary="{cause_in} sent no notifications/initialized, so {component} refuses every request as invalid.",
+    explanation="A server may refuse requests until the client has confirmed the handshake; the "
+    "confirmation is missing or misnamed here, and the error, “{error}”, does not say so.",
+    fix="Make {cause_in} send `notifications/initialized` after the answer to `initialize`.",
+    supersedes=("B05", "R03", "R08", "R10", "R13", "B13"),
+    references=("F19", "PrefectHQ/fastmcp#1213", "awslabs/mcp#1411"),
+)
+def not_confirmed(facts: Facts) -> Iterator[Match]:
+    for hand in facts.handshakes:
+        if hand.method != "initialize" or hand.status != "answered" or not hand.callee or not hand.caller:
+            continue
+        if hand.callee in facts.confirmed or not facts.verbatim(hand.callee, hand.caller):
+            continue
+        refused = [
+            (listing.text, listing.records) for listing in facts.lists_of(hand.callee) if listing.failed
+        ]
+        refused += [
+            (call.error_text, call.rows)
+            for call in facts.by_backend.get(hand.callee, ())
+            if call.status == "error" and call.error_code == INVALID_PARAMS
+        ]
+        if refused and facts.well_answered(hand.callee) is None:
+            clues = (
+                Clue("initialize was answered and never confirmed", 0.6, hand.rows),
+                Clue(f"what followed was answered with “{refused[0][0]}”", 0.6, refused[0][1]),
+            )
+            numbers = frozenset[int]().union(
+                *(facts.operation_of(call).family for call in facts.by_backend.get(hand.callee, ()))
+            )
+            yield Match(hand.callee, hand.caller, clues, None, numbers, {"error": refused[0][0]})
+
+
+@rule(
+    "F11",
+    layer="handshake",
+    severity="error",
+    title="{component} does not say that it has tools",
+    summary="The capabilities that {component} declared name no tools, so {relay} never asked for any.",
+    explanation="A client asks for `tools/list` only if the answer to `initialize` declares "
+    "`capabilities.tools`.",
+    fix="Declare `tools: {{}}` in the capabilities of {component}.",
+    supersedes=("R03", "R13", "R02", "B29", "B13"),
+    references=("F11", "anthropics/claude-code#34494", "modelcontextprotocol/servers#3649"),
+)
+def no_tools_declared(facts: Facts) -> Iterator[Match]:
+    for arrival in facts.arrivals:
+        declared = arrival.result.get("capabilities") if isinstance(arrival.result, dict) else None
+        # An array is no MCP at all, and harmless where it occurs: only a proper declaration can lack
+        # something.
+        if arrival.failed or not isinstance(declared, dict) or "tools" in declared:
+            continue
+        asked = any(listing.time >= arrival.time for listing in facts.lists_of(arrival.backend))
+        lacks = [item for item in missing(facts) if item.backend == arrival.backend]
+        if asked or not lacks or facts.well_answered(arrival.backend) is not None:
+            continue
+        clues = [
+            Clue("its answer to initialize declares no tools", 0.6, arrival.records),
+            Clue("no tools/list followed", 0.4),
+        ]
+        for item in lacks:
+            clues += refused_clue(item, 0.4)
+        yield Match(arrival.backend, arrival.backend, tuple(clues), lacks[0].tool, lacks[0].calls)
 
 
 @rule(
@@ -103,8 +156,7 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
     title="{client} speaks the newer protocol to {component}, and does not fall back",
     summary="{component} answered server/discover with an error, and no initialize followed.",
     explanation="A server of the older era knows only `initialize`; a client of the newer era has to fall "
-    "back to it "
-    "on any error, which did not happen here.",
+    "back to it on any error, which did not happen here.",
     fix="Make the client send `initialize` when `server/discover` fails, or update {component}.",
     supersedes=("B05", "B13", "R13"),
     references=("F18", "modelcontextprotocol/rust-sdk#1040"),
@@ -142,8 +194,8 @@ def no_fallback(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{component} and its client do not agree on a protocol version",
     summary="{component} rejected the protocol version it was offered: “{error}”",
-    explanation="The server knows other versions than the one asked for, and answered with an error "
-    "instead of naming one.",
+    explanation="The server knows other versions than the one asked for, and answered with an error instead "
+    "of naming one.",
     fix="Make {component} answer with a version it supports, or let the client offer an older one.",
     supersedes=("B05", "B13", "R13"),
     references=("F17", "xpzouying/xiaohongshu-mcp#697"),
@@ -157,8 +209,36 @@ def version_rejected(facts: Facts) -> Iterator[Match]:
             yield Match(arrival.backend, arrival.backend, (clue,), words={"error": arrival.text})
 
 
-def _names_setup(text: str) -> bool:
-    return any(name in text for name in _SETUP)
+def _not_understood(backend: str, lacks: list[Missing], facts: Facts) -> list[Complaint]:
+    """Errors of the backend about the handshake, or about whatever it got while the relay connected."""
+    return [
+        item
+        for item in facts.signals.complaints
+        if item.component == backend
+        and _UNKNOWN_METHOD.search(item.text)
+        and (
+            item.method in _SETUP
+            or any(name in item.text for name in _SETUP)
+            or any(_while_connecting(item.time, lack.epoch) for lack in lacks)
+        )
+    ]
+
+
+def _mute_visits(backend: str, lacks: list[Missing], facts: Facts) -> list[Clue]:
+    """Connections made to the backend when the relay connected, on which no request was ever understood."""
+    visits = [
+        item
+        for item in facts.signals.connections
+        if item.component == backend and any(_while_connecting(item.time, lack.epoch) for lack in lacks)
+    ]
+    text = "a connection to it was opened, but no MCP request was ever understood on it"
+    return [Clue(text, 0.5, tuple(item.record for item in visits[:3]))] if visits else []
+
+
+def _while_connecting(time: pd.Timestamp, epoch: Epoch) -> bool:
+    if epoch.begin is None or epoch.burst_end is None:
+        return False
+    return bool(epoch.begin - _AROUND <= time <= epoch.burst_end + _AROUND)
 
 
 def _all_unknown(backend: str, facts: Facts) -> bool:

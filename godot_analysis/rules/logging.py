@@ -21,8 +21,8 @@ __all__: list[str] = []
     severity="info",
     title="A part of the log is missing",
     summary="Between {begin} and {end} {who} left no records: {why}.",
-    explanation="The system went on working; only what it logged in that time is not here. Absence in "
-    "this span proves nothing.",
+    explanation="The system went on working; only what it logged in that time is not here. Absence in this "
+    "span proves nothing.",
     fix="Nothing to repair in the system; see whether the log store was away then.",
     references=("BUG13: a hole in the log",),
 )
@@ -44,8 +44,8 @@ def gap(facts: Facts) -> Iterator[Match]:
     severity="info",
     title="{component} works but does not log",
     summary="{component} answers calls, yet there is not one record of its own.",
-    explanation="It may log at a higher level, or not at all, or not to this store. Its silence is no "
-    "sign of a fault.",
+    explanation="It may log at a higher level, or not at all, or not to this store. Its silence is no sign "
+    "of a fault.",
     fix="Lower the log level of {component}, or give it the client library, if you want to see its side.",
     references=("BUG #13, look-alike: a backend that works but does not log",),
 )

@@ -27,11 +27,9 @@ _PATIENCE: Final = pd.Timedelta(seconds=5)
     summary="The connection to {component} was lost, it did not come back, and the call of {tool} never "
     "ended.",
     explanation="{relay} tries to reconnect inside the call, without an end: until {component} is back, "
-    "this call and "
-    "everything behind it waits.",
+    "this call and everything behind it waits.",
     fix="Start {component} again (and find out why it went); give the reconnect loop of {relay} a limit "
-    "after which "
-    "the call fails with an error.",
+    "after which the call fails with an error.",
     supersedes=("B08",),
     references=("BUG #8",),
 )
@@ -62,11 +60,9 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
     title="{tool} never ended, and {relay} waits for it",
     summary="The call of {tool} was sent to {component} and never answered{behind}.",
     explanation="{relay} handles one request at a time and has no time-out on an answer: it seems to hang "
-    "or to have "
-    "crashed, but it waits.{how}",
+    "or to have crashed, but it waits.{how}",
     fix="Find out what {component} did with the request at that moment; make it answer every request, "
-    "errors too; "
-    "give {relay} a time-out.",
+    "errors too; give {relay} a time-out.",
     references=("BUG #8",),
 )
 def never_ends(facts: Facts) -> Iterator[Match]:
@@ -120,11 +116,9 @@ def never_ends(facts: Facts) -> Iterator[Match]:
     title="{tool} was repeated after {component} had lost the connection",
     summary="The connection to {component} broke, {relay} reconnected and sent {tool} again{twice}.",
     explanation="The call succeeded in the end. Whether the first attempt had been carried out before the "
-    "connection "
-    "broke cannot be told from outside: what is not idempotent may have happened twice.",
+    "connection broke cannot be told from outside: what is not idempotent may have happened twice.",
     fix="Find out why {component} went away; repeat only calls that may be repeated, or give each call a "
-    "key by which "
-    "{component} recognises it.",
+    "key by which {component} recognises it.",
     references=("BUG #13, look-alike: a call repeated after a lost connection",),
 )
 def repeated(facts: Facts) -> Iterator[Match]:
@@ -181,8 +175,7 @@ def connection_lost(facts: Facts) -> Iterator[Match]:
     title="An old instance of {component} answers in the place of the new one",
     summary="A new {component} is running, but {relay} still talks to the old one.",
     explanation="After a blue/green switch both instances run. The calls succeed, only not where they "
-    "should: what the "
-    "new instance fixed or added is not there.",
+    "should: what the new instance fixed or added is not there.",
     fix="Point {relay} to the new instance of {component} (in its configuration, too) and stop the old one.",
     references=("BUG #13, look-alike: an old instance answers",),
 )
@@ -196,7 +189,7 @@ def old_instance(facts: Facts) -> Iterator[Match]:
             connected = [time for time in hands if time < start.time]
             again = [time for time in hands if time >= start.time]
             after = [call for call in served if call.started > start.time]
-            if connected and after and not any(time <= after[0].started for time in again):
+            if connected and after and not again:
                 clues.append(
                     Clue(
                         f"{backend} started anew, and calls were answered afterwards without a new handshake",

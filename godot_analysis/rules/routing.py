@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from godot_analysis.facts import Connection, Facts, Refused
 
 __all__: list[str] = []
+
+_SEVERAL: Final = 2
 
 
 @rule(
@@ -59,8 +61,7 @@ def removed_on_purpose(facts: Facts) -> Iterator[Match]:
     "again by itself.",
     explanation="A relay that connects once, at its start, leaves out for ever a backend that is late.",
     fix="Let {relay} reconnect to {component} now (its reconnect tool, or a restart); start {component} "
-    "before "
-    "{relay}, or make {relay} retry backends that refused.",
+    "before {relay}, or make {relay} retry backends that refused.",
     supersedes=("B29", "B13"),
     references=("BUG #13, look-alike: a late backend",),
 )
@@ -97,14 +98,12 @@ def came_late(facts: Facts) -> Iterator[Match]:
     layer="routing",
     severity="error",
     title="{relay} lost the route to {component} over a restart",
-    summary="{component} worked through {relay} until {relay} was restarted; the route set at run time "
-    "was not persisted.",
+    summary="{component} worked through {relay} until {relay} was restarted; the route set at run time was "
+    "not persisted.",
     explanation="A server added or changed at run time lives only in the memory of the relay. After the "
-    "restart the "
-    "relay knows what its configuration file says, and that is not where {component} is.",
+    "restart the relay knows what its configuration file says, and that is not where {component} is.",
     fix="Write the route to {component}{where} into the configuration of {relay} and restart it; make its "
-    "add and "
-    "remove commands persist what they change.",
+    "add and remove commands persist what they change.",
     supersedes=("B13",),
     references=("BUG #29", "BUG #13"),
 )
@@ -151,46 +150,32 @@ def not_persisted(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{relay} never reached {component}",
     summary="{relay} has no connection to {component}, so none of its tools can be listed or called, "
-    "although "
-    "{component} itself may be well.",
-    explanation="The call ends inside the relay. Most often its configuration names an address where "
-    "nobody listens, "
-    "as after a blue/green switch to another port; or {component} was down when the relay connected.{ports}",
+    "although {component} itself may be well.",
+    explanation="The call ends inside the relay. Most often its configuration names an address where nobody "
+    "listens, as after a blue/green switch to another port; or {component} was down when the relay "
+    "connected.{ports}",
     fix="Compare the address of {component} in the configuration of {relay} with where {component} really "
-    "listens, "
-    "correct it in the file (not only at run time), and restart {relay}.{address}",
+    "listens, correct it in the file (not only at run time), and restart {relay}.{address}",
     references=("BUG #13",),
 )
 def never_reached(facts: Facts) -> Iterator[Match]:
     for item in missing(facts):
         if item.reached:
             continue
-        clues = refused_clue(item, 0.75) + absence_clue(item, facts)
-        refusing = [trouble for trouble in item.troubles if trouble.kind in {"refused", "timeout"}]
-        if refusing:
-            where = f" at {refusing[-1].url}" if refusing[-1].url else ""
-            rows = tuple(trouble.record for trouble in refusing)
-            clues.append(Clue(f"{facts.relay} could not connect{where}: {refusing[-1].text}", 0.75, rows))
+        clues = refused_clue(item, 0.75) + absence_clue(item, facts) + _attempts(item, facts)
         if not clues:
             continue
+        early, _ = _unlogged_visitors(item, facts)
+        if early and item.refusals:
+            text = f"somebody who does not log was connected to {early[0].component} before that"
+            clues.append(Clue(f"{text}, as {item.backend} may be", 0.2, (early[0].record,)))
         if item.visitors:
             clues.append(Clue("somebody else connected to it without trouble", 0.2, item.visitors[0].records))
         named = item.backend in facts.components or any(facts.owners.of(tool) for tool in item.tools)
         if len(item.refusals) == 1 and not named:
             clues.append(Clue("only one call asked for it, and nothing else in the log names it", -0.25))
-        wanted, found = _ports(item, facts)
-        ports = address = ""
-        if wanted and found and wanted != found:
-            ports = f" Here the relay tries port {wanted} and {item.backend} listens on {found}."
-            address = f" Port {found} instead of {wanted}."
-        yield Match(
-            item.backend,
-            facts.relay,
-            tuple(clues),
-            item.tool,
-            item.calls,
-            {"ports": ports, "address": address},
-        )
+        words = _ports(item, facts)
+        yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls, words)
 
 
 @rule(
@@ -200,58 +185,31 @@ def never_reached(facts: Facts) -> Iterator[Match]:
     title="Somebody is running whom {relay} never reached",
     summary="A component that is connected to {host} appears nowhere else in the log, and {relay} greeted "
     "only the others.",
-    explanation="If it is a backend, its tools are missing from {relay}, and a client that refuses "
-    "unlisted tools by "
-    "itself leaves no failed call behind: this silence is then all there is to see. It may as well be a "
-    "visitor who "
-    "is none of our business.",
+    explanation="If it is a backend, its tools are missing from {relay}, and a client that refuses unlisted "
+    "tools by itself leaves no failed call behind: this silence is then all there is to see. It may as well "
+    "be a visitor who is none of our business.",
     fix="Find out who is connected to {host} ({address}). If it is a backend of {relay}, compare its "
-    "address in the "
-    "configuration of {relay} with where it listens.",
+    "address in the configuration of {relay} with where it listens.",
     supersedes=(),
     references=("BUG #13, the failing call itself missing",),
 )
 def unknown_neighbour(facts: Facts) -> Iterator[Match]:
-    epoch = facts.epochs[-1]
-    if len(epoch.burst) < 2 or missing(facts):  # noqa: PLR2004 - one greeted backend says nothing of others
+    epoch, visits = facts.epochs[-1], facts.strangers
+    # One greeted backend says nothing of others, and a missing one that has a name is told of by that name.
+    if len(epoch.burst) < _SEVERAL or not visits or missing(facts):
         return
-    visits = [
-        visit
-        for visit in facts.strangers
-        if epoch.holds(visit.time) or visit.time <= (epoch.begin or visit.time)
-    ]
-    if not visits or (not epoch.holds(visits[-1].time) and len(facts.epochs) > 2):  # noqa: PLR2004
+    host, first = visits[0].component, visits[0]
+    # Whoever may have been at work before the visit may be the visitor, and so may a backend that never logs.
+    suspects = set(facts.components) - facts.roles.clients - {host}
+    if any(not _born_after(name, first.time, facts) for name in suspects) or facts.unlogged_backends:
         return
-    # Whoever was at work before the visit may be the visitor.
-    first = visits[0]
-    suspects = [
-        name
-        for name, (began, _) in facts.components.items()
-        if name != first.component
-        and name not in facts.roles.clients
-        and not _born_after(name, first.time, facts)
-    ]
-    unlogged = facts.roles.backends - set(facts.components)
-    if suspects or unlogged:
-        return
+    greeted = f"{facts.relay} greeted {listed(sorted(epoch.burst))}, and none of them was running yet"
     clues = (
-        Clue(
-            f"a connection to {first.component} was opened by somebody who never greeted it",
-            0.2,
-            (first.record,),
-        ),
-        Clue(
-            f"{facts.relay} greeted {listed(sorted(epoch.burst))}, and none of them was running yet",
-            0.2,
-            epoch.records,
-        ),
+        Clue(f"a connection to {host} was opened by somebody who never greeted it", 0.2, (first.record,)),
+        Clue(greeted, 0.2, epoch.records),
     )
-    yield Match(
-        None,
-        facts.relay,
-        clues,
-        words={"host": first.component, "address": first.address or "no address logged"},
-    )
+    words = {"host": host, "address": first.address or "no address logged"}
+    yield Match(None, facts.relay, clues, words=words)
 
 
 @rule(
@@ -260,10 +218,10 @@ def unknown_neighbour(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="The name of {tool} was rewritten between list and call",
     summary="{tool} was called, but what is listed is {meant}: only separators, case or a prefix differ.",
-    explanation="A host or a model rewrote the name (`-` for `_`, a doubled prefix), so the lookup by "
-    "exact name fails.",
-    fix="Call {meant} exactly as listed; use only letters, digits and underscores in names so that "
-    "nothing rewrites them.",
+    explanation="A host or a model rewrote the name (`-` for `_`, a doubled prefix), so the lookup by exact "
+    "name fails.",
+    fix="Call {meant} exactly as listed; use only letters, digits and underscores in names so that nothing "
+    "rewrites them.",
     supersedes=("R01",),
     references=("F08", "anthropics/claude-code#80065", "RooCodeInc/Roo-Code#10642"),
 )
@@ -282,8 +240,7 @@ def name_rewritten(facts: Facts) -> Iterator[Match]:
     title="There is no tool {tool}",
     summary="{cause_in} called {tool}, which does not exist; {others}.",
     explanation="Its backend is connected and other tools of the same family are available: the name is "
-    "wrong, the "
-    "connection is not.",
+    "wrong, the connection is not.",
     fix="Call a tool that is listed{suggestion}.",
     references=("BUG #13, look-alike: a wrong tool name",),
 )
@@ -326,14 +283,39 @@ def _named(refusal: Refused, facts: Facts, clues: tuple[Clue, ...], words: Mappi
     return Match(backend or facts.client, facts.client, clues, refusal.tool, refusal.calls, words)
 
 
-def _ports(item: Missing, facts: Facts) -> tuple[int | None, int | None]:
-    """The port that the relay tries, and the one that the backend says it listens on."""
+def _attempts(item: Missing, facts: Facts) -> list[Clue]:
+    """What the log tells of attempts to connect to the backend."""
+    clues = []
+    refusing = [trouble for trouble in item.troubles if trouble.kind in {"refused", "timeout"}]
+    if refusing:
+        where = f" at {refusing[-1].url}" if refusing[-1].url else ""
+        rows = tuple(trouble.record for trouble in refusing)
+        clues.append(Clue(f"{facts.relay} could not connect{where}: {refusing[-1].text}", 0.75, rows))
+    tried = [call for call in facts.unheeded if call.callee == item.backend]
+    if tried:
+        clues.append(Clue(f"{facts.relay} sent initialize and got no answer", 0.5, tried[0].rows))
+    added = [command for command in item.commands if command.verb in {"add", "reconnect"}]
+    if added:
+        where = f" with {added[-1].url}" if added[-1].url else ""
+        then = "it was reached at once" if item.arrivals else "still no handshake arrived there"
+        text = f"{added[-1].call.tool} was called for it{where}, and {then}"
+        clues.append(Clue(text, 0.5, added[-1].call.rows))
+    return clues
+
+
+def _ports(item: Missing, facts: Facts) -> dict[str, str]:
+    """The words about the port that the relay tries and the one that the backend says it listens on."""
     try:
         wanted = urlsplit(item.address or "").port
     except ValueError:
         wanted = None
     own = [start.port for start in facts.signals.starts if start.component == item.backend and start.port]
-    return wanted, own[-1] if own else None
+    if not wanted or not own or own[-1] == wanted:
+        return {"ports": "", "address": ""}
+    return {
+        "ports": f" Here the relay tries port {wanted}, and {item.backend} listens on {own[-1]}.",
+        "address": f" Port {own[-1]} instead of {wanted}.",
+    }
 
 
 def _unlogged_visitors(item: Missing, facts: Facts) -> tuple[list[Connection], list[Connection]]:

@@ -81,11 +81,10 @@ def content_length(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="A message of {component} was cut off",
     summary="A message of {component} ends in the middle, after {length} characters, so it is no JSON.",
-    explanation="A buffer on the way is smaller than the message: 4,096, 65,536 and their like are "
-    "telling lengths.",
-    fix="Read until the end of the line instead of one buffer, or raise the limit of the reader; make "
-    "long lists "
-    "shorter or split them into pages.",
+    explanation="A buffer on the way is smaller than the message: 4,096, 65,536 and their like are telling "
+    "lengths.",
+    fix="Read until the end of the line instead of one buffer, or raise the limit of the reader; make long "
+    "lists shorter or split them into pages.",
     supersedes=("B08", "R03", "R13", "B13"),
     references=("F21", "ruvnet/ruflo#2426", "lilhammerfun/clumsies#100"),
 )
@@ -108,8 +107,7 @@ def cut_off(facts: Facts) -> Iterator[Match]:
     title="{component} writes something else than JSON-RPC on its stdio channel",
     summary="{component} printed {number} of plain text where only JSON-RPC may stand, such as “{text}”",
     explanation="On stdio every line of stdout is a message. A stray print breaks strict readers and is "
-    "skipped "
-    "silently by lenient ones.",
+    "skipped silently by lenient ones.",
     fix="Send everything that is no message to stderr (console.error, logging to stderr), also in libraries.",
     references=("F20", "microsoft/azure-devops-mcp#147", "modelcontextprotocol/typescript-sdk#2245"),
 )

@@ -167,3 +167,13 @@ def test_f09_listed_but_unknown_to_its_own_backend(story):
     )
     found = story.only()
     assert (found.code, found.component, found.cause_in) == ("F09", "gates", "gates")
+
+
+def test_f09_routed_there_and_unknown(story):
+    story.start_relay()
+    story.call("gates_list_capabilities")
+    story.call(
+        "gates_create_document", error={"code": -32601, "message": "Unknown tool: gates_create_document"}
+    )
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("F09", "gates", "gates")

@@ -241,3 +241,32 @@ def test_client_refuses_by_itself(story):
     found = story.only()
     assert (found.code, found.component, found.cause_in) == ("B13", "gates", "mcp-relay")
     assert story.diagnose().calls["total"] == 1
+
+
+def test_b13_added_at_a_wrong_address(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("relay_add_server", {"name": "gates", "url": "ws://localhost:9050"})
+    story.call("gates_create_document")
+    story.call("dewey_search")
+    found = story.only()
+    assert found.code == "B13"
+    assert "ws://localhost:9050, and still no handshake" in found.explanation
+
+
+def test_b13_mended_at_run_time(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("gates_create_document")
+    story.call("relay_add_server", {"name": "gates", "url": "ws://localhost:9051"})
+    story.connect("gates")
+    story.call("gates_create_document")
+    found = story.only()
+    assert found.code == "B13"
+    assert "reached at once" in found.explanation
+
+
+def test_tool_of_the_relay_itself_that_does_not_exist(story):
+    story.start_relay()
+    story.call("relay_list_servers")
+    data = {"tool_name": "relay_restart_server", "available_tools": list(story.table)}
+    story.tell(story.relay, "ERROR", "Unknown tool: relay_restart_server", data, story.trace())
+    assert story.codes() == ["R01"]

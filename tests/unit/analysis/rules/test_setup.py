@@ -270,3 +270,48 @@ def test_f22_content_length_framing(story):
     story.message("relay", "received", "gates", "Content-Length: 52\r\n\r\n", transport="stdio")
     found = story.only()
     assert (found.code, found.component) == ("F22", "gates")
+
+
+def test_f19_handshake_not_confirmed(story):
+    story.exchange("relay", "gates", INITIALIZE)
+    story.exchange(
+        "gates", "relay", answer(1, {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}})
+    )
+    story.exchange("relay", "gates", {"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
+    refused = {"code": -32602, "message": "Invalid request parameters", "data": ""}
+    story.exchange("gates", "relay", {"jsonrpc": "2.0", "id": 2, "error": refused})
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("F19", "gates", "relay")
+
+
+def test_f11_no_tools_declared(story):
+    greet(story, "client", "relay", ["dewey_search"])
+    story.exchange("relay", "gates", INITIALIZE)
+    story.exchange("gates", "relay", answer(1, {"protocolVersion": "2025-06-18", "capabilities": {}}))
+    story.exchange("relay", "gates", INITIALIZED)
+    greet(story, "relay", "dewey", ["dewey_search"])
+    story.tell("client", "ERROR", "No such tool available: mcp__iccm__gates_open")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("F11", "gates", "gates")
+
+
+def test_b13_handshake_into_the_void(story):
+    greet(story, "client", "relay", ["dewey_search"])
+    greet(story, "relay", "dewey", ["dewey_search"])
+    story.message("relay", "sent", "gates", INITIALIZE)
+    story.wait(60)
+    call(story, 9, "dewey_search")
+    call(story, 4, "dewey_search", "relay", "dewey")
+    story.exchange("dewey", "relay", answer(4, {"content": []}))
+    story.exchange("relay", "client", answer(9, {"content": []}))
+    found = story.only()
+    assert (found.code, found.component) == ("B13", "gates")
+
+
+def test_b05_foreign_messages_while_the_relay_connects(story):
+    story.start_relay(reaches=["dewey"])
+    story.tell("gates", "WARN", "Unknown message type", {"type": "undefined"})
+    story.connect("fiedler")
+    story.call("gates_create_document")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("B05", "gates", "gates")
