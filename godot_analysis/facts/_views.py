@@ -98,16 +98,24 @@ class CallFacts(Given):
         return owners
 
     def overtaken(self, call: Call) -> bool:
-        """Whether its callee answered something later: it was not stuck, only the end was not logged."""
-        last = self._last_answered.get(call.callee)
+        """Whether the system went on to something later: then the call did end, and only that is not logged.
+
+        A callee that answered a later call was not stuck. Who sent what only its callee saw is unknown:
+        there any later answer will do.
+        """
+        whom = call.callee if call.last.sent or call.callee in self.roles.relays else None
+        last = self._last_answered.get(whom)
         return last is not None and last > call.started
 
     @cached_property
     def _last_answered(self) -> dict[str | None, pd.Timestamp]:
+        """When the last call began that was answered: by each callee, and (None) by anybody."""
         last: dict[str | None, pd.Timestamp] = {}
-        for call in self.operations:
-            if call.answered and (call.callee not in last or call.started > last[call.callee]):
-                last[call.callee] = call.started
+        for call in self.calls:
+            if call.answered:
+                for key in {call.callee, None}:
+                    if key not in last or call.started > last[key]:
+                        last[key] = call.started
         return last
 
     def well_answered(self, backend: str, tool: str | None = None) -> Call | None:

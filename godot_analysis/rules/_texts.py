@@ -72,6 +72,8 @@ def blame(call: Call) -> Literal["caller", "callee", "unknown"]:
         return "callee" if lacking.group(1) in (call.arguments or {}) else "caller"
     if call.error_code == INVALID_PARAMS:
         return "caller"
+    if call.error_code == METHOD_NOT_FOUND:
+        return "callee"
     if _DEFECT.search(text) or _UNSERIALISABLE.search(text) or _SURROUNDINGS.search(text):
         return "callee"
     if _MISTAKE.search(text):

@@ -80,19 +80,16 @@ def unserialisable_result(facts: Facts) -> Iterator[Match]:
 def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
     for backend, calls in facts.by_backend.items():
         errors = [call for call in calls if call.status == "error"]
-        kinds = {same_error(call) for call in errors}
+        # Where only the backend's remark on its failure is left, it says nothing of what kind it was.
+        told = [call for call in errors if call.error_code is not None] or errors
         tools = {call.tool for call in errors}
-        unlike_tools = len(tools) >= _ENOUGH or (errors and errors[0].error_code == METHOD_NOT_FOUND)
-        if (
-            not errors
-            or len(kinds) != 1
-            or len(errors) != sum(call.answered for call in calls)
-            or not unlike_tools
-        ):
+        if len({same_error(call) for call in told}) != 1 or any(call.status == "answered" for call in calls):
             continue
-        if any(blame(call) == "caller" for call in errors) and errors[0].error_code != METHOD_NOT_FOUND:
+        if len(tools) < _ENOUGH and told[0].error_code != METHOD_NOT_FOUND:
             continue
-        error = error_words(errors[0])
+        if any(blame(call) == "caller" for call in told):
+            continue
+        error = error_words(told[0])
         rows = tuple(row for call in errors for row in _rows(call, facts))
         clues = [
             Clue(
@@ -101,7 +98,7 @@ def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
                 rows,
             )
         ]
-        if errors[0].error_code == METHOD_NOT_FOUND:
+        if told[0].error_code == METHOD_NOT_FOUND:
             clues.append(
                 Clue("the method it does not find is `tools/call`, which every MCP server must know", 0.4)
             )

@@ -1,0 +1,138 @@
+"""The facts on small tables: lives of the relay, what lone records tell, whose tool is whose."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import godot_analysis as ga
+from godot_analysis.facts import gather
+from godot_analysis.facts._calls import Arrival
+from godot_analysis.facts._epochs import epochs
+from godot_analysis.facts._names import Owners
+from godot_analysis.facts._scan import scan
+
+
+def at(seconds):
+    return pd.Timestamp("2026-01-01T00:00:00Z") + pd.Timedelta(seconds=seconds)
+
+
+def arrivals(table):
+    """`0.1 dewey, 0.2 gates` as handshakes."""
+    words = [entry.split() for entry in table.split(",")]
+    return [
+        Arrival(at(float(time)), name, "relay", False, "", None, (f"{time} {name}",)) for time, name in words
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "lives"),
+    [
+        ("1 dewey, 1.1 gates", [{"dewey", "gates"}]),
+        ("1 dewey, 1.1 gates, 60 dewey, 60.1 gates", [{"dewey", "gates"}, {"dewey", "gates"}]),
+        # Two seconds between two starts, one backend less in the second.
+        (
+            "1 dewey, 1.1 fiedler, 1.2 gates, 3 dewey, 3.1 fiedler",
+            [{"dewey", "fiedler", "gates"}, {"dewey", "fiedler"}],
+        ),
+        # The new one first: it belongs to the second start, after the pause.
+        (
+            "1 dewey, 1.1 fiedler, 5 gates, 5.1 dewey, 5.2 fiedler",
+            [{"dewey", "fiedler"}, {"dewey", "fiedler", "gates"}],
+        ),
+        # One alone that comes again was restarted itself.
+        ("1 dewey, 1.1 gates, 60 gates", [{"dewey", "gates"}]),
+        # The only one there is tells of the relay.
+        ("1 dewey, 60 dewey", [{"dewey"}, {"dewey"}]),
+    ],
+)
+def test_lives_of_the_relay(table, lives):
+    assert [set(epoch.burst) for epoch in epochs(arrivals(table), [], [])] == lives
+
+
+def test_explained_handshakes_start_no_life():
+    found = arrivals("1 dewey, 1.1 gates, 60 gates, 60.1 dewey")
+    assert len(epochs(found, found[2:], [])) == 1
+
+
+def test_the_clients_handshake_and_the_relays_are_one_start():
+    assert len(epochs(arrivals("1 dewey, 1.1 gates"), [], [at(0.9)])) == 1
+
+
+def told(level, message, data):
+    logs = ga.from_records([{"component": "c", "level": level, "message": message, "data": data}])
+    signals = scan(logs)
+    return {name: values for name, values in vars(signals).items() if values}
+
+
+@pytest.mark.parametrize(
+    ("level", "message", "data", "kind"),
+    [
+        ("ERROR", "Unknown tool: a_b", {"tool_name": "a_b", "available_tools": ["c_d"]}, "refusals"),
+        ("ERROR", "nie gehört", {"tool_name": "a_b", "available_tools": ["c_d"]}, "refusals"),
+        ("ERROR", "No such tool available: mcp__iccm__a_b", None, "refusals"),
+        ("WARN", "unknown tool name: a_b", None, "refusals"),
+        ("WARN", "weg", {"backend": "gates", "error": "connect ECONNREFUSED"}, "troubles"),
+        ("WARN", "Backend connection lost", {"backend": "gates", "error": "no close frame"}, "troubles"),
+        ("ERROR", "Tool error", {"tool_name": "a_b", "error": "boom"}, "complaints"),
+        ("ERROR", "Unknown MCP method", {"method": "notifications/initialized"}, "shrugs"),
+        ("TRACE", "on to it", {"tool_name": "a_b", "backend": "a", "backend_url": "ws://h:1"}, "routes"),
+        ("INFO", "A MCP server starting", {"host": "0.0.0.0", "port": 9020}, "starts"),
+        ("INFO", "bereit", {"port": "9020"}, "starts"),
+        ("INFO", "Client connected", {"client_id": "x", "ip": "::1"}, "connections"),
+        ("TRACE", "Handling tools/list request", {"tool_count": 3}, "tool_counts"),
+        ("INFO", "tools offered to the model", {"count": 2, "limit": 1}, "offers"),
+    ],
+)
+def test_what_a_lone_record_tells(level, message, data, kind):
+    assert list(told(level, message, data)) == [kind]
+
+
+@pytest.mark.parametrize(
+    ("message", "data"),
+    [
+        ("Client disconnected", {"client_id": "x"}),
+        ("Tool call started", {"tool_name": "a_b", "has_args": True}),
+        ("Listing capabilities", {}),
+        ("message", {"mcp": {"direction": "sent", "payload": {}}}),
+    ],
+)
+def test_records_that_tell_nothing_here(message, data):
+    assert told("INFO", message, data) == {}
+
+
+def test_owner_of_a_tool():
+    owners = Owners()
+    owners.learn("browser_open", "marco")
+    owners.learn("list_models", "fiedler")
+    assert owners.of("browser_open") == owners.of("browser_close") == "marco"
+    assert owners.of("list_models") == "fiedler"
+    assert owners.of("list_things") is None
+    assert owners.tools_of("marco") == {"browser_open"}
+
+
+def test_roles_from_what_everybody_does():
+    def message(component, direction, peer, tool, rpc_id):
+        payload = {
+            "jsonrpc": "2.0",
+            "id": rpc_id,
+            "method": "tools/call",
+            "params": {"name": tool, "arguments": {}},
+        }
+        mcp = {"direction": direction, "peer": peer, "payload": payload}
+        return {"component": component, "level": "TRACE", "message": "", "data": {"mcp": mcp}}
+
+    records = [
+        message("host", "sent", "hub", "paper_make", 1),
+        message("hub", "received", "host", "paper_make", 1),
+        message("hub", "sent", "paper", "paper_make", 9),
+        message("paper", "received", "hub", "paper_make", 9),
+        message("paper", "sent", "easel", "easel_draw", 5),
+        message("easel", "received", "paper", "easel_draw", 5),
+    ]
+    for number, record in enumerate(records):
+        record["event_created_at"] = f"2026-01-01T00:00:0{number}Z"
+    parts = gather(ga.reconstruct(ga.from_records(records))).roles
+    assert parts.relay == "hub"
+    assert parts.clients == {"host"}
+    assert parts.backends == {"paper", "easel"}
