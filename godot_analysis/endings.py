@@ -143,6 +143,8 @@ class Endings:
             why = f"{caller} logs no answers"
         elif self._around.hole(caller, sent_at - SETTLED_US, sent_at + SETTLED_US):
             why = f"the log of {caller} has a hole there"
+        elif self._around.moved_on(caller, sent_at):
+            why = f"{caller}, which does one thing at a time, went on, so only its record is missing"
         elif self._around.last - sent_at <= SETTLED_US:
             why = f"{caller} had not logged its arrival when the log ended"
         elif ending.answer is not None and ending.answer.weight == Weight.DETAIL:

@@ -84,6 +84,17 @@ def _plain(values: Sequence[Any], kind: str) -> Any:
     return pd.Series(values, dtype=kind)
 
 
+def _strings(values: Sequence[Any], _: str) -> pd.Series[str]:
+    try:
+        return pd.Series(values, dtype="str")
+    except UnicodeEncodeError:
+        # Where pandas keeps strings in Arrow, half a surrogate pair has no place.
+        clean = [
+            value.encode(errors="replace").decode() if isinstance(value, str) else value for value in values
+        ]
+        return pd.Series(clean, dtype="str")
+
+
 def _level(values: Sequence[Any], _: str) -> pd.Categorical:
     return pd.Categorical(values, dtype=LEVEL_DTYPE)
 
@@ -130,6 +141,7 @@ def _times(values: Sequence[Any], _: str) -> Any:
 
 
 _BUILDERS: Final = {
+    "str": _strings,
     "category": _category,
     "level": _level,
     "object": _objects,

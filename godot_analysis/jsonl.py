@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ from godot_analysis.errors import BadFile
 from godot_analysis.filters import Filter
 from godot_analysis.frames import frame, trace_frame, transposed
 from godot_analysis.matching import matching, trace_rows
-from godot_analysis.records import LogRow, UnusableRecordError, derived_ids, read_record, row_of
+from godot_analysis.records import LogRow, UnusableRecordError, derived_ids, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -119,14 +120,20 @@ def from_records(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """
     rows, lines = [], []
     for number, record in enumerate(records, 1):
+        line = _line(record)
         try:
-            rows.append(row_of(dict(record)))
+            rows.append(read_record(line))
         except UnusableRecordError as error:
-            raise BadFile(
-                f"record {number}: {error}", hint="each record needs a component", number=number
-            ) from None
-        lines.append(msgspec.json.encode(record, enc_hook=str))
+            raise BadFile(f"record {number}: {error}", hint="each needs a component", number=number) from None
+        lines.append(line)
     return _logs(rows, _ids(rows, lines, range(1, len(lines) + 1)))
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(record, enc_hook=str)
+    except UnicodeEncodeError:  # half a surrogate pair, which ASCII can carry to where it is repaired
+        return json.dumps(record, default=str).encode()
 
 
 def _content(path: Path) -> bytes:

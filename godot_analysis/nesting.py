@@ -15,14 +15,13 @@ from godot_analysis.jsonrpc import STATELESS, params_of
 from godot_analysis.sightings import CALL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from godot_analysis.joining import Call
     from godot_analysis.messages import Observations
     from godot_analysis.pairing import Exchange
 
 _JITTER_US: Final = 1_000_000
 _OVERTAKING_US: Final = 50_000  # a repeat lies inside of its call, but for entries that overtake each other
+_UNENDED_US: Final = 2_000_000  # a call whose end is not logged is taken to have had effects for so long
 _LOOK_BACK: Final = 32
 _CONTINUING: Final = ("requestState", "inputResponses", "inputResponse")  # a retry of the stateless era
 
@@ -224,17 +223,26 @@ def _behind(call: Call, outer: Exchange, own: list[Call], starts: list[int], *, 
             continue
         if inner.tool == outer.tool:
             return candidate
-        best = best or candidate
+        if inner.end is not None or inner.trace is None or outer.trace in (inner.trace, None):
+            # Of another trace, and perhaps over: then it is not the cause.
+            best = best or candidate
     return best
 
 
 def _find_silent_callers(calls: list[Call], senders: set[str]) -> None:
-    """A call from nobody known, while another component that logs no sending is at work on one: its doing."""
+    """A call from nobody known, while another component was at work on one: its doing.
+
+    Either that component logs no sending at all, or it passed on its call of the same tool, and only the
+    records of that are missing.
+    """
+    passed_on = {id(call.parent) for call in calls if call.parent is not None}
     at_work = sorted(
         (
             call
             for call in calls
-            if call.inner is not None and call.method_is(CALL) and call.inner.observer not in senders
+            if call.inner is not None
+            and call.method_is(CALL)
+            and (call.inner.observer not in senders or id(call) not in passed_on)
         ),
         key=_arrival,
     )
@@ -243,18 +251,32 @@ def _find_silent_callers(calls: list[Call], senders: set[str]) -> None:
         inner = call.inner
         if call.outer is not None or inner is None or call.caller is not None or not call.method_is(CALL):
             continue
-        at = bisect_right(starts, inner.start)
-        for behind in reversed(at_work[max(0, at - _LOOK_BACK) : at]):
-            other = behind.inner
-            if other is None or inner.observer in (other.observer, behind.caller):
-                continue
-            if other.end is None or other.end >= inner.start:
-                call.parent, call.caller = behind, other.observer
-                call.inferred.add("sender")
-                call.notes.append(
-                    f"its caller is not logged; {other.observer} was at work on {other.tool or 'a call'} then"
-                )
-                break
+        at = bisect_right(starts, inner.start + _OVERTAKING_US)
+        behind = next(
+            (
+                one
+                for one in reversed(at_work[max(0, at - _LOOK_BACK) : at])
+                if _may_cause(one, inner, senders)
+            ),
+            None,
+        )
+        if behind is not None and behind.inner is not None:
+            at_work_on = behind.inner
+            call.parent, call.caller = behind, at_work_on.observer
+            call.inferred.add("sender")
+            about = at_work_on.tool or "a call"
+            call.notes.append(f"its caller is not logged; {at_work_on.observer} was at work on {about} then")
+
+
+def _may_cause(behind: Call, inner: Exchange, senders: set[str]) -> bool:
+    other = behind.inner
+    if other is None or inner.observer in (other.observer, behind.caller):
+        return False
+    if other.observer in senders and other.tool != inner.tool:
+        return False
+    if other.tool != inner.tool and other.start > inner.start:
+        return False
+    return (other.end if other.end is not None else other.start + _UNENDED_US) >= inner.start
 
 
 def _merge_resent(calls: list[Call]) -> list[Call]:
@@ -279,8 +301,3 @@ def _merge_resent(calls: list[Call]) -> list[Call]:
             before.earlier = []
             gone.add(id(before))
     return [call for call in calls if id(call) not in gone] if gone else calls
-
-
-def roots(calls: Iterable[Call]) -> Iterable[Call]:
-    """Calls that no other call caused, as far as the log shows."""
-    return (call for call in calls if call.parent is None)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from godot_analysis.messages import Observations
     from godot_analysis.pairing import Exchange
 
+_OVERTAKING_US: Final = 50_000
+
 SETTLED_US: Final = 1_000_000
 """What has not come so long after is not on its way any more."""
 
@@ -50,7 +52,9 @@ class Surroundings:
                 self.hears_calls.add(inner.observer)
             if inner is not None and inner.answer is not None:
                 self.tells_answers.add((inner.observer, inner.method))
+        self.one_at_a_time = _one_at_a_time(calls) - thorough
         self._remarks = _remarks(seen)
+        self._asked = _requests_of(seen)
         self._arrivals, self._connects = _arrivals(seen)
 
     def remarks_on(self, view: Exchange) -> list[int]:
@@ -66,6 +70,18 @@ class Surroundings:
         data = self.seen.data[row]
         error = data.get("error") if isinstance(data, dict) else None
         return f"{text}: {error}" if isinstance(error, str) and error not in text else text
+
+    def moved_on(self, caller: str, after: int) -> bool:
+        """Whether a caller that asks one thing at a time took up another, on the same connections."""
+        if caller not in self.one_at_a_time:
+            return False
+        own = self._asked.get(caller, [])
+        at = bisect_right(own, after)
+        if at == len(own):
+            return False
+        connects = self._connects.get(None, [])
+        began = bisect_right(connects, after)
+        return began == len(connects) or connects[began] > own[at]
 
     def next_request(self, view: Exchange) -> str | None:
         """The method of the next request on the same connection of the callee."""
@@ -90,6 +106,28 @@ class Surroundings:
     def hole(self, component: str | None, start: int, end: int) -> bool:
         """Whether records of the component are known to be missing in this span of time."""
         return bool(self.holes) and self.holes.covers(component, start, end)
+
+
+def _one_at_a_time(calls: Iterable[Call]) -> set[str | None]:
+    """Callers that never had two questions open at once, as far as their ends are known."""
+    overlapping: set[str] = set()
+    ends: dict[str, int] = {}
+    for outer in sorted(
+        (call.outer for call in calls if call.outer is not None), key=lambda view: view.start
+    ):
+        if outer.start + _OVERTAKING_US < ends.get(outer.observer, 0):
+            overlapping.add(outer.observer)
+        ends[outer.observer] = max(ends.get(outer.observer, 0), outer.end or 0)
+    return {caller for caller in ends if caller not in overlapping}
+
+
+def _requests_of(seen: Observations) -> dict[str | None, list[int]]:
+    """When each component had to do with a request, sent or received."""
+    times: dict[str | None, list[int]] = defaultdict(list)
+    for sighting in seen.sightings:
+        if sighting.kind == REQUEST:
+            times[seen.components[sighting.row]].append(seen.times[sighting.row] or 0)
+    return times
 
 
 def _last_times(seen: Observations) -> dict[str | None, int]:
@@ -117,7 +155,7 @@ def _remarks(seen: Observations) -> dict[tuple[str | None, str], list[int]]:
 def _arrivals(
     seen: Observations,
 ) -> tuple[dict[Any, list[tuple[int, str]]], dict[str | None, list[int]]]:
-    """When each component received requests, by connection and (...) on all; when it was connected to."""
+    """Requests received by component and connection (...: all); connections by component (None: all)."""
     arrivals: dict[Any, list[tuple[int, str]]] = defaultdict(list)
     connects: dict[str | None, list[int]] = defaultdict(list)
     for sighting in seen.sightings:
@@ -128,4 +166,5 @@ def _arrivals(
             arrivals[component, sighting.session].append(arrival)
             if sighting.method == "initialize":
                 connects[component].append(arrival[0])
+                connects[None].append(arrival[0])
     return arrivals, connects

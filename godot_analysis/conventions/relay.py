@@ -1,7 +1,8 @@
 """A router's way: prose around `request`, `response`, `tool_name`, `backend` and `arguments`.
 
 `Sending request …` is logged before the send: as a sighting it says that the sender meant to send, and
-nothing of arrival. A choice of route (`tool_name` and `backend` without a message) is no message.
+nothing of arrival. A choice of route (`tool_name` and `backend`) says the same with less; it stands alone
+where the record of the request is missing, because it was too large or the store was away.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _CALLING = re.compile(r"\b(?:calling|invoking|requesting|sending)\b", re.IGNOREC
 _FAILED = re.compile(
     r"\b(?:fail\w*|error|unknown|unavailable|not found|no such|exception|reject\w*|refus\w*)\b", re.IGNORECASE
 )
-_ROUTED = re.compile(r"\brout(?:e|ed|es|ing)\b", re.IGNORECASE)
+_ROUTED = re.compile(r"\brout(?:e|ed|es|ing)\b|\bdispatch\w*\b|\bforward\w*\b", re.IGNORECASE)
 
 
 def read(row: Row) -> list[Sighting]:
@@ -43,9 +44,7 @@ def read(row: Row) -> list[Sighting]:
     held = held_message(row.data)
     if held is not None and held[0] in {"request", "response"}:
         return _whole(row, *held)
-    if "tool" in row.message.lower() and not _ROUTED.search(row.message):
-        return _remark(row)
-    return []
+    return _remark(row)
 
 
 def _whole(row: Row, key: str, payload: object) -> list[Sighting]:
@@ -81,26 +80,31 @@ def _remark(row: Row) -> list[Sighting]:
                 error_text=(error_text_of(data) or text) if bad else None,
             )
         ]
+    peer = peer_of(data, text)
+    if peer is not None and _ROUTED.search(text):
+        return [_detail(row, SENT, REQUEST, tool, peer=peer)]
     if _BEGUN.search(text):
         return [_detail(row, RECEIVED, REQUEST, tool)]
     if _CALLING.search(text):
-        return [_detail(row, SENT, REQUEST, tool)]
+        return [_detail(row, SENT, REQUEST, tool, peer=peer)]
     return []
 
 
-def _detail(row: Row, direction: str, kind: str, tool: str, error_text: str | None = None) -> Sighting:
+def _detail(
+    row: Row, direction: str, kind: str, tool: str, *, peer: str | None = None, error_text: str | None = None
+) -> Sighting:
     arguments = arguments_of(row.data) if kind == REQUEST else None
     payload = (
         None if arguments is None else {"method": CALL, "params": {"name": tool, "arguments": arguments}}
     )
-    inferred = ["kind", "method"] if kind == REQUEST else ["direction", "kind", "method"]
+    inferred = ["kind", "method"] if direction == RECEIVED else ["direction", "kind", "method"]
     return Sighting(
         row.number,
         direction,
         kind,
         NAME,
         Weight.DETAIL,
-        peer=None,
+        peer=peer,
         session=session_of(row.data),
         method=CALL,
         tool=tool,

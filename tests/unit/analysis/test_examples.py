@@ -7,11 +7,14 @@ import inspect
 import json
 import pkgutil
 from importlib import import_module
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import godot_analysis as ga
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MODULES = sorted(
     module.name for module in pkgutil.walk_packages(ga.__path__, "godot_analysis.") if "._" not in module.name

@@ -245,6 +245,14 @@ def test_an_unreachable_database_says_so_without_the_password(
     assert "hunter2" not in repr(caught.value.__dict__) + str(caught.value)
 
 
+def test_half_a_surrogate_pair_harms_nothing():
+    payload = '{"jsonrpc": "2.0", "id": 1, "method": "\\ud800"}'
+    mcp = {"direction": "sent", "peer": "gates", "payload": payload}
+    logs = ga.from_records([{"component": "relay\ud83d", "message": "\ud800", "data": {"mcp": mcp}}])
+    assert logs["component"].tolist() == ["relay\ufffd"]
+    assert len(ga.reconstruct(logs).calls) == 1
+
+
 def test_nothing_is_printed(several: Path, capsys: pytest.CaptureFixture[str]):
     ga.reconstruct(ga.load_logs(source=several))
     assert capsys.readouterr() == ("", "")

@@ -61,6 +61,7 @@ RESPONSE = {"jsonrpc": "2.0", "id": 3, "result": {"content": []}}
         ("Retry successful for tool: open", {"response": RESPONSE}, ("received", None, "response", None, "3", "relay")),
         ("Tool call received: open", {"tool_name": "open", "arguments": {"n": 1}}, ("received", None, "request", "open", None, "relay")),
         ("incoming tool call", {"tool": "open", "args": {"n": 1}}, ("received", None, "request", "open", None, "relay")),
+        ("Routing tool to backend: gates", {"tool_name": "open", "backend": "gates"}, ("sent", "gates", "request", "open", None, "relay")),
         ("MCP request received", {"method": "tools/list", "id": 2}, ("received", None, "request", None, "2", "backend")),
         ("MCP request received", {"method": "tools/list", "request_id": 2}, ("received", None, "request", None, "2", "backend")),
         ("MCP request received", {"method": "notifications/initialized", "id": None}, ("received", None, "notification", None, None, "backend")),
@@ -77,10 +78,6 @@ def test_every_way_of_logging(text: str, data: dict[str, Any], said: tuple[Any, 
 @pytest.mark.parametrize(
     ("text", "data"),
     [
-        (
-            "Routing tool to backend: gates",
-            {"tool_name": "open", "backend": "gates", "backend_url": "ws://localhost:9051"},
-        ),
         ("Client connected", {"client_id": "c1", "ip": "127.0.0.1"}),
         ("server starting", {"host": "0.0.0.0", "port": 9020}),
         ("tools offered to the model", {"count": 3, "names": ["a", "b", "c"]}),
