@@ -277,7 +277,7 @@ def dropped_by_host(facts: Facts) -> Iterator[Match]:
 
 
 @rule(
-    "B10i",
+    "R16",
     layer="discovery",
     severity="info",
     title="The tools of {component} were added at run time, and nobody has called one since",

@@ -20,7 +20,7 @@ NAME = {"type": ["string", "null"]}
 FINDING = {
     "type": "object",
     "properties": {
-        "code": {"type": "string", "pattern": "^[A-Z][0-9]{2}i?$"},
+        "code": {"type": "string", "pattern": "^[A-Z][0-9]{2}$"},
         "severity": {"enum": ["error", "warning", "info"]},
         "title": TEXT,
         "component": NAME,

@@ -21,7 +21,10 @@ def arrivals(table):
     """`0.1 dewey, 0.2 gates` as handshakes."""
     words = [entry.split() for entry in table.split(",")]
     return [
-        Arrival(at(float(time)), name, "relay", False, "", None, (f"{time} {name}",)) for time, name in words
+        Arrival(
+            at(float(time)), name, "relay", failed=False, text="", result=None, records=(f"{time} {name}",)
+        )
+        for time, name in words
     ]
 
 
