@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from godot_analysis.collection import collection_paused
 from godot_analysis.errors import BadFilter
 from godot_analysis.filters import STATUSES, Moment, make_filter, moment
 from godot_analysis.sources import open_source
@@ -165,7 +166,8 @@ def list_traces(
 
 
 def _load(wanted: Filter, source: AnySource) -> pd.DataFrame:
-    logs = open_source(source).logs(wanted)
+    with collection_paused():
+        logs = open_source(source).logs(wanted)
     if wanted.partial:
         logs.attrs["partial"] = True
     return logs

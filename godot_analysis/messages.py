@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from godot_analysis import conventions
+from godot_analysis.collection import collection_paused
 from godot_analysis.columns import MESSAGES
 from godot_analysis.folding import Folder
 from godot_analysis.frames import frame, micros, require, texts, transposed
@@ -60,7 +61,8 @@ def messages(logs: pd.DataFrame) -> pd.DataFrame:
     >>> ga.messages(logs)[["sender", "receiver", "kind", "method", "rpc_id"]].iloc[0].tolist()
     ['relay', 'gates', 'request', 'tools/list', '3']
     """
-    return as_frame(observe(logs), logs)
+    with collection_paused():
+        return as_frame(observe(logs), logs)
 
 
 def observe(logs: pd.DataFrame) -> Observations:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from godot_analysis.clocks import estimate
+from godot_analysis.collection import collection_paused
 from godot_analysis.columns import CALLS, CLOCKS, HOPS, LOSSES
 from godot_analysis.endings import Ending, Endings
 from godot_analysis.flow import Flow
@@ -57,6 +58,11 @@ def reconstruct(logs: pd.DataFrame) -> Flow:
     ['relay', 'gates', 'open', 'error', 'no such path']
     """
     require(logs)
+    with collection_paused():
+        return _rebuilt(logs)
+
+
+def _rebuilt(logs: pd.DataFrame) -> Flow:
     seen = observe(logs)
     pairing = pair(seen)
     strays = join_strays(pairing.singles, seen)
