@@ -32,6 +32,8 @@ class Batch:
     name: str
     origin: Origin
     entries: Sequence[bytes]
+    adopted_from: str | None = None
+    """Whose claim it was, when it was taken over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ class Service:
         self._metrics = Metrics(self._backlog)
         self._queue: RedisQueue | None = None
         self._watch: Watch | None = None
+        self._pipeline: Pipeline | None = None
 
     def run(self) -> None:
         """Run to the end. Returns after SIGTERM or SIGINT; raises SetupError when it cannot go on."""
@@ -68,7 +69,7 @@ class Service:
                 settings.metrics_host,
                 settings.metrics_port,
                 metrics=self._metrics.exposition,
-                unhealthy=list,
+                unhealthy=self._unhealthy,
                 unready=self._unready,
             )
             self._narrator.info(f"metrics on {endpoint.url}/metrics", metrics=f"{endpoint.url}/metrics")
@@ -108,6 +109,7 @@ class Service:
                 **settings.shown(),
             )
             pipeline.start()
+            self._pipeline = pipeline
             upkeep.start()
             told = _next_signal(signals, pipeline, watch)
             self._narrator.info(f"{told.name if told else 'failure'}: finishing what is claimed")
@@ -116,7 +118,7 @@ class Service:
                 self._narrator.warning("some records stay claimed: the next daemon takes them over")
             return told is signal.SIGHUP
         finally:
-            self._watch = None
+            self._watch = self._pipeline = None
             upkeep.stop()
             watch.tell()
             _release(source)
@@ -145,6 +147,10 @@ class Service:
             self._narrator.error(f"the settings stay as they were: {error.message}")
         else:
             self._narrator.info("settings read again")
+
+    def _unhealthy(self) -> list[str]:
+        stopped = self._pipeline is not None and not self._pipeline.running
+        return ["the pipeline is stopping"] if stopped else []
 
     def _unready(self) -> list[str]:
         return self._watch.problems() if self._watch else ["starting"]

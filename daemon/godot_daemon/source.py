@@ -40,8 +40,6 @@ class RedisSource:
         self.worker = worker
         self.waiting = 0
         """How many entries were left in the queue after the last claim."""
-        self.adopted = 0
-        """How many claims were taken over from other workers, or found again."""
         self._queue = queue
         self._batch_size = settings.batch_size
         self._window = settings.batch_window_ms / 1000
@@ -126,14 +124,16 @@ class RedisSource:
         if reply is None:
             self._next_sweep = now + self._takeover_after / 3
             return None
-        self.adopted += 1
-        return self._hold(*reply[1:])
+        owner, *claim = reply
+        return self._hold(*claim, adopted_from=owner.decode())
 
-    def _hold(self, epoch: bytes, name: bytes, entries: Sequence[bytes]) -> Batch:
+    def _hold(
+        self, epoch: bytes, name: bytes, entries: Sequence[bytes], *, adopted_from: str | None = None
+    ) -> Batch:
         batch = name.decode()
         self._held.add(batch)
         base, claimed_us = batch.split("-")
-        return Batch(batch, Origin(epoch.decode(), int(base), int(claimed_us)), entries)
+        return Batch(batch, Origin(epoch.decode(), int(base), int(claimed_us)), entries, adopted_from)
 
     def _wait_for_first(self) -> None:
         """Sleep until something is pushed: moving the tail onto itself blocks while there is none."""

@@ -36,6 +36,13 @@ class Watch:
     def claimed(self, batch: Batch) -> None:
         """See `Observer`."""
         self._metrics.claimed(len(batch.entries))
+        if batch.adopted_from is not None:
+            self._metrics.adopted()
+            self._narrator.info(
+                f"took over {len(batch.entries):,} records that {batch.adopted_from} had claimed",
+                records=len(batch.entries),
+                owner=batch.adopted_from,
+            )
 
     def committed(self, batch: Batch, outcome: Outcome, seconds: float) -> None:  # noqa: ARG002  the protocol's
         """See `Observer`."""

@@ -138,7 +138,7 @@ def test_claims_of_the_dead_are_taken_over_with_their_positions(client, workers,
     assert claimed(living).entries == numbers(6, 8)
     adopted = eventually(lambda: living.claim(1000), within=10)
     assert (adopted.name, adopted.origin, adopted.entries) == (lost.name, lost.origin, lost.entries)
-    assert living.adopted == 1
+    assert adopted.adopted_from == "far:1:a"
     dead.acknowledge(lost)  # the slow owner comes back: it changes nothing
     assert client.llen(f"logs:inflight:far:2:b:{lost.name}") == 6
     living.acknowledge(adopted)

@@ -72,6 +72,13 @@ def test_the_first_batch_is_told_at_once_and_those_of_one_second_together():
     )
 
 
+def test_a_takeover_is_told_and_counted():
+    observer, stream, metrics = watch()
+    observer.claimed(Batch("0-0", Origin("e", 0, 0), [b""] * 3, "far:1:a"))
+    assert told(stream)[0]["message"] == "took over 3 records that far:1:a had claimed"
+    assert "godot_claims_adopted_total 1.0" in metrics.exposition().decode()
+
+
 def test_a_long_outage_is_told_ever_more_rarely():
     observer, stream, _ = watch()
     for attempt in range(1, 101):
