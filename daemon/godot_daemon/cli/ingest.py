@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -13,10 +13,13 @@ from godot_daemon.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_OF_PRODUCERS: Final = {"queue_max"}
+
 
 def _all_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     for field in reversed(dataclasses.fields(Settings)):
-        command = setting(field.name)(command)
+        if field.name not in _OF_PRODUCERS:
+            command = setting(field.name)(command)
     return command
 
 
