@@ -1,4 +1,4 @@
-"""A pause of the cyclic garbage collector while millions of objects are made, none of which is garbage yet."""
+"""A pause of the garbage collector while millions of objects are made, none of them garbage yet."""
 
 from __future__ import annotations
 

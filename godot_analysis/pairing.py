@@ -70,7 +70,10 @@ class _Ledger:
     def close(self, exchange: Exchange) -> None:
         del self.of[exchange.observer, exchange.asking][id(exchange)]
         if exchange.rpc_id is not None:
-            self.by_id[_key(exchange)].remove(exchange)
+            same = self.by_id[_key(exchange)]
+            # Mostly the newest; from the start, a long row of unanswered ones would cost its length.
+            place = next(place for place in range(len(same) - 1, -1, -1) if same[place] is exchange)
+            del same[place]
 
     def named(self, key: tuple[Any, ...], trace: str | None) -> Exchange | None:
         """The newest open question of exactly this connection and id, of the same trace if there is one."""
