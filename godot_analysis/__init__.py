@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-# Functions that share their module's name are bound here and now: a module imported later would take the name.
+# Functions that share their module's name are bound here and now: a later import would bind the module.
 from godot_analysis.diagnose import diagnose
 from godot_analysis.errors import (
     BadFile,
