@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _HANDOVER_SECONDS: Final = 0.2
 """How often a thread that waits for another one looks whether it is told to stop."""
 
+_LAST_WORDS_SECONDS: Final = 0.5
+"""How long interrupted threads may take to notice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -68,7 +71,10 @@ class Sink(Protocol):
         """Store a prepared batch in one transaction; when this returns it is committed."""
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Give the connection back. Called by the thread that writes."""
+
+    def interrupt(self) -> None:
+        """Make a write in progress fail at once. Called by another thread."""
 
 
 class Observer(Protocol):
@@ -155,10 +161,12 @@ class Pipeline:
             thread.join(max(0.0, deadline - time.monotonic()))
         finished = not any(thread.is_alive() for thread in self._threads)
         self._abandon.set()
-        for sink in self._sinks:
-            sink.close()
-        for thread in self._threads:
-            thread.join(1.0)
+        if not finished:
+            for sink in self._sinks:
+                sink.interrupt()
+            deadline = time.monotonic() + _LAST_WORDS_SECONDS
+            for thread in self._threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
         if self._failure is not None:
             raise self._failure
         return finished and self._prepared.empty()
@@ -213,6 +221,12 @@ class Pipeline:
         return None
 
     def _write(self, sink: Sink) -> None:
+        try:
+            self._write_all(sink)
+        finally:
+            sink.close()
+
+    def _write_all(self, sink: Sink) -> None:
         while not self._abandon.is_set():
             done = self._claimer_done.is_set()  # before looking: what it claimed last is in the queue by then
             try:

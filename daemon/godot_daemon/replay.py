@@ -44,7 +44,7 @@ def replay(
     A line that is no JSON object is pushed as it is: it becomes a dead letter, and is not lost.
     """
     done = Replayed()
-    for chunk in _chunks(_entries(lines, done)):
+    for chunk in _chunks(_entries(lines, done), min(_CHUNK, bound)):
         while not queue.offer(chunk, bound):
             done.waiting_for_room = True
             progress(done)
@@ -86,11 +86,11 @@ def _entries(lines: Iterable[bytes], done: Replayed) -> Iterator[bytes]:
         yield body + separator + json.dumps(added).encode().removeprefix(b"{")
 
 
-def _chunks(entries: Iterable[bytes]) -> Iterator[list[bytes]]:
+def _chunks(entries: Iterable[bytes], most: int) -> Iterator[list[bytes]]:
     chunk: list[bytes] = []
     size = 0
     for entry in entries:
-        if chunk and (len(chunk) >= _CHUNK or size + len(entry) > _CHUNK_BYTES):
+        if chunk and (len(chunk) >= most or size + len(entry) > _CHUNK_BYTES):
             yield chunk
             chunk, size = [], 0
         chunk.append(entry)

@@ -91,7 +91,7 @@ def prepare(batch: Batch) -> Prepared:
 
 
 class PostgresSink:
-    """One connection that writes. `write` is called by one thread, `close` by any."""
+    """One connection that writes."""
 
     def __init__(
         self, settings: Settings, host: str, on_call: Callable[[float, str | None], None] | None = None
@@ -121,7 +121,6 @@ class PostgresSink:
                 # A batch that needs longer than it is given would otherwise be tried in vain for ever.
                 self._patience = min(self._patience * 2, _PATIENCE_MAX)
             self.close()
-            self._connection = None
             raise database.translated(error, self._url) from error
         self._patience = self._usual_patience
         self._on_call(time.perf_counter() - started, None)
@@ -129,9 +128,14 @@ class PostgresSink:
 
     def close(self) -> None:
         """See `Sink`."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def interrupt(self) -> None:
+        """See `Sink`. The connection itself is left to its thread: libpq's are not made for two."""
         if (connection := self._connection) is not None:
             connection.interrupt()
-            connection.close()
 
     def _write(self, prepared: Prepared) -> Outcome:
         connection = self._connected()

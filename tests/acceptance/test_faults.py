@@ -293,6 +293,24 @@ def test_postgresql_hangs_under_load(system, eventually):
     system.check(producer)
 
 
+@pytest.mark.parametrize("how", ["stop", "suspend"])
+def test_sigterm_while_postgresql_is_away_or_hangs(system, eventually, how):
+    daemon = system.start_daemon()
+    with Producer(system.valkey.url, 500, durable=True) as producer:
+        time.sleep(1.5)
+        getattr(system.postgres, how)()
+        with system.client() as client:
+            eventually(lambda: client.exists("logs:inflight"))
+        started = time.monotonic()
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(10) == 0, daemon.log()
+        assert time.monotonic() - started < 10
+        assert "stay claimed" in daemon.log()
+        (system.postgres.start if how == "stop" else system.postgres.resume)()
+        system.start_daemon()
+    system.check(producer)
+
+
 def test_valkey_hangs_under_load(system, eventually):
     daemon = system.start_daemon()
     with Producer(system.valkey.url, 1000, durable=True) as producer:

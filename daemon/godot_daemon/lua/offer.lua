@@ -1,8 +1,8 @@
 -- Push entries, the oldest first, if all of them fit under the queue's bound: nothing is ever dropped for them.
 -- KEYS queue   ARGV bound, entry, entry, …
--- Returns how many entries wait now, or -1 when these did not fit. More than the bound fits into an empty queue.
+-- Returns how many entries wait now, or -1 when these did not fit.
 local waiting = redis.call('LLEN', KEYS[1])
-if waiting > 0 and waiting + #ARGV - 1 > tonumber(ARGV[1]) then
+if waiting + #ARGV - 1 > tonumber(ARGV[1]) then
   return -1
 end
 for first = 2, #ARGV, 1000 do

@@ -52,13 +52,13 @@ class MemorySink:
         self.table: list[bytes] = []
         self.outages = outages
         self.fatal = fatal
-        self.closed = False
+        self.closed = self.interrupted = False
         self.gate = threading.Event()
         self.gate.set()
 
     def write(self, prepared):
         self.gate.wait(5)
-        if self.closed or self.outages:
+        if self.interrupted or self.outages:
             self.outages = max(0, self.outages - 1)
             raise UnavailableError("the sink is away")
         if self.fatal:
@@ -67,9 +67,12 @@ class MemorySink:
         self.table += new
         return Outcome(len(new), len(prepared.entries) - len(new))
 
+    def interrupt(self):
+        self.interrupted = True
+        self.gate.set()
+
     def close(self):
         self.closed = True
-        self.gate.set()
 
 
 class Log:
@@ -165,6 +168,7 @@ def test_stopping_finishes_what_is_claimed(eventually):
     eventually(lambda: sink.table)
     pipeline.stop()
     assert pipeline.join(5)
+    assert (sink.closed, sink.interrupted) == (True, False)
     assert not source.held
     assert len(sink.table) + len(source.waiting) == 10_000
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from godot_analysis.records import derived_ids
+from godot_analysis.loading.records import derived_ids
 from godot_daemon.copying import COLUMNS, encode
 from godot_daemon.decoding import decode
 from godot_daemon.record import EPOCH, DeadRecord, Origin, Record, derived_id, parse_uuid, show_uuid
