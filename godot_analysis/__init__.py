@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-# Functions that share their module's name are bound here and now: a later import would bind the module.
-from godot_analysis.diagnose import diagnose
+from godot_analysis.diagnosis.diagnose import diagnose
+from godot_analysis.diagnosis.findings import Diagnosis, Finding
 from godot_analysis.errors import (
     BadFile,
     BadFilter,
@@ -15,12 +15,11 @@ from godot_analysis.errors import (
     GodotAnalysisError,
     SourceUnavailable,
 )
-from godot_analysis.findings import Diagnosis, Finding
-from godot_analysis.flow import Flow
-from godot_analysis.jsonl import from_records
-from godot_analysis.loading import list_traces, load_logs, load_trace
-from godot_analysis.messages import messages
-from godot_analysis.reconstruct import reconstruct
+from godot_analysis.loading.jsonl import from_records
+from godot_analysis.loading.load import list_traces, load_logs, load_trace
+from godot_analysis.normal_form.messages import messages
+from godot_analysis.reconstruction.flow import Flow
+from godot_analysis.reconstruction.reconstruct import reconstruct
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -44,18 +43,23 @@ __all__ = [
     "reconstruct",
 ]
 
-_LATER: Final = ("plot", "svg", "text", "widgets")
+_LATER: Final = {
+    "plot": "godot_analysis.presentation.plot",
+    "svg": "godot_analysis.presentation.svg",
+    "text": "godot_analysis.presentation.text",
+    "widgets": "godot_analysis.widgets",
+}
 """Parts that draw, some with heavy libraries: imported when first asked for."""
 
 
 def __getattr__(name: str) -> ModuleType:
     if name in _LATER:
-        return import_module(f"{__name__}.{name}")
+        return import_module(_LATER[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _picture(flow: Flow) -> str:
-    drawn: str = import_module(f"{__name__}.svg").sequence(flow)
+    drawn: str = import_module(_LATER["svg"]).sequence(flow)
     return drawn
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import anywidget
 
-from godot_analysis import svg
+from godot_analysis.presentation import svg
 
 __all__ = ["Widget"]
 

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from godot_analysis import labels, printable, svg, text
-from godot_analysis.scene import interleave, lanes_of, messages_of, notes_of
+from godot_analysis import printable
+from godot_analysis.presentation import labels, svg, text
+from godot_analysis.presentation.scene import interleave, lanes_of, messages_of, notes_of
 from godot_analysis.widgets._base import Widget, page
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from godot_analysis.flow import Flow
+    from godot_analysis.reconstruction.flow import Flow
 
 __all__ = ["SequenceDiagram"]
 

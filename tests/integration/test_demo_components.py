@@ -64,7 +64,7 @@ def start(redis_url: str) -> Iterator[Callable[..., Started]]:
     started: list[Started] = []
 
     def begin(name: str, *arguments: str) -> Started:
-        gates = [node.find_program("node"), str(node.GATES / "main.js")]
+        gates = [node.node_program(), str(node.GATES / "main.js")]
         command = gates if name == "gates" else [sys.executable, "-m", f"godot_demo.{name}"]
         started.append(Started([*command, *arguments], redis_url))
         return started[-1]
@@ -224,7 +224,7 @@ def test_text_that_is_no_json_is_logged_as_it_was_read_and_the_connection_lives(
 
 def test_a_component_says_why_it_cannot_start(tmp_path: Path) -> None:
     done = subprocess.run(
-        [node.find_program("node"), str(node.GATES / "main.js"), "--host", "192.0.2.1"],
+        [node.node_program(), str(node.GATES / "main.js"), "--host", "192.0.2.1"],
         env=os.environ | {"GODOT_FALLBACK": "off", "GODOT_REDIS_URL": "redis://127.0.0.1:1"},
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ import uuid
 import psycopg
 import pytest
 
-from godot_analysis.records import derived_ids
+from godot_analysis.loading.records import derived_ids
 
 
 @pytest.fixture

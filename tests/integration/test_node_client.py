@@ -13,31 +13,18 @@ import redis
 
 from godot_demo import node
 
-ROOT = node.GATES.parents[1]
-CLIENT = ROOT / "clients" / "node"
-
 
 @pytest.fixture(scope="session")
 def node_program() -> str:
     """Node.js, with the packages of the client installed."""
-    if not (CLIENT / "node_modules").is_dir():
-        done = subprocess.run(
-            [node.find_program("npm"), "ci", "--no-audit", "--no-fund", "--loglevel=error"],
-            cwd=CLIENT,
-            env=os.environ | {"PATH": node.search_path()},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-    return node.find_program("node")
+    node.ensure_packages(lambda _line: None)
+    return node.node_program()
 
 
 def test_the_suite_of_the_client(node_program: str, redis_url: str) -> None:
     done = subprocess.run(
         [node_program, "--test"],
-        cwd=CLIENT,
+        cwd=node.CLIENT,
         env=os.environ | {"GODOT_TEST_REDIS_URL": redis_url},
         capture_output=True,
         text=True,
@@ -61,13 +48,13 @@ def test_records_satisfy_the_wire_schema(node_program: str, redis_url: str) -> N
     """
     subprocess.run(
         [node_program, "-e", code],
-        cwd=CLIENT,
+        cwd=node.CLIENT,
         env=os.environ | {"GODOT_REDIS_URL": redis_url},
         timeout=60,
         check=True,
     )
     records = _queue(redis_url)
-    schema = json.loads((ROOT / "clients" / "wire" / "record.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((node.ROOT / "clients" / "wire" / "record.schema.json").read_text(encoding="utf-8"))
     validator = jsonschema.Draft202012Validator(schema)
     for record in records:
         validator.validate(record)
@@ -82,7 +69,7 @@ def _queue(redis_url: str) -> list[dict[str, Any]]:
 
 def test_the_types_are_those_of_the_code(node_program: str) -> None:
     """Every public name of index.d.ts exists, and the other way round."""
-    declared = (CLIENT / "index.d.ts").read_text(encoding="utf-8")
+    declared = (node.CLIENT / "index.d.ts").read_text(encoding="utf-8")
     body = declared.partition("export class ICCMLogger {")[2]
     names = {
         line.split("(")[0].split("<")[0].strip()
@@ -94,6 +81,6 @@ def test_the_types_are_those_of_the_code(node_program: str) -> None:
     }
     code = 'console.log(JSON.stringify(Object.getOwnPropertyNames(require(".").ICCMLogger.prototype)))'
     done = subprocess.run(
-        [node_program, "-e", code], cwd=CLIENT, capture_output=True, text=True, timeout=60, check=True
+        [node_program, "-e", code], cwd=node.CLIENT, capture_output=True, text=True, timeout=60, check=True
     )
     assert names == set(json.loads(done.stdout))

@@ -74,8 +74,8 @@ def diagnose(
       godot diagnose --trace 7c9e6679-7425-40de-944b-e07fc1f90ae7 --json
       godot diagnose --file demo/captures/bug13.jsonl
     """  # noqa: D301 - \b keeps click from rewrapping
-    from godot_analysis.diagnose import diagnose as find_causes
-    from godot_analysis.report import as_text
+    from godot_analysis.diagnosis.diagnose import diagnose as find_causes
+    from godot_analysis.diagnosis.report import as_text
 
     source = str(file) if file else Settings.load({"database_url": database_url}).database_url
     logs = _load(source, trace_id, since if since or file else "1h")
@@ -93,7 +93,7 @@ def diagnose(
 def _load(source: str, trace_id: str | None, since: str | None) -> pd.DataFrame:
     """The records to judge by: with a trace, everything around it."""
     from godot_analysis.errors import BadFilter
-    from godot_analysis.loading import load_logs, load_trace
+    from godot_analysis.loading.load import load_logs, load_trace
 
     if trace_id is None:
         return load_logs(start=since, source=source)

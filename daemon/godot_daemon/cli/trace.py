@@ -175,7 +175,8 @@ def _plain(value: Any) -> Any:
 
 
 def _rows(traces: pd.DataFrame) -> list[tuple[str | int, ...]]:
-    from godot_analysis import labels, printable
+    from godot_analysis import printable
+    from godot_analysis.presentation import labels
 
     rows: Iterable[Any] = traces.itertuples(index=False)
     return [

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from godot_analysis import columns
-from godot_analysis.flow import Flow
-from godot_analysis.frames import frame
+from godot_analysis.loading.frames import frame
+from godot_analysis.reconstruction.flow import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import godot_analysis as ga
-from godot_analysis import rules
-from godot_analysis.report import as_text
-from godot_analysis.rules import LAYERS, RULES
+from godot_analysis.diagnosis import rules
+from godot_analysis.diagnosis.report import as_text
+from godot_analysis.diagnosis.rules import LAYERS, RULES
 
 TEXT = {"type": "string", "minLength": 1}
 NAME = {"type": ["string", "null"]}

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 import godot_analysis as ga
-from godot_analysis.facts import gather
-from godot_analysis.facts._calls import Arrival
-from godot_analysis.facts._epochs import epochs
-from godot_analysis.facts._names import Owners
-from godot_analysis.facts._scan import scan
+from godot_analysis.diagnosis.facts import gather
+from godot_analysis.diagnosis.facts._calls import Arrival
+from godot_analysis.diagnosis.facts._epochs import epochs
+from godot_analysis.diagnosis.facts._names import Owners
+from godot_analysis.diagnosis.facts._scan import scan
 
 
 def at(seconds):

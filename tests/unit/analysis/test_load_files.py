@@ -14,7 +14,7 @@ import pytest
 
 import godot_analysis as ga
 from godot_analysis import columns
-from godot_analysis.records import UnusableRecordError, derived_ids, read_record
+from godot_analysis.loading.records import UnusableRecordError, derived_ids, read_record
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "clients" / "wire" / "examples").glob("*.json"))
 

@@ -9,7 +9,7 @@ import pytest
 
 import godot_analysis as ga
 from godot_analysis import columns
-from godot_analysis.tables import log_table, record_id
+from godot_analysis.loading.tables import log_table, record_id
 
 
 def read(message: str, data: Any = None, *, level: str = "TRACE", component: str = "relay") -> pd.DataFrame:

@@ -9,7 +9,8 @@ from matplotlib import dates
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from godot_analysis import columns, plot, theme
+from godot_analysis import columns, theme
+from godot_analysis.presentation import plot
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import godot_analysis as ga
-from godot_analysis.tables import log_table, record_id
+from godot_analysis.loading.tables import log_table, record_id
 
 
 def told(flow: ga.Flow) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import godot_analysis as ga
-from godot_analysis.tables import log_table, record_id
+from godot_analysis.loading.tables import log_table, record_id
 
 
 def reconstruct(table: str) -> ga.Flow:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from godot_analysis.scene import UNKNOWN
-from godot_analysis.sequence import lay_out
+from godot_analysis.presentation.scene import UNKNOWN
+from godot_analysis.presentation.sequence import lay_out
 
 
 def test_lanes_stand_in_causal_order_of_appearance(story):

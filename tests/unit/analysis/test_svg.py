@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from godot_analysis import svg
+from godot_analysis.presentation import svg
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from godot_analysis import printable, text
+from godot_analysis import printable
+from godot_analysis.presentation import text
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 from godot_analysis.columns import LOGS
-from godot_analysis.diagnose import diagnose
-from godot_analysis.frames import frame
+from godot_analysis.diagnosis.diagnose import diagnose
+from godot_analysis.loading.frames import frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from godot_analysis.findings import Diagnosis, Finding
+    from godot_analysis.diagnosis.findings import Diagnosis, Finding
 
 TOOLS = {
     "gates": ["gates_create_document", "gates_list_capabilities", "gates_validate_markdown"],

@@ -1,0 +1,154 @@
+"""From a log to a diagnosis: rebuild the flow, gather the facts, judge, and keep what was asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pandas as pd
+
+from godot_analysis.columns import STATUSES
+from godot_analysis.diagnosis.facts import Facts, Gap, family, gather
+from godot_analysis.diagnosis.findings import Diagnosis, Finding
+from godot_analysis.diagnosis.rules import Judgement, judge
+from godot_analysis.errors import BadFilter
+from godot_analysis.reconstruction.flow import Flow
+from godot_analysis.reconstruction.reconstruct import reconstruct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["diagnose"]
+
+
+def diagnose(
+    logs: pd.DataFrame | Flow,
+    *,
+    trace_id: str | None = None,
+    component: str | None = None,
+    tool: str | None = None,
+    live: bool = False,
+) -> Diagnosis:
+    """Name what is wrong in a log, the root cause first, with the rows that prove it.
+
+    Parameters
+    ----------
+    logs : DataFrame or Flow
+        A log frame, or what `reconstruct` made of one. Give the whole system's log, not one trace's: what is
+        missing can only be seen beside what is there.
+    trace_id, component, tool : str, optional
+        Keep only findings that concern this trace, component or tool. A component or tool that the log never
+        mentions is still looked for: its silence is evidence.
+    live : bool
+        The log goes on, so a call that is under way at its end is no fault.
+
+    Returns
+    -------
+    Diagnosis
+        `.healthy`, `.root_cause`, `.findings`, `.calls`, `.gaps`; shows itself in a notebook and as text.
+
+    Raises
+    ------
+    BadFrame
+        When `logs` is no log frame.
+    BadFilter
+        When `trace_id` is no UUID.
+
+    Examples
+    --------
+    >>> import godot_analysis as ga
+    >>> found = ga.diagnose(ga.from_records([]))
+    >>> found.healthy, found.root_cause
+    (True, None)
+    """
+    trace_id = None if trace_id is None else _trace(trace_id)
+    flow = logs if isinstance(logs, Flow) else reconstruct(logs)
+    expected = {component} if component else set()
+    if tool is not None and (named := family(tool)) is not None:
+        expected.add(named)
+    facts = gather(flow, live=live)
+    facts = replace(facts, expected=_unheard(expected, facts))
+    wanted = _Filter(facts, trace_id, component, tool)
+    findings = tuple(judged.finding for judged in judge(facts) if wanted(judged))
+    return Diagnosis(
+        ranked=findings,
+        calls=flow.count_operations() if trace_id is None else _count(facts, trace_id),
+        gaps=[_gap(gap) for gap in facts.gaps],
+        cited=_cited(flow.logs, findings),
+    )
+
+
+class _Filter:
+    """Whether a judgement concerns the trace, the component and the tool that were asked for."""
+
+    def __init__(self, facts: Facts, trace_id: str | None, component: str | None, tool: str | None) -> None:
+        logs = facts.flow.logs
+        self._rows = None if trace_id is None else set(logs.loc[logs["trace_id"] == trace_id, "id"])
+        self._calls = {call.number: call for call in facts.calls}
+        self._owner = None if tool is None else facts.owners.of(tool) or family(tool)
+        self._trace, self._component, self._tool = trace_id, component, tool
+
+    def __call__(self, judged: Judgement) -> bool:
+        return self._in_trace(judged) and self._of_component(judged.finding) and self._of_tool(judged)
+
+    def _in_trace(self, judged: Judgement) -> bool:
+        if self._rows is None or not self._rows.isdisjoint(judged.finding.evidence):
+            return True
+        return any(
+            self._calls[number].trace == self._trace for number in judged.calls if number in self._calls
+        )
+
+    def _of_component(self, finding: Finding) -> bool:
+        return self._component is None or self._component in {finding.component, finding.cause_in}
+
+    def _of_tool(self, judged: Judgement) -> bool:
+        if self._tool is None:
+            return True
+        tools = {self._calls[number].tool for number in judged.calls if number in self._calls}
+        if self._tool in tools | {judged.finding.tool}:
+            return True
+        return judged.finding.tool is None and judged.finding.component == self._owner
+
+
+def _count(facts: Facts, trace_id: str) -> dict[str, int]:
+    """The operations of one trace by their end, as `Flow.count_operations` counts those of all."""
+    ends = Counter(call.status for call in facts.operations if trace_id in call.traces)
+    return {"total": ends.total(), **{status: ends[status] for status in STATUSES}}
+
+
+def _unheard(expected: Iterable[str], facts: Facts) -> frozenset[str]:
+    """The names that the reader gave which are backends, for all that the log tells."""
+    others = facts.roles.relays | facts.roles.clients
+    return frozenset(
+        name for name in expected if name not in others and facts.owners.of(f"{name}_") in {None, name}
+    )
+
+
+def _trace(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise BadFilter(
+            f"a trace id is a UUID, not {text!r}",
+            hint="list_traces() and `godot traces` show them",
+            value=text,
+        ) from None
+
+
+def _gap(gap: Gap) -> dict[str, Any]:
+    def moment(time: pd.Timestamp | None) -> str | None:
+        return None if time is None else time.isoformat()
+
+    return {"component": gap.component, "from": moment(gap.begin), "to": moment(gap.end), "why": gap.why}
+
+
+def _cited(logs: pd.DataFrame, findings: Iterable[Finding]) -> pd.DataFrame:
+    ids = {record for finding in findings for record in finding.evidence}
+    rows = logs.loc[logs["id"].isin(ids), ["id", "event_created_at", "component", "level", "message"]]
+    rows = rows.astype({"component": "object", "level": "object"})
+    lines = logs.attrs.get("lines", {})
+    numbers = pd.array([lines.get(record) for record in rows["id"]], dtype="Int64")
+    rows.insert(1, "line", pd.Series(numbers, index=rows.index))
+    return rows.reset_index(drop=True)

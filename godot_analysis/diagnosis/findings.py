@@ -1,0 +1,118 @@
+"""What a diagnosis is: findings ranked root cause first, the counts of calls, and the gaps."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final, Literal
+
+import pandas as pd
+
+__all__ = ["SEVERITIES", "Diagnosis", "Finding"]
+
+Severity = Literal["error", "warning", "info"]
+
+SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "info")
+"""Something did not work; it worked in the end or by luck; noise without effect."""
+
+_EVIDENCE_COLUMNS: Final = ("id", "line", "event_created_at", "component", "level", "message")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that the log says is wrong, or only looks wrong, with the rows that show it.
+
+    `component` is the one that suffers, `cause_in` where the fault lies as far as the log can tell.
+    `confidence` is computed as told in `godot_analysis.diagnosis.rules`. `evidence` names log rows, the most telling
+    first; `lines` are their line numbers when the log came from a file, else empty.
+    """
+
+    code: str
+    severity: Severity
+    title: str
+    component: str | None
+    cause_in: str | None
+    tool: str | None
+    confidence: float
+    summary: str
+    explanation: str
+    fix: str
+    evidence: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    lines: tuple[int, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as the JSON object that `godot diagnose --json` prints."""
+        plain: dict[str, Any] = {
+            name: _plain(value) for name, value in asdict(self).items() if name != "lines"
+        }
+        if self.lines:
+            plain["line"] = list(self.lines)
+        return plain
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All that `diagnose` found in one log.
+
+    Attributes
+    ----------
+    ranked : tuple of Finding
+        The findings, the root cause first.
+    calls : dict
+        How many `tools/call` operations there were, as their first sender sees them, by their end.
+    gaps : list of dict
+        Spans in which the log is incomplete, as `{"component", "from", "to", "why"}`.
+    cited : DataFrame
+        The log rows that the findings cite: `id, line, event_created_at, component, level, message`.
+    """
+
+    ranked: tuple[Finding, ...]
+    calls: dict[str, int] = field(default_factory=dict)
+    gaps: list[dict[str, Any]] = field(default_factory=list)
+    cited: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=list(_EVIDENCE_COLUMNS)), repr=False
+    )
+
+    @property
+    def healthy(self) -> bool:
+        """Whether there is neither an error nor a warning."""
+        return all(finding.severity == "info" for finding in self.ranked)
+
+    @property
+    def root_cause(self) -> Finding | None:
+        """The first finding; None when the system is healthy."""
+        return None if self.healthy else self.ranked[0]
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """One row per finding, ranked, the root cause first."""
+        names = [item.name for item in fields(Finding)]
+        frame = pd.DataFrame([asdict(finding) for finding in self.ranked], columns=names)
+        return frame.astype({"confidence": "float64"})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The diagnosis as the one JSON object that `godot diagnose --json` prints."""
+        root = self.root_cause
+        return {
+            "healthy": self.healthy,
+            "root_cause": None if root is None else root.to_dict(),
+            "findings": [finding.to_dict() for finding in self.ranked],
+            "calls": dict(self.calls),
+            "gaps": [dict(gap) for gap in self.gaps],
+        }
+
+    def __str__(self) -> str:
+        from godot_analysis.diagnosis.report import as_text  # noqa: PLC0415 - the report needs this class
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from godot_analysis.diagnosis.report import as_html  # noqa: PLC0415 - the report needs this class
+
+        return as_html(self)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return round(value, 2) if isinstance(value, float) else value

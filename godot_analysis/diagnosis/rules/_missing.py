@@ -1,0 +1,289 @@
+"""Backends whose tools the relay lacks: who is missing, since when, and what the log tells about each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from godot_analysis.diagnosis.facts import family, nearest
+from godot_analysis.diagnosis.rules._rule import Clue
+from godot_analysis.diagnosis.rules._words import count, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pandas as pd
+
+    from godot_analysis.diagnosis.facts import (
+        Arrival,
+        Call,
+        Epoch,
+        Facts,
+        Listing,
+        Management,
+        Refused,
+        Start,
+        Trouble,
+    )
+
+__all__ = ["Missing", "absence_clue", "misnamed", "missing", "refused_clue"]
+
+
+@dataclass
+class Missing:
+    """A backend that the relay had no tools of, in one life of the relay."""
+
+    backend: str
+    epoch: Epoch
+    refusals: list[Refused] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
+    visitors: list[Arrival] = field(default_factory=list)
+    listings: list[Listing] = field(default_factory=list)
+    commands: list[Management] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    late_starts: list[Start] = field(default_factory=list)
+    served_before: list[Call] = field(default_factory=list)
+    arrived_before: list[Arrival] = field(default_factory=list)
+    commands_before: list[Management] = field(default_factory=list)
+
+    @property
+    def first(self) -> pd.Timestamp | None:
+        """When the lack was first felt; None when nobody asked for a tool."""
+        return min((refusal.time for refusal in self.refusals), default=None)
+
+    @property
+    def tools(self) -> list[str]:
+        """The refused tools, each once."""
+        return list(dict.fromkeys(refusal.tool for refusal in self.refusals))
+
+    @property
+    def tool(self) -> str | None:
+        """The refused tool, if it is only one."""
+        return self.tools[0] if len(self.tools) == 1 else None
+
+    @property
+    def calls(self) -> frozenset[int]:
+        """The calls that failed for it."""
+        return frozenset[int]().union(*(refusal.calls for refusal in self.refusals))
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The rows of the refusals."""
+        return tuple(dict.fromkeys(row for refusal in self.refusals for row in refusal.records))
+
+    @property
+    def reached(self) -> list[Arrival]:
+        """The relay's own handshakes before the lack was felt."""
+        return [arrival for arrival in self.arrivals if self.first is None or arrival.time <= self.first]
+
+    @property
+    def address(self) -> str | None:
+        """Where the relay looks for it, as far as a command or a refused connection tells."""
+        told = [(trouble.time, trouble.url) for trouble in self.troubles if trouble.url]
+        told += [(command.time, command.url) for command in self.commands if command.url]
+        return max(told)[1] if told else None
+
+    @property
+    def removed(self) -> Management | None:
+        """The command that took the backend away on purpose, if no later one brought it back."""
+        last = [item for item in self.commands if item.verb != "inspect"][-1:]
+        return last[0] if last and last[0].verb == "remove" else None
+
+
+def missing(facts: Facts) -> list[Missing]:
+    """Every backend that the relay lacks, the refused ones first, then those conspicuous by silence."""
+    if (known := facts.memo.get("missing")) is not None:
+        return list(known)
+    found: dict[tuple[str, int], Missing] = {}
+    for refusal in facts.refused:
+        backend = _backend_lacking(refusal, facts)
+        if backend is not None:
+            epoch = facts.epoch_at(refusal.time)
+            found.setdefault((backend, id(epoch)), Missing(backend, epoch)).refusals.append(refusal)
+    last = facts.epochs[-1]
+    for backend in _silent(facts, last):
+        found.setdefault((backend, id(last)), Missing(backend, last))
+    for item in found.values():
+        _describe(item, facts)
+    facts.memo["missing"] = list(found.values())
+    return list(found.values())
+
+
+def misnamed(facts: Facts) -> Iterator[Refused]:
+    """Refusals of a tool whose backend was there: only the name was wrong."""
+    lacking = {id(refusal) for item in missing(facts) for refusal in item.refusals}
+    return (refusal for refusal in facts.refused if id(refusal) not in lacking)
+
+
+def refused_clue(item: Missing, weight: float) -> list[Clue]:
+    """The refused calls, and that the relay's table held nothing of the backend."""
+    if not item.refusals:
+        return []
+    tables = [refusal.table for refusal in item.refusals if refusal.table is not None]
+    text = f"{count(len(item.refusals), 'call')} of {listed(item.tools)} refused as unknown"
+    if tables:
+        text += f" while the {count(len(tables[-1]), 'tool')} known then include none of {item.backend}"
+        return [Clue(text, weight, item.rows)]
+    return [Clue(text, weight / 2, item.rows)]
+
+
+def absence_clue(item: Missing, facts: Facts) -> list[Clue]:
+    """That it got no handshake while others did: the more it logs otherwise, the more that says."""
+    others = sorted(item.epoch.burst - {item.backend})
+    if not others or item.reached:
+        return []
+    spoke = item.backend in facts.components
+    shook = any(arrival.backend == item.backend for arrival in facts.arrivals)
+    weight = 0.55 if shook else 0.45 if spoke or not item.refusals else 0.4
+    text = f"{facts.relay} shook hands with {listed(others)} when it started, but not with {item.backend}"
+    if not spoke:
+        text += ", which has not logged a single record"
+    return [Clue(text, weight, item.epoch.records)]
+
+
+def _backend_lacking(refusal: Refused, facts: Facts) -> str | None:
+    """The backend whose absence explains the refusal; None when its backend was there."""
+    tool, table = refusal.tool, refusal.table
+    if refusal.by not in facts.roles.relays:
+        # A client may offer less than it was given; what the relay knows decides.
+        table = facts.table_at(refusal.time) or table
+    name = family(tool)
+    owner = facts.owners.of(tool)
+    if table is None:
+        return _lacking_unseen(refusal, owner or name, facts)
+    if _has_family(tool, table, facts):
+        return None
+    if owner is not None:
+        return owner
+    return None if nearest(tool, table) is not None else _component(name, facts, refusal)
+
+
+def _has_family(tool: str, table: frozenset[str], facts: Facts) -> bool:
+    """Whether the relay knew tools of the same backend at that moment: then only the name is wrong."""
+    name, owner = family(tool), facts.owners.of(tool)
+    families = {found.lower() for known in table if (found := family(known)) is not None}
+    families |= {found for item in facts.management if (found := family(item.call.tool or "")) is not None}
+    kin = owner is not None and bool(facts.owners.tools_of(owner) & table)
+    return tool in table or kin or (name is not None and name.lower() in families)
+
+
+def _lacking_unseen(refusal: Refused, guess: str | None, facts: Facts) -> str | None:
+    """The same without a table: missing is what the relay neither reached nor used in this life."""
+    backend = guess if guess in facts.backends else _component(guess, facts, refusal)
+    if backend is None:
+        return None
+    epoch = facts.epoch_at(refusal.time)
+    there = any(
+        arrival.time <= refusal.time for arrival in _own(epoch.reached.get(backend, ()), epoch, facts)
+    )
+    return None if there or facts.served_in(backend, epoch) else backend
+
+
+def _component(name: str | None, facts: Facts, refusal: Refused) -> str | None:
+    """The component behind a family: of the same name, or the only idle one, else the family."""
+    known = set(facts.components) | facts.backends
+    known -= facts.roles.relays | facts.roles.clients
+    if name is not None:
+        for spelled in sorted(known):
+            if spelled.lower() == name.lower():
+                return spelled
+        alike = [spelled for spelled in known if name.lower() in spelled.lower().replace("_", "-").split("-")]
+        if len(alike) == 1:
+            return alike[0]
+    epoch = facts.epoch_at(refusal.time)
+    listed_ones = {found.lower() for tool in refusal.table or () if (found := family(tool)) is not None}
+    idle = [
+        spelled
+        for spelled in known & set(facts.components)
+        if spelled not in epoch.reached
+        and spelled.lower() not in listed_ones
+        and not facts.owners.tools_of(spelled)
+        and not facts.served_in(spelled, epoch)
+    ]
+    if len(idle) == 1 and epoch.burst:
+        return idle[0]
+    return name
+
+
+def _silent(facts: Facts, epoch: Epoch) -> Iterator[str]:
+    """Backends that the relay should have connected to and that show no sign of it, while others do."""
+    if not epoch.burst and all(trouble.kind != "refused" for trouble in facts.troubles):
+        return
+    connected = {item.component for item in facts.signals.connections if epoch.holds(item.time)}
+    for backend in sorted(_belonging(facts, epoch)):
+        there = _own(epoch.reached.get(backend, ()), epoch, facts)
+        if not there and backend not in connected and not facts.served_in(backend, epoch):
+            removed = [
+                m
+                for m in facts.management
+                if m.name == backend and m.verb != "inspect" and epoch.holds(m.time)
+            ]
+            if not (removed and removed[-1].verb == "remove"):
+                yield backend
+
+
+def _belonging(facts: Facts, epoch: Epoch) -> set[str]:
+    """Backends that the log, or its reader, says the relay is to serve."""
+    earlier = [other for other in facts.epochs if other is not epoch]
+    found = set(facts.expected)
+    found |= {name for other in earlier for name in other.reached}
+    found |= {item.name for item in facts.management if item.name and item.verb in {"add", "reconnect"}}
+    found |= {
+        trouble.backend
+        for trouble in facts.troubles
+        if trouble.kind == "refused" and epoch.holds(trouble.time)
+    }
+    found |= {route.backend for route in facts.signals.routes}
+    found |= {call.callee for call in facts.unheeded if call.callee and epoch.holds(call.started)}
+    # A component that announces itself as a server wants to be connected to.
+    listeners = {start.component for start in facts.signals.starts if start.port is not None}
+    found |= {name for name in listeners if name in facts.roles.backends or epoch.burst}
+    gone = {item.name for item in facts.management if item.verb == "remove" and not _returned(item, facts)}
+    return found - facts.roles.relays - facts.roles.clients - (gone - facts.expected)
+
+
+def _returned(removal: Management, facts: Facts) -> bool:
+    later = [item for item in facts.management if item.name == removal.name and item.time > removal.time]
+    return any(item.verb in {"add", "reconnect"} for item in later)
+
+
+def _describe(item: Missing, facts: Facts) -> None:
+    epoch, backend = item.epoch, item.backend
+    here = epoch.reached.get(backend, [])
+    item.arrivals = _own(here, epoch, facts)
+    item.visitors = [arrival for arrival in here if arrival not in item.arrivals]
+    own = {record for arrival in item.arrivals for record in arrival.records}
+    item.listings = [
+        listing
+        for listing in facts.listings
+        if listing.server == backend and epoch.holds(listing.time) and (own or not item.visitors)
+    ]
+    mine = [command for command in facts.management if command.name == backend]
+    item.commands = [command for command in mine if epoch.holds(command.time)]
+    item.troubles = [t for t in facts.troubles if t.backend == backend and epoch.holds(t.time)]
+    if epoch.burst_end is not None:
+        item.late_starts = [
+            start
+            for start in facts.signals.starts
+            if start.component == backend and epoch.holds(start.time) and start.time > epoch.burst_end
+        ]
+    if epoch.begin is not None:
+        item.served_before = [
+            call for call in facts.by_backend.get(backend, ()) if call.answered and call.started < epoch.begin
+        ]
+        item.arrived_before = [
+            arrival
+            for arrival in facts.relay_arrivals
+            if arrival.backend == backend and arrival.time < epoch.begin
+        ]
+        item.commands_before = [command for command in mine if command.time < epoch.begin]
+
+
+def _own(arrivals: Iterable[Arrival], epoch: Epoch, facts: Facts) -> list[Arrival]:
+    """The relay's own handshakes: it connects at its start, on command, and after a loss."""
+    return [
+        arrival
+        for arrival in arrivals
+        if (epoch.burst_end is None or (arrival.time <= epoch.burst_end and arrival.backend in epoch.burst))
+        or facts.why_reconnected(arrival)
+    ]

@@ -1,0 +1,156 @@
+"""What the text of an error gives away: whose mistake it tells of, and what kind it is."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from godot_analysis.diagnosis.facts import Call
+
+__all__ = ["blame", "connection_words", "error_words", "failure_inside", "same_error", "unserialisable"]
+
+INVALID_PARAMS: Final = -32602
+METHOD_NOT_FOUND: Final = -32601
+
+_UNSERIALISABLE: Final = re.compile(
+    r"not (?:json )?serializ|serializ\w* (?:failed|error)|circular structure|cannot (?:be )?serializ"
+    r"|could not (?:be )?serializ|failed to serializ|do not know how to serializ|not json.compliant",
+    re.IGNORECASE,
+)
+_DEFECT: Final = re.compile(
+    r"traceback|typeerror|attributeerror|referenceerror|nameerror|indexerror|rangeerror|zerodivision"
+    r"|assertionerror"
+    r"|nonetype|null ?pointer|undefined|is not a function|not iterable|not subscriptable|cannot read propert"
+    r"|has no attribute|is not defined|segmentation|internal (?:server )?error|unhandled|stack overflow"
+    r"|unpack|object is not|division by zero|out of range|modulenotfound|importerror|no module named",
+    re.IGNORECASE,
+)
+# What only the one who runs the backend can mend.
+_SURROUNDINGS: Final = re.compile(
+    r"api[ _-]?key|credential|unauthori[sz]ed|forbidden|permission denied|database|\bdb\b|disk|out of memory"
+    r"|quota"
+    r"|rate limit|connection|refused|timed? ?out|unavailable|unreachable|econn|enospc|eacces|name or service",
+    re.IGNORECASE,
+)
+_MISTAKE: Final = re.compile(
+    r"required|missing|invalid|must (?:be|not|have|contain)|validation|not a valid|should be|expected"
+    r"|unsupported|not supported|unexpected (?:keyword|argument|property|field)|additional propert"
+    r"|unrecogni[sz]ed|too (?:long|large|short|small|many)|exceeds|not allowed|not found"
+    r"|does(?:n't| not) exist|no such|unknown (?!method|error)|malformed|bad request"
+    r"|cannot be empty|is empty|out of bounds|schema",
+    re.IGNORECASE,
+)
+_CONNECTION: Final = re.compile(
+    r"connection (?:was )?(?:lost|closed|refused|reset|failed|aborted)|connectionclosed|no close frame"
+    r"|econn|epipe"
+    r"|broken pipe|not connected|disconnected|cannot connect|failed to connect",
+    re.IGNORECASE,
+)
+_MISSING_ARGUMENT: Final = re.compile(
+    r"(?:KeyError: *|missing \d+ required (?:positional|keyword-only) arguments?: *"
+    r"|missing required (?:argument|parameter|field|property):? *)"
+    r"['\"]?(\w+)",
+    re.IGNORECASE,
+)
+_FAILURE_TEXT: Final = re.compile(
+    r"^\s*(?:(?:\w*\.)*\w*(?:error|exception)\b\s*[:\-]|traceback \(most recent|failed(?: to\b|:))",
+    re.IGNORECASE,
+)
+_VARIABLE: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-f]{8,}(?:-[0-9a-f]+)*\b|\d+")
+_BAD_STATUS: Final = frozenset({"error", "failed", "failure"})
+
+
+def blame(call: Call) -> Literal["caller", "callee", "unknown"]:
+    """Whose mistake an error is, judged by its code, its text, and the arguments that were sent."""
+    text = call.error_text
+    lacking = _MISSING_ARGUMENT.search(text)
+    if lacking:
+        return "callee" if lacking.group(1) in (call.arguments or {}) else "caller"
+    if call.error_code == INVALID_PARAMS:
+        return "caller"
+    if call.error_code == METHOD_NOT_FOUND:
+        return "callee"
+    if _DEFECT.search(text) or _UNSERIALISABLE.search(text) or _SURROUNDINGS.search(text):
+        return "callee"
+    if _MISTAKE.search(text):
+        return "caller"
+    return "unknown"
+
+
+def connection_words(text: str) -> bool:
+    """Whether an error tells of a connection that could not be used.
+
+    >>> connection_words("no close frame received or sent"), connection_words("markdown is required")
+    (True, False)
+    """
+    return bool(_CONNECTION.search(text))
+
+
+def error_words(call: Call) -> str:
+    """The error that a call ended with, in one line."""
+    code = f"{call.error_code} " if call.error_code is not None else ""
+    return f"{code}{call.error_text or 'an error without a text'}"[:200]
+
+
+def unserialisable(text: str) -> bool:
+    """Whether a result could not be turned into JSON.
+
+    >>> unserialisable("Object of type datetime is not JSON serializable")
+    True
+    """
+    return bool(_UNSERIALISABLE.search(text))
+
+
+def same_error(call: Call) -> tuple[int | None, str]:
+    """The error of a call without its variable parts, to see that several are one."""
+    text = call.error_text.replace(call.tool, "…") if call.tool else call.error_text
+    return call.error_code, _VARIABLE.sub("…", text).strip().lower()
+
+
+def failure_inside(result: Any) -> str | None:
+    """The failure that a result tells although it is not marked as one, None when it tells none."""
+    if not isinstance(result, dict) or result.get("isError") is True:
+        return None
+    if isinstance(structured := result.get("structuredContent"), dict) and (told := _told(structured)):
+        return told
+    for text in _texts(result):
+        if _FAILURE_TEXT.match(text):
+            return text.strip()
+        if text.lstrip().startswith("{"):
+            try:
+                value = json.loads(text)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(value, dict) and (told := _told(value)):
+                return told
+    return None
+
+
+def _told(value: dict[str, Any]) -> str | None:
+    inner = value.get("result")
+    for level in (value, inner if isinstance(inner, dict) and len(value) == 1 else {}):
+        error = level.get("error")
+        if error and error is not True:
+            return _error_words(error)
+        failed = level.get("success") is False or level.get("ok") is False
+        if failed or error is True or str(level.get("status", "")).lower() in _BAD_STATUS:
+            told = level.get("message") or level.get("reason") or level.get("detail")
+            return told if isinstance(told, str) else "it says that it did not succeed"
+    return None
+
+
+def _error_words(error: Any) -> str:
+    if isinstance(error, dict):
+        return str(error.get("message") or error.get("type") or json.dumps(error))
+    return str(error)
+
+
+def _texts(result: dict[str, Any]) -> Iterator[str]:
+    content = result.get("content")
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, dict) and isinstance(part.get("text"), str):
+            yield part["text"]

@@ -1,0 +1,333 @@
+"""Rules about calls that reached their backend and failed there, or only looked as if they had succeeded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from godot_analysis.diagnosis.facts import refuses
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._texts import (
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    blame,
+    connection_words,
+    error_words,
+    failure_inside,
+    same_error,
+    unserialisable,
+)
+from godot_analysis.diagnosis.rules._words import count, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from godot_analysis.diagnosis.facts import Call, Facts
+
+__all__: list[str] = []
+
+_ENOUGH = 2
+
+
+@rule(
+    "B28",
+    layer="call",
+    severity="error",
+    title="{component} cannot put the result of {tool} into JSON",
+    summary="{tool} did its work in {component}, but its result holds something that JSON has no form for.",
+    explanation="The tool ran; the answer failed on its way out (a date, a set, bytes, a circular "
+    "structure): {error}",
+    fix="Convert the result of {tool} to plain JSON types before it is returned (ISO text for dates, lists "
+    "for sets).",
+    supersedes=("R09", "R10", "B08"),
+    references=("BUG #28",),
+)
+def unserialisable_result(facts: Facts) -> Iterator[Match]:
+    for backend, calls in facts.by_backend.items():
+        for call in calls:
+            told = [
+                item
+                for item in (facts.complaints_during(call, backend) if call.failed else ())
+                if unserialisable(item.text) and item.tool in {None, call.tool}
+            ]
+            clues = []
+            if unserialisable(call.error_text):
+                clues.append(Clue(f"the answer says: {call.error_text}", 0.85, _rows(call, facts)))
+            if told:
+                clues.append(
+                    Clue(f"{backend} logged: {told[0].text}", 0.8, (told[0].record, *_rows(call, facts)))
+                )
+            if clues:
+                error = call.error_text or told[0].text
+                yield _match(call, facts, backend, tuple(clues), {"error": error})
+
+
+@rule(
+    "R08",
+    layer="routing",
+    severity="error",
+    title="Every call to {component} fails with the same protocol error",
+    summary="{component} lists its tools, but answers each of {calls} with “{error}”; nothing else fails "
+    "that way.",
+    explanation="Not one tool is broken but the way in which {component} handles `tools/call`: it does not "
+    "pass the call on as what it is (as when the tool's name is sent on as the method), or looks tools up "
+    "in another place than it lists them from.",
+    fix="Send one `tools/call` straight to {component} and see what it makes of it; correct its dispatch of "
+    "`tools/call`. The relay and the client are not to blame.",
+    supersedes=("F09", "R09", "R10"),
+    references=("F09", "BUG #13, look-alike: one protocol error for all calls"),
+)
+def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
+    for backend, calls in facts.by_backend.items():
+        errors = [call for call in calls if call.status == "error"]
+        # Where only the backend's remark on its failure is left, it says nothing of what kind it was.
+        told = [call for call in errors if call.error_code is not None] or errors
+        tools = {call.tool for call in errors}
+        if len({same_error(call) for call in told}) != 1 or any(call.status == "answered" for call in calls):
+            continue
+        if len(tools) < _ENOUGH and told[0].error_code != METHOD_NOT_FOUND:
+            continue
+        if any(blame(call) == "caller" for call in told):
+            continue
+        error = error_words(told[0])
+        rows = tuple(row for call in errors for row in _rows(call, facts))
+        clues = [
+            Clue(
+                f"all {count(len(errors), 'call')} ({listed(sorted(filter(None, tools)))}) got “{error}”",
+                1 - 0.5 ** len(errors),
+                rows,
+            )
+        ]
+        if told[0].error_code == METHOD_NOT_FOUND:
+            clues.append(
+                Clue("the method it does not find is `tools/call`, which every MCP server must know", 0.4)
+            )
+        fine = {
+            name: call for name in facts.by_backend if name != backend and (call := facts.well_answered(name))
+        }
+        if fine:
+            row = next(iter(fine.values())).rows[-1:]
+            text = f"calls to {listed(sorted(fine))} through the same relay are answered"
+            clues.append(Clue(text, 0.5, row))
+        lists = [listing for listing in facts.lists_of(backend) if not listing.failed]
+        if lists:
+            clues.append(Clue(f"{backend} was asked for its tools without an error", 0.3, lists[-1].records))
+        words = {"error": error, "calls": count(len(errors), "call")}
+        tool = errors[0].tool if len(tools) == 1 else None
+        numbers = frozenset[int]().union(*(facts.operation_of(call).family for call in errors))
+        yield Match(backend, backend, tuple(clues), tool, numbers, words)
+
+
+@rule(
+    "F09",
+    layer="routing",
+    severity="error",
+    title="{component} lists {tool} and then does not know it",
+    summary="{tool} is in the list of {component}, yet a call of it is answered with “{error}”.",
+    explanation="List and call look in different registries, or {component} lists what it cannot run.",
+    fix="Make {component} answer `tools/list` and `tools/call` from one registry.",
+    supersedes=("R09", "R10", "R01"),
+    references=("F09", "n8n-io/n8n#36863", "openai/codex#24297"),
+)
+def listed_but_unknown(facts: Facts) -> Iterator[Match]:
+    for call in facts.calls:
+        if call.legs or call.status not in {"error", "tool_error"} or not call.tool or not call.callee:
+            continue
+        if not (refuses(call.error_text) or call.error_code == METHOD_NOT_FOUND):
+            continue
+        lists = [
+            listing
+            for listing in facts.lists_of(call.callee)
+            if listing.time <= call.started and listing.names is not None
+        ]
+        clues = [Clue(f"it answered the call with “{error_words(call)}”", 0.6, call.rows)]
+        if lists and call.tool in (lists[-1].names or ()):
+            clues.append(Clue(f"{call.callee} listed {call.tool}", 0.7, lists[-1].records))
+        elif not lists and call.parent is not None and refuses(call.error_text):
+            clues.append(Clue(f"{call.caller or facts.relay} would not have sent it there unlisted", 0.3))
+        else:
+            continue
+        yield _match(call, facts, call.callee, tuple(clues), {"error": error_words(call)})
+
+
+@rule(
+    "F32",
+    layer="call",
+    severity="error",
+    title="{tool} failed, but its answer is marked as a success",
+    summary="{component} answered {tool} with a normal result whose text is a failure: “{error}”",
+    explanation="The result carries the error as text and does not set `isError`, so a client that trusts "
+    "the protocol takes it for a success.{whose}",
+    fix="Look at what the text says first; then make {component} set `isError: true` on results that tell "
+    "of a failure.",
+    references=("F32", "intersystems-community/iris-agentic-dev#95"),
+)
+def failure_in_result(facts: Facts) -> Iterator[Match]:
+    for call in facts.calls:
+        if any(leg.tool == call.tool for leg in call.legs) or call.status not in {"answered", "tool_error"}:
+            continue
+        told = failure_inside(call.result)
+        backend = facts.backend_of(call) or call.callee
+        if told is None or backend is None:
+            continue
+        guilty = blame(replace(call, error_text=told))
+        whose = (
+            " What it says sounds like a mistake in the arguments of the call." if guilty == "caller" else ""
+        )
+        clue = Clue(
+            f"the result of {call.tool} says “{told[:120]}”, without isError", 0.9, _rows(call, facts)
+        )
+        yield _match(
+            call,
+            facts,
+            backend,
+            (clue,),
+            {"error": told[:200], "whose": whose},
+            cause=facts.client if guilty == "caller" else backend,
+        )
+
+
+@rule(
+    "R10",
+    layer="call",
+    severity="error",
+    title="{tool} was called with arguments that {component} cannot accept",
+    summary="{cause_in} called {tool} wrongly; {component} refused with “{error}”",
+    explanation="{component} works and said what it did not like: the mistake is in the call.",
+    fix="Correct the arguments of {tool}; its `inputSchema` says what they must be.",
+    references=("BUG #13, look-alike: a mistake of the caller",),
+)
+def mistake_of_caller(facts: Facts) -> Iterator[Match]:
+    for backend, call in _failed(facts):
+        if blame(call) != "caller":
+            continue
+        sent = ", ".join(sorted(call.arguments or {})) or "none"
+        clues = [
+            Clue(
+                f"{call.tool} (arguments: {sent}) was answered with “{error_words(call)}”",
+                0.6,
+                _rows(call, facts),
+            )
+        ]
+        if call.error_code == INVALID_PARAMS:
+            clues.append(Clue("-32602 is the code for invalid arguments", 0.6))
+        fine = facts.well_answered(backend, call.tool)
+        if fine is not None:
+            clues.append(Clue(f"another call of {call.tool} was answered", 0.5, fine.rows[-1:]))
+        yield _match(call, facts, backend, tuple(clues), {"error": error_words(call)}, cause=facts.client)
+
+
+@rule(
+    "R09",
+    layer="call",
+    severity="error",
+    title="{component} broke while it ran {tool}",
+    summary="{tool} reached {component}, which failed inside: “{error}”",
+    explanation="The call arrived as it should; what went wrong happened in the code of {component}.",
+    fix="Look at {component} at this moment, with its stack trace; repeat the call with the same arguments "
+    "to reproduce it.",
+    references=("BUG #13, look-alike: a bug inside the backend",),
+)
+def defect_of_backend(facts: Facts) -> Iterator[Match]:
+    for backend, call in _failed(facts):
+        guilty = blame(call)
+        if guilty == "caller":
+            continue
+        weight = 0.7 if guilty == "callee" else 0.45
+        clues = [Clue(f"{call.tool} was answered with “{error_words(call)}”", weight, _rows(call, facts))]
+        own = facts.complaints_during(call, backend)
+        if own:
+            clues.append(
+                Clue(f"{backend} logged an error itself: {own[0].text[:120]}", 0.5, (own[0].record,))
+            )
+        fine = facts.well_answered(backend)
+        if fine is not None:
+            clues.append(Clue(f"other calls to {backend} were answered", 0.2, fine.rows[-1:]))
+        yield _match(call, facts, backend, tuple(clues), {"error": error_words(call)})
+
+
+@rule(
+    "F25",
+    layer="call",
+    severity="error",
+    title="{tool} took longer than its caller would wait",
+    summary="The call of {tool} was given up{when}; {component} {late}.",
+    explanation="The caller's time-out is shorter than the work. Without a `progressToken` in the request, "
+    "progress cannot extend it.",
+    fix="Raise the time-out for {tool}, let {component} report progress for long work, or split the work.",
+    supersedes=("B08", "R12"),
+    references=("F25", "anthropics/claude-code#73955", "modelcontextprotocol/typescript-sdk#2250"),
+)
+def timed_out(facts: Facts) -> Iterator[Match]:
+    for call in facts.operations:
+        if call.status != "timed_out":
+            continue
+        last = call.last
+        backend = facts.backend_of(last) or call.callee or facts.relay
+        late = last.status == "answered" or "answer came after" in f"{call.note} {last.note}"
+        clues = [Clue(f"{call.tool} was given up without an answer", 0.6, call.rows)]
+        if late:
+            clues.append(Clue(f"{backend} finished it afterwards", 0.6, last.rows))
+        waited = (
+            f" after {(call.ended - call.started).total_seconds():.0f} s" if call.ended is not None else ""
+        )
+        words = {"when": waited, "late": "answered too late" if late else "had not answered by then"}
+        yield Match(backend, backend, tuple(clues), call.tool, call.family, words)
+
+
+@rule(
+    "R15",
+    layer="process",
+    severity="error",
+    title="{tool} failed because the connection to {component} broke",
+    summary="{relay} lost its connection to {component} while {tool} was under way, and gave the call up: "
+    "{error}.",
+    explanation="The call got no answer from {component}; the error that the client saw was made by {relay}.",
+    fix="Find out why {component} went away at that moment, and call {tool} again when it is back.",
+    supersedes=("R11", "R09", "R10", "R12"),
+    references=("BUG #13, look-alike: a lost connection",),
+)
+def broke_under_the_call(facts: Facts) -> Iterator[Match]:
+    for call in facts.operations:
+        backend = facts.backend_of(call.last)
+        broken = [trouble for trouble in facts.troubles_under(call) if trouble.kind != "other"]
+        if (
+            call.status not in {"error", "lost"}
+            or backend is None
+            or not (broken or connection_words(call.error_text))
+        ):
+            continue
+        if not broken and call.last is not call and call.last.answered:
+            continue  # the backend answered, and speaks of a connection of its own
+        rows = (*(trouble.record for trouble in broken), *call.rows)
+        clues = [Clue(f"the error says “{call.error_text[:120]}”", 0.6, rows)]
+        if broken:
+            clues.append(Clue(f"{broken[-1].component} logged: {broken[-1].text[:120]}", 0.5))
+        yield _match(
+            call, facts, backend, tuple(clues), {"error": call.error_text[:160] or "no reason given"}
+        )
+
+
+def _failed(facts: Facts) -> Iterator[tuple[str, Call]]:
+    """The calls that a backend answered with an error."""
+    for backend, calls in facts.by_backend.items():
+        for call in calls:
+            if call.status in {"error", "tool_error"}:
+                yield backend, call
+
+
+def _match(
+    call: Call,
+    facts: Facts,
+    backend: str,
+    clues: tuple[Clue, ...],
+    words: dict[str, object],
+    *,
+    cause: str | None = None,
+) -> Match:
+    numbers = facts.operation_of(call).family
+    return Match(backend, cause or backend, clues, call.tool, numbers, words)
+
+
+def _rows(call: Call, facts: Facts) -> tuple[str, ...]:
+    return facts.operation_of(call).rows

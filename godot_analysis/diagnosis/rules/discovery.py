@@ -1,0 +1,333 @@
+"""Rules about tool lists: failed, empty, misread, incomplete, or out of date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from godot_analysis.diagnosis.rules._missing import missing, refused_clue
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._words import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from godot_analysis.diagnosis.facts import Facts, Listing
+
+__all__: list[str] = []
+
+
+@rule(
+    "F12",
+    layer="discovery",
+    severity="error",
+    title="{component} answered tools/list before its tools were registered",
+    summary="{relay} asked {component} for its tools too early and got none; asked later, it has {later}.",
+    explanation="The server accepts connections before it has registered its tools, and the empty list is "
+    "kept.",
+    fix="Make {component} listen only when its tools are registered, or send "
+    "`notifications/tools/list_changed` then.",
+    supersedes=("R03", "R13", "B29", "B13"),
+    references=("F12", "esengine/DeepSeek-Reasonix#5944"),
+)
+def too_early(facts: Facts) -> Iterator[Match]:
+    for backend, lists in _by_server(facts).items():
+        empty = [listing for listing in lists if listing.count == 0]
+        full = [listing for listing in lists if listing.count and empty and listing.time > empty[0].time]
+        lacks = [item for item in missing(facts) if item.backend == backend]
+        if not (empty and full and lacks):
+            continue
+        clues = [
+            Clue("its tools/list was empty first", 0.6, empty[0].records),
+            Clue(f"later it listed {count(full[0].count or 0, 'tool')}", 0.6, full[0].records),
+        ]
+        for item in lacks:
+            clues += refused_clue(item, 0.4)
+        yield Match(
+            backend,
+            backend,
+            tuple(clues),
+            lacks[0].tool,
+            lacks[0].calls,
+            {"later": count(full[0].count or 0, "tool")},
+        )
+
+
+@rule(
+    "R03",
+    layer="discovery",
+    severity="error",
+    title="{component} was reached, but gave {relay} no tools",
+    summary="{relay} is connected to {component}, yet its tools/list {what}.",
+    explanation="The connection and the handshake are fine; without a list there is nothing to route to "
+    "{component}.",
+    fix="Ask {component} for `tools/list` directly and see why it {what}; then let {relay} reconnect.",
+    supersedes=("R13", "R02", "B29", "B13", "R09"),
+    references=("BUG #13, look-alike: tools/list failed or empty",),
+)
+def no_list(facts: Facts) -> Iterator[Match]:
+    for backend, lists in _by_server(facts).items():
+        lacks = [item for item in missing(facts) if item.backend == backend]
+        usable = [listing for listing in lists if _usable(listing)]
+        for listing in lists:
+            what = _fault(listing, backend, facts)
+            recovered = [other for other in usable if other.time > listing.time]
+            if what is None or (recovered and not lacks):
+                continue
+            if listing.unanswered and not (lacks or facts.by_backend.get(backend) is None):
+                continue
+            if facts.served_in(backend, facts.epoch_at(listing.time)) and not lacks:
+                continue
+            clues = [Clue(f"its tools/list {what}", 0.7, listing.records)]
+            clues += [
+                Clue(f"it logged “{c.text[:120]}”", 0.5, (c.record,))
+                for c in facts.signals.complaints
+                if c.component == backend and c.method == "tools/list"
+            ][:1]
+            for item in lacks:
+                clues += refused_clue(item, 0.6)
+            numbers = frozenset[int]().union(*(item.calls for item in lacks))
+            tool = lacks[0].tool if lacks else None
+            yield Match(backend, backend, tuple(clues), tool, numbers, {"what": what})
+            break
+
+
+@rule(
+    "R13",
+    layer="discovery",
+    severity="error",
+    title="{relay} reached {component} and got its tools, but does not have them",
+    summary="{component} listed its tools to {relay}, and {relay} still knows none of them.",
+    explanation="The list left {component} in order; what arrived was misread, dropped or filtered in "
+    "{relay}.{frame}",
+    fix="Compare the answer of {component} to `tools/list` with those of the backends that work, byte by "
+    "byte, and see how {relay} reads it.",
+    supersedes=("B29", "B13", "R02"),
+    references=("BUG #13, look-alike: tools/list misread", "F10"),
+)
+def misread(facts: Facts) -> Iterator[Match]:
+    for item in missing(facts):
+        # A list given after the lack was felt explains nothing.
+        lists = [listing for listing in item.listings if item.first is None or listing.time <= item.first]
+        if not item.reached or not item.refusals or not any(_usable(listing) for listing in lists):
+            continue
+        last = next(listing for listing in reversed(lists) if _usable(listing))
+        said = f"{count(last.count, 'tool')}" if last.count else "its tools"
+        clues = [
+            Clue(f"{item.backend} got {facts.relay}'s handshake", 0.3, item.reached[-1].records),
+            Clue(f"it listed {said} without an error", 0.5, last.records),
+            *refused_clue(item, 0.6),
+        ]
+        frame = ""
+        shrugs = [s for s in facts.signals.shrugs if s.component == item.backend and item.epoch.holds(s.time)]
+        if shrugs:
+            frame = (
+                f" {item.backend} also answers a notification with an error; a reader that takes the next "
+                "message for its answer reads that error instead of the list."
+            )
+            clues.append(
+                Clue(f"it logged an error about {shrugs[0].method} in between", 0.2, (shrugs[0].record,))
+            )
+        yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls, {"frame": frame})
+
+
+@rule(
+    "F14",
+    layer="discovery",
+    severity="error",
+    title="{cause_in} read only the first page of the tools of {component}",
+    summary="{component} said that its list goes on, nobody asked for the rest, and {tool} is on a later "
+    "page.",
+    explanation="`nextCursor` in an answer to `tools/list` means that there is more; the follow-up request "
+    "is missing.",
+    fix="Make {cause_in} repeat `tools/list` with the cursor until there is none.",
+    supersedes=("R13", "R01", "B13"),
+    references=("F14", "vercel/ai#19240", "github/copilot-cli#4006"),
+)
+def next_page_not_read(facts: Facts) -> Iterator[Match]:
+    for backend, lists in _by_server(facts).items():
+        for listing in lists:
+            if listing.next_cursor is None or any(
+                other.cursor == listing.next_cursor and other.time >= listing.time for other in lists
+            ):
+                continue
+            lacking = [
+                refusal
+                for refusal in facts.refused
+                if refusal.time > listing.time and refusal.tool not in (listing.names or ())
+            ]
+            clues = [Clue("its list ends with a nextCursor that no request followed", 0.8, listing.records)]
+            if lacking:
+                refused = lacking[0]
+                clues.append(Clue(f"{refused.tool} was then refused as unknown", 0.4, refused.records))
+            reader = listing.caller or facts.relay
+            tool = lacking[0].tool if lacking else None
+            numbers = frozenset[int]().union(*(refusal.calls for refusal in lacking))
+            yield Match(backend, reader, tuple(clues), tool, numbers, severity=None if lacking else "warning")
+            break
+
+
+@rule(
+    "B10",
+    layer="discovery",
+    severity="error",
+    title="{client} was not told, or did not ask, when the tools of {relay} changed",
+    summary="{relay} has {tool}, but {client} still works with a list from before and refuses it.",
+    explanation="Tools that appear at run time reach a client only by `notifications/tools/list_changed` "
+    "followed by a new `tools/list`; {link} is missing here.",
+    fix="Make {relay} declare `tools.listChanged` and send the notification after each change, and the "
+    "client list again on it; until then restart the client.",
+    supersedes=("R13", "R02", "B29", "B13", "R01", "F10"),
+    references=("BUG #10", "F13", "anthropics/claude-code#13646"),
+)
+def list_change_missed(facts: Facts) -> Iterator[Match]:
+    for refusal in facts.refused:
+        if refusal.by in facts.roles.relays:
+            continue
+        routed = [
+            listing
+            for listing in facts.listings
+            if listing.server not in facts.roles.relays
+            and refusal.tool in (listing.names or ())
+            and listing.time <= refusal.time
+        ]
+        seen = [
+            listing
+            for listing in facts.listings
+            if listing.server in facts.roles.relays
+            and listing.names is not None
+            and listing.time <= refusal.time
+        ]
+        backend = facts.owners.of(refusal.tool)
+        added = [
+            command
+            for command in facts.management
+            if command.verb in {"add", "reconnect"}
+            and command.name == backend
+            and command.time <= refusal.time
+        ]
+        if not seen or refusal.tool in (seen[-1].names or ()):
+            continue
+        fresh = [listing for listing in routed if listing.time > seen[-1].time]
+        if not fresh and not (added and added[-1].time > seen[-1].time):
+            continue
+        told = [time for time, _ in facts.list_changes if seen[-1].time <= time <= refusal.time]
+        link = "the second" if told else "the first"
+        clues = [
+            Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records),
+            Clue("its last tools/list is older than the tool", 0.5, seen[-1].records),
+        ]
+        if fresh:
+            clues.append(
+                Clue(f"{fresh[-1].server} listed it to {facts.relay} after that", 0.5, fresh[-1].records)
+            )
+        if added:
+            clues.append(Clue(f"{backend} was added with {added[-1].call.tool}", 0.4, added[-1].call.rows))
+        cause = refusal.by if told else facts.relay
+        words = {"client": refusal.by, "link": link}
+        yield Match(backend, cause, tuple(clues), refusal.tool, refusal.calls, words)
+
+
+@rule(
+    "F10",
+    layer="discovery",
+    severity="error",
+    title="{client} got {tool} in its list and did not offer it to the model",
+    summary="{tool} was listed to {client}, which refuses it all the same{limit}.",
+    explanation="Server, relay and list are fine: the host dropped, deferred or filtered the tool on its "
+    "own side.",
+    fix="Look at the settings of {client}: limits on the number of tools, allow-lists, tool search, "
+    "permissions.",
+    supersedes=("R01", "B13"),
+    references=("F10", "F15", "F33", "anthropics/claude-code#14605"),
+)
+def dropped_by_host(facts: Facts) -> Iterator[Match]:
+    for refusal in facts.refused:
+        if refusal.by in facts.roles.relays:
+            continue
+        seen = [
+            listing
+            for listing in facts.listings
+            if listing.time <= refusal.time
+            and listing.names is not None
+            and (listing.caller == refusal.by or listing.server in facts.roles.relays)
+        ]
+        if not seen or refusal.tool not in (seen[-1].names or ()):
+            continue
+        clues = [
+            Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records),
+            Clue(f"{seen[-1].server} had listed it to {refusal.by}", 0.7, seen[-1].records),
+        ]
+        limits = [
+            offer for offer in facts.signals.offers if offer.time <= refusal.time and offer.limit is not None
+        ]
+        limit = ""
+        if limits and limits[-1].count is not None:
+            limit = f": it offers {limits[-1].count} tools, its limit is {limits[-1].limit}"
+            clues.append(
+                Clue(
+                    f"it offered {limits[-1].count} tools under a limit of {limits[-1].limit}",
+                    0.4,
+                    (limits[-1].record,),
+                )
+            )
+        words = {"client": refusal.by, "limit": limit}
+        yield Match(
+            facts.owners.of(refusal.tool), refusal.by, tuple(clues), refusal.tool, refusal.calls, words
+        )
+
+
+@rule(
+    "R16",
+    layer="discovery",
+    severity="info",
+    title="The tools of {component} were added at run time, and nobody has called one since",
+    summary="{component} was added to {relay} and reached, but none of its tools was called afterwards.",
+    explanation="Nothing failed. If somebody misses these tools, the client may not have been told that the "
+    "list changed.",
+    fix="If the client does not see the tools, restart it or make {relay} send "
+    "`notifications/tools/list_changed`.",
+    references=("BUG #10",),
+)
+def added_and_unused(facts: Facts) -> Iterator[Match]:
+    for command in facts.management:
+        if command.verb != "add" or command.name is None:
+            continue
+        arrived = [a for a in facts.arrivals if a.backend == command.name and a.time >= command.time]
+        later = [call for call in facts.operations if call.started > command.time]
+        used = any(facts.backend_of(call.last) == command.name for call in later)
+        refused = any(facts.owners.of(item.tool) == command.name for item in facts.refused)
+        if arrived and later and not used and not refused:
+            clue = Clue(
+                f"{command.call.tool} succeeded, {count(len(later), 'call')} followed, none of them for it",
+                0.4,
+                (*command.call.rows, *arrived[0].records),
+            )
+            yield Match(command.name, facts.relay, (clue,))
+
+
+def _by_server(facts: Facts) -> dict[str, list[Listing]]:
+    found: dict[str, list[Listing]] = {}
+    for listing in facts.listings:
+        if listing.server not in facts.roles.relays:
+            found.setdefault(listing.server, []).append(listing)
+    return found
+
+
+def _usable(listing: Listing) -> bool:
+    return not listing.failed and listing.count != 0 and not listing.unanswered
+
+
+def _fault(listing: Listing, backend: str, facts: Facts) -> str | None:
+    if listing.failed:
+        return f"failed: “{listing.text or 'an error'}”"
+    if listing.count == 0:
+        return "was empty"
+    if listing.unanswered and backend not in _never_telling(facts):
+        return "was never answered"
+    return None
+
+
+def _never_telling(facts: Facts) -> set[str]:
+    """Backends that log what they get but not what they answer: a missing answer says nothing there."""
+    told = {listing.server for listing in facts.listings if not listing.unanswered and not listing.failed}
+    return {listing.server for listing in facts.listings} - told

@@ -1,0 +1,249 @@
+"""Rules about the first messages on a connection: whether the other end speaks MCP at all."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from godot_analysis.diagnosis.rules._missing import missing, refused_clue
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._texts import INVALID_PARAMS
+from godot_analysis.diagnosis.rules._words import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from godot_analysis.diagnosis.facts import Complaint, Epoch, Facts
+    from godot_analysis.diagnosis.rules._missing import Missing
+
+__all__: list[str] = []
+
+_AROUND: Final = pd.Timedelta(seconds=2)
+_SETUP: Final = ("initialize", "tools/list", "server/discover")
+_UNKNOWN_METHOD: Final = re.compile(
+    r"unknown (?:\w+ )?(?:method|message|action|type|tool|command)|method not found|no such method"
+    r"|unsupported method"
+    r"|not (?:a )?(?:known|supported|implemented)|invalid (?:message|request|json-rpc)",
+    re.IGNORECASE,
+)
+
+
+@rule(
+    "B05",
+    layer="handshake",
+    severity="error",
+    title="{component} does not speak MCP",
+    summary="{relay} reached {component}, but {component} does not understand {methods}.",
+    explanation="There is a server, and the connection works, yet the layer that answers `initialize` and "
+    "`tools/list` is missing or is not the one that listens there.",
+    fix="Give {component} an MCP layer (initialize, tools/list, tools/call as JSON-RPC 2.0), or point "
+    "{relay} to the port where it has one.",
+    supersedes=("R03", "R13", "R02", "B29", "B13", "R08", "R09"),
+    references=("BUG #5", "BUG #7"),
+)
+def no_mcp_layer(facts: Facts) -> Iterator[Match]:
+    for backend in sorted(
+        (facts.backends | set(facts.components)) - facts.roles.relays - facts.roles.clients
+    ):
+        lacks = [item for item in missing(facts) if item.backend == backend]
+        hands = [arrival for arrival in facts.arrivals if arrival.backend == backend]
+        if any(not arrival.failed for arrival in hands) and not _all_unknown(backend, facts):
+            continue
+        refusals = [
+            *(("initialize", arrival.text, arrival.records) for arrival in hands if arrival.failed),
+            *(
+                ("tools/list", listing.text, listing.records)
+                for listing in facts.lists_of(backend)
+                if listing.failed and _UNKNOWN_METHOD.search(listing.text)
+            ),
+            *(
+                (item.method or "initialize", item.text, (item.record,))
+                for item in _not_understood(backend, lacks, facts)
+            ),
+        ]
+        clues = [
+            Clue(f"it answered {method} with “{text[:120] or 'an error'}”", 0.65, rows)
+            for method, text, rows in refusals[:3]
+        ]
+        if not clues and not hands:
+            clues = _mute_visits(backend, lacks, facts)
+        if not clues:
+            continue
+        clues += [
+            Clue(f"{listed(item.tools) or 'its tools'} are unknown to {facts.relay}", 0.4, item.rows)
+            for item in lacks
+        ]
+        numbers = frozenset[int]().union(*(item.calls for item in lacks))
+        words = {"methods": listed(dict.fromkeys(method for method, _, _ in refusals)) or "initialize"}
+        yield Match(backend, backend, tuple(clues), lacks[0].tool if lacks else None, numbers, words)
+
+
+@rule(
+    "F19",
+    layer="handshake",
+    severity="error",
+    title="{cause_in} never finished its handshake with {component}",
+    summary="{cause_in} sent no notifications/initialized, so {component} refuses every request as invalid.",
+    explanation="A server may refuse requests until the client has confirmed the handshake; the "
+    "confirmation is missing or misnamed here, and the error, “{error}”, does not say so.",
+    fix="Make {cause_in} send `notifications/initialized` after the answer to `initialize`.",
+    supersedes=("B05", "R03", "R08", "R10", "R13", "B13"),
+    references=("F19", "PrefectHQ/fastmcp#1213", "awslabs/mcp#1411"),
+)
+def not_confirmed(facts: Facts) -> Iterator[Match]:
+    for hand in facts.handshakes:
+        if hand.method != "initialize" or hand.status != "answered" or not hand.callee or not hand.caller:
+            continue
+        if hand.callee in facts.confirmed or not facts.verbatim(hand.callee, hand.caller):
+            continue
+        refused = [
+            (listing.text, listing.records) for listing in facts.lists_of(hand.callee) if listing.failed
+        ]
+        refused += [
+            (call.error_text, call.rows)
+            for call in facts.by_backend.get(hand.callee, ())
+            if call.status == "error" and call.error_code == INVALID_PARAMS
+        ]
+        if refused and facts.well_answered(hand.callee) is None:
+            clues = (
+                Clue("initialize was answered and never confirmed", 0.6, hand.rows),
+                Clue(f"what followed was answered with “{refused[0][0]}”", 0.6, refused[0][1]),
+            )
+            numbers = frozenset[int]().union(
+                *(facts.operation_of(call).family for call in facts.by_backend.get(hand.callee, ()))
+            )
+            yield Match(hand.callee, hand.caller, clues, None, numbers, {"error": refused[0][0]})
+
+
+@rule(
+    "F11",
+    layer="handshake",
+    severity="error",
+    title="{component} does not say that it has tools",
+    summary="The capabilities that {component} declared name no tools, so {relay} never asked for any.",
+    explanation="A client asks for `tools/list` only if the answer to `initialize` declares "
+    "`capabilities.tools`.",
+    fix="Declare `tools: {{}}` in the capabilities of {component}.",
+    supersedes=("R03", "R13", "R02", "B29", "B13"),
+    references=("F11", "anthropics/claude-code#34494", "modelcontextprotocol/servers#3649"),
+)
+def no_tools_declared(facts: Facts) -> Iterator[Match]:
+    for arrival in facts.arrivals:
+        declared = arrival.result.get("capabilities") if isinstance(arrival.result, dict) else None
+        # An array is no MCP at all, and harmless where it occurs: only a proper declaration can lack
+        # something.
+        if arrival.failed or not isinstance(declared, dict) or "tools" in declared:
+            continue
+        asked = any(listing.time >= arrival.time for listing in facts.lists_of(arrival.backend))
+        lacks = [item for item in missing(facts) if item.backend == arrival.backend]
+        if asked or not lacks or facts.well_answered(arrival.backend) is not None:
+            continue
+        clues = [
+            Clue("its answer to initialize declares no tools", 0.6, arrival.records),
+            Clue("no tools/list followed", 0.4),
+        ]
+        for item in lacks:
+            clues += refused_clue(item, 0.4)
+        yield Match(arrival.backend, arrival.backend, tuple(clues), lacks[0].tool, lacks[0].calls)
+
+
+@rule(
+    "F18",
+    layer="handshake",
+    severity="error",
+    title="{client} speaks the newer protocol to {component}, and does not fall back",
+    summary="{component} answered server/discover with an error, and no initialize followed.",
+    explanation="A server of the older era knows only `initialize`; a client of the newer era has to fall "
+    "back to it on any error, which did not happen here.",
+    fix="Make the client send `initialize` when `server/discover` fails, or update {component}.",
+    supersedes=("B05", "B13", "R13"),
+    references=("F18", "modelcontextprotocol/rust-sdk#1040"),
+)
+def no_fallback(facts: Facts) -> Iterator[Match]:
+    for call in facts.handshakes:
+        if (
+            call.method != "server/discover"
+            or call.status not in {"error", "lost", "timed_out"}
+            or not call.callee
+        ):
+            continue
+        later = [
+            other
+            for other in facts.handshakes
+            if other.method == "initialize" and other.callee == call.callee and other.started >= call.started
+        ]
+        used = any(
+            c.callee == call.callee and c.status == "answered" and c.started > call.started
+            for c in facts.calls
+        )
+        if not later and not used:
+            clues = (
+                Clue(f"server/discover was answered with “{call.error_text or call.status}”", 0.6, call.rows),
+                Clue("no initialize followed on any connection to it", 0.5),
+            )
+            yield Match(
+                call.callee, call.caller or facts.client, clues, words={"client": call.caller or "the client"}
+            )
+
+
+@rule(
+    "F17",
+    layer="handshake",
+    severity="error",
+    title="{component} and its client do not agree on a protocol version",
+    summary="{component} rejected the protocol version it was offered: “{error}”",
+    explanation="The server knows other versions than the one asked for, and answered with an error instead "
+    "of naming one.",
+    fix="Make {component} answer with a version it supports, or let the client offer an older one.",
+    supersedes=("B05", "B13", "R13"),
+    references=("F17", "xpzouying/xiaohongshu-mcp#697"),
+)
+def version_rejected(facts: Facts) -> Iterator[Match]:
+    for arrival in facts.arrivals:
+        if arrival.failed and re.search(
+            r"protocol ?version|unsupported version", arrival.text, re.IGNORECASE
+        ):
+            clue = Clue(f"initialize was answered with “{arrival.text}”", 0.85, arrival.records)
+            yield Match(arrival.backend, arrival.backend, (clue,), words={"error": arrival.text})
+
+
+def _not_understood(backend: str, lacks: list[Missing], facts: Facts) -> list[Complaint]:
+    """Errors of the backend about the handshake, or about whatever it got while the relay connected."""
+    return [
+        item
+        for item in facts.signals.complaints
+        if item.component == backend
+        and _UNKNOWN_METHOD.search(item.text)
+        and (
+            item.method in _SETUP
+            or any(name in item.text for name in _SETUP)
+            or any(_while_connecting(item.time, lack.epoch) for lack in lacks)
+        )
+    ]
+
+
+def _mute_visits(backend: str, lacks: list[Missing], facts: Facts) -> list[Clue]:
+    """Connections made to the backend when the relay connected, on which no request was ever understood."""
+    visits = [
+        item
+        for item in facts.signals.connections
+        if item.component == backend and any(_while_connecting(item.time, lack.epoch) for lack in lacks)
+    ]
+    text = "a connection to it was opened, but no MCP request was ever understood on it"
+    return [Clue(text, 0.5, tuple(item.record for item in visits[:3]))] if visits else []
+
+
+def _while_connecting(time: pd.Timestamp, epoch: Epoch) -> bool:
+    if epoch.begin is None or epoch.burst_end is None:
+        return False
+    return bool(epoch.begin - _AROUND <= time <= epoch.burst_end + _AROUND)
+
+
+def _all_unknown(backend: str, facts: Facts) -> bool:
+    """Whether the backend answered all it was asked with an error, its handshake apart."""
+    lists = [listing for listing in facts.listings if listing.server == backend]
+    calls = [call for call in facts.by_backend.get(backend, ()) if call.answered]
+    bad = lists and all(listing.failed and _UNKNOWN_METHOD.search(listing.text) for listing in lists)
+    return bool(bad) and all(call.status == "error" for call in calls)

@@ -1,0 +1,293 @@
+"""Rules about processes and their connections: calls that never end, lost connections, old instances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._words import count, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from godot_analysis.diagnosis.facts import Call, Facts
+
+__all__: list[str] = []
+
+_PATIENCE: Final = pd.Timedelta(seconds=5)
+
+
+@rule(
+    "R07",
+    layer="process",
+    severity="error",
+    title="{component} went away, and {tool} waits for it for ever",
+    summary="The connection to {component} was lost, it did not come back, and the call of {tool} never "
+    "ended.",
+    explanation="{relay} tries to reconnect inside the call, without an end: until {component} is back, "
+    "this call and everything behind it waits.",
+    fix="Start {component} again (and find out why it went); give the reconnect loop of {relay} a limit "
+    "after which the call fails with an error.",
+    supersedes=("B08",),
+    references=("BUG #8",),
+)
+def gone_for_good(facts: Facts) -> Iterator[Match]:
+    for call in _unfinished(facts):
+        losses = facts.losses_under(call)
+        if not losses:
+            continue
+        backend = losses[-1].backend
+        back = [a for a in facts.arrivals if a.backend == backend and a.time > losses[-1].time]
+        clues = [
+            Clue(
+                f"{facts.relay} lost its connection to {backend}: {losses[-1].text}",
+                0.7,
+                tuple(loss.record for loss in losses),
+            ),
+            Clue(f"the call of {call.tool} has no end in the log", 0.5, call.rows),
+        ]
+        if not back:
+            clues.append(Clue(f"no new handshake arrived at {backend} afterwards", 0.3))
+        yield Match(backend, backend, tuple(clues), call.tool, call.family)
+
+
+@rule(
+    "B08",
+    layer="process",
+    severity="error",
+    title="{tool} never ended, and {relay} waits for it",
+    summary="The call of {tool} was sent to {component} and never answered{behind}.",
+    explanation="{relay} handles one request at a time and has no time-out on an answer: it seems to hang "
+    "or to have crashed, but it waits.{how}",
+    fix="Find out what {component} did with the request at that moment; make it answer every request, "
+    "errors too; give {relay} a time-out.",
+    references=("BUG #8",),
+)
+def never_ends(facts: Facts) -> Iterator[Match]:
+    for call in (*_unfinished(facts), *_unheard(facts)):
+        if facts.overtaken(call):
+            continue
+        last = call.last
+        backend = facts.backend_of(last)
+        if not last.sent and backend is not None and not facts.tells_ends(backend):
+            continue  # seen by the backend alone, which never logs an end
+        waited = facts.end - call.started
+        if facts.live and waited < _PATIENCE:
+            continue
+        behind = [
+            other
+            for other in facts.operations
+            if other.started > call.started and other.status in {"pending", "lost"}
+        ]
+        clues = [Clue(f"nothing shows an end of {call.tool}", 0.5, call.rows)]
+        if waited > max(_PATIENCE, 20 * facts.usual_duration):
+            clues.append(Clue(f"{waited.total_seconds():.0f} s passed until the end of the log", 0.5))
+        if last is not call or last.received:
+            arrived = "received it and" if last.received else "was sent it and"
+            clues.append(
+                Clue(f"{backend} {arrived} did not answer", 0.5 if last.received else 0.25, last.rows)
+            )
+        if behind:
+            rows = tuple(row for other in behind for row in other.rows)
+            clues.append(Clue(f"{count(len(behind), 'later call')} got no answer either", 0.4, rows))
+        complaints = [
+            c
+            for c in facts.signals.complaints
+            if c.component == backend and c.time >= call.started - _PATIENCE / 5
+        ]
+        if complaints:
+            clues.append(Clue(f"{backend} logged: {complaints[0].text[:120]}", 0.4, (complaints[0].record,)))
+        words = {
+            "behind": f", and {count(len(behind), 'later call')} with it" if behind else "",
+            "how": f" {backend} met an error and did not answer: “{complaints[0].text[:160]}”"
+            if complaints
+            else "",
+        }
+        numbers = call.family.union(*(other.family for other in behind))
+        yield Match(backend or facts.relay, backend or facts.relay, tuple(clues), call.tool, numbers, words)
+
+
+@rule(
+    "R05",
+    layer="process",
+    severity="warning",
+    title="{tool} was repeated after {component} had lost the connection",
+    summary="The connection to {component} broke, {relay} reconnected and sent {tool} again{twice}.",
+    explanation="The call succeeded in the end. Whether the first attempt had been carried out before the "
+    "connection broke cannot be told from outside: what is not idempotent may have happened twice.",
+    fix="Find out why {component} went away; repeat only calls that may be repeated, or give each call a "
+    "key by which {component} recognises it.",
+    references=("BUG #13, look-alike: a call repeated after a lost connection",),
+)
+def repeated(facts: Facts) -> Iterator[Match]:
+    for call in facts.operations:
+        losses = facts.losses_under(call)
+        if not losses or call.status not in {"answered", "tool_error"}:
+            continue
+        backend = losses[-1].backend
+        arrived = facts.arrivals_of(call, backend)
+        clues = [
+            Clue(
+                f"the connection was lost under this call: {losses[-1].text}",
+                0.7,
+                tuple(x.record for x in losses),
+            ),
+            Clue(f"the same call was answered {_seconds(call)} s after it was made", 0.5, call.rows),
+        ]
+        fresh = [a for a in facts.arrivals if a.backend == backend and a.time > losses[0].time]
+        if fresh:
+            clues.append(Clue(f"{backend} got a fresh handshake after the loss", 0.5, fresh[0].records))
+        twice = ""
+        if arrived > 1:
+            twice = f"; {backend} received it {arrived} times"
+            clues.append(Clue(f"{backend} received the call {arrived} times", 0.6))
+        yield Match(backend, backend, tuple(clues), call.tool, frozenset(), {"twice": twice})
+
+
+@rule(
+    "R11",
+    layer="process",
+    severity="warning",
+    title="{relay} lost its connection to {component}",
+    summary="The connection from {relay} to {component} broke: {error}.",
+    explanation="No call is seen to have failed of it; the next one has to reconnect first.",
+    fix="Find out why {component} closed the connection: a restart, a crash, an idle time-out on the way.",
+    supersedes=(),
+    references=("BUG #13, look-alike: a lost connection",),
+)
+def connection_lost(facts: Facts) -> Iterator[Match]:
+    told = {loss.record for call in facts.operations for loss in facts.losses_under(call)}
+    for trouble in facts.troubles:
+        if trouble.record in told or trouble.kind not in {"lost", "timeout"}:
+            continue
+        clue = Clue(f"{trouble.component} logged: {trouble.text}", 0.7, (trouble.record,))
+        yield Match(
+            trouble.backend, trouble.backend, (clue,), trouble.tool, frozenset(), {"error": trouble.text}
+        )
+
+
+@rule(
+    "R06",
+    layer="process",
+    severity="warning",
+    title="An old instance of {component} answers in the place of the new one",
+    summary="A new {component} is running, but {relay} still talks to the old one.",
+    explanation="After a blue/green switch both instances run. The calls succeed, only not where they "
+    "should: what the new instance fixed or added is not there.",
+    fix="Point {relay} to the new instance of {component} (in its configuration, too) and stop the old one.",
+    references=("BUG #13, look-alike: an old instance answers",),
+)
+def old_instance(facts: Facts) -> Iterator[Match]:
+    for backend, calls in facts.by_backend.items():
+        served = [call for call in calls if call.answered]
+        starts = sorted((s for s in facts.signals.starts if s.component == backend), key=lambda s: s.time)
+        hands = [arrival.time for arrival in facts.relay_arrivals if arrival.backend == backend]
+        clues = []
+        for start in starts[::-1]:
+            connected = [time for time in hands if time < start.time]
+            again = [time for time in hands if time >= start.time]
+            after = [call for call in served if call.started > start.time]
+            if connected and after and not again:
+                clues.append(
+                    Clue(
+                        f"{backend} started anew, and calls were answered afterwards without a new handshake",
+                        0.7,
+                        (start.record, *after[0].rows),
+                    )
+                )
+                break
+        clues += _instances(backend, served, facts) + _lists(backend, facts) + _address(backend, facts)
+        if clues:
+            yield Match(backend, facts.relay, tuple(clues), None)
+
+
+def _instances(backend: str, served: list[Call], facts: Facts) -> list[Clue]:
+    """That the process which answers is not the one that started last, where records name their process."""
+    logs = facts.flow.logs
+    own = logs.loc[
+        (logs["component"] == backend) & logs["instance"].notna(), ["id", "instance", "event_created_at"]
+    ]
+    first_seen = own.groupby("instance")["event_created_at"].min().sort_values()
+    if len(first_seen) < 2 or not served:  # noqa: PLR2004 - two make a choice
+        return []
+    newest = first_seen.index[-1]
+    since = first_seen.iloc[-1]
+    process_of = dict(zip(own["id"], own["instance"], strict=True))
+    for call in served:
+        by = {process_of[record] for record in call.evidence if record in process_of}
+        if call.started > since and by and newest not in by:
+            text = f"{call.tool} was answered by {min(by)}, while {newest} had been running"
+            return [Clue(text, 0.85, call.rows)]
+    return []
+
+
+def _address(backend: str, facts: Facts) -> list[Clue]:
+    """That a restart took the route back to another address, where somebody answers as well."""
+    routes = [route for route in facts.signals.routes if route.backend == backend and route.url]
+    if not routes:
+        return []
+    last = routes[-1]
+    epoch = facts.epoch_at(last.time)
+    before = [route for route in routes if epoch.begin is not None and route.time < epoch.begin]
+    set_here = [c for c in facts.management if c.name == backend and c.verb == "add" and epoch.holds(c.time)]
+    if not before or before[-1].url == last.url or set_here:
+        return []
+    moved = [c for c in facts.management if c.name == backend and c.url == before[-1].url]
+    text = f"calls went to {before[-1].url} before {facts.relay} was restarted, and go to {last.url} since"
+    clues = [Clue(text, 0.6, (before[-1].record, last.record))]
+    if moved:
+        clues.append(
+            Clue(f"the former had been set at run time with {moved[-1].call.tool}", 0.5, moved[-1].call.rows)
+        )
+    return clues
+
+
+def _lists(backend: str, facts: Facts) -> list[Clue]:
+    """That a visitor who asked the same name was shown another list than the relay at the same time."""
+    lists = [listing for listing in facts.listings if listing.server == backend and listing.count is not None]
+    mine = {arrival.time for arrival in facts.relay_arrivals if arrival.backend == backend}
+    if len(lists) < 2 or len(mine) < 2:  # noqa: PLR2004 - two make a difference
+        return []
+    epoch = facts.epoch_at(lists[-1].time)
+    inside = [listing for listing in lists if epoch.holds(listing.time)]
+    counts = [listing.count for listing in inside]
+    unexplained = [
+        arrival
+        for arrival in epoch.reached.get(backend, [])
+        if epoch.burst_end is not None
+        and arrival.time > epoch.burst_end
+        and not facts.why_reconnected(arrival)
+    ]
+    if unexplained and len(set(counts)) > 1:
+        text = f"it listed {listed(map(str, counts))} tools to different visitors"
+        return [Clue(text, 0.6, tuple(row for listing in inside for row in listing.records))]
+    return []
+
+
+def _unfinished(facts: Facts) -> Iterator[Call]:
+    return (call for call in facts.operations if call.status in {"pending", "lost", "timed_out"})
+
+
+def _unheard(facts: Facts) -> Iterator[Call]:
+    """Calls whose failure the backend logged, but never the relay that logs every other answer."""
+    heard = {
+        leg.caller
+        for call in facts.operations
+        for leg in call.legs
+        if leg.answer_seen in {"both", "receiver"}
+    }
+    for call in facts.operations:
+        last = call.last
+        if (
+            last is not call
+            and last.status == "error"
+            and last.answer_seen != "both"
+            and last.caller in heard
+        ) and last.answer_seen != "receiver":
+            yield call
+
+
+def _seconds(call: Call) -> str:
+    return "?" if call.ended is None else f"{(call.ended - call.started).total_seconds():.1f}"

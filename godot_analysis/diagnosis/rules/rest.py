@@ -1,0 +1,40 @@
+"""What is left: failed calls that no other rule accounts for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._texts import error_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from godot_analysis.diagnosis.facts import Facts
+
+__all__: list[str] = []
+
+
+@rule(
+    "R12",
+    layer="call",
+    severity="error",
+    title="{tool} failed, and the log does not tell why",
+    summary="The call of {tool} ended as {status}{error}.",
+    explanation="None of the known causes fits. The rows below are all that the log has about it.",
+    fix="Repeat the call with every component at level TRACE and diagnose again.",
+)
+def failed_somehow(facts: Facts) -> Iterator[Match]:
+    for call in facts.operations:
+        if call.status not in {"error", "tool_error", "lost"}:
+            continue
+        if call.status == "lost" and facts.overtaken(call):
+            continue  # only its end is missing from the log
+        where = facts.backend_of(call.last) or call.callee or facts.relay
+        # An error that no backend sent was made by the relay.
+        own = call.status == "error" and call.last is not call and not call.last.answered
+        error = f": “{error_words(call)}”" if call.error_text else ""
+        clues = (Clue(call.note or f"its end is {call.status}", 0.4, call.rows),)
+        words = {"status": call.status.replace("_", " "), "error": error}
+        cause = (call.callee if own else None) or where
+        yield Match(where, cause, clues, call.tool, call.family, words)

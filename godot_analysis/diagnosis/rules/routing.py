@@ -1,0 +1,327 @@
+"""Rules about tools that cannot be routed: the relay lacks their backend, or their name is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import pandas as pd
+
+from godot_analysis.diagnosis.facts import family, nearest, normalised
+from godot_analysis.diagnosis.rules._missing import Missing, absence_clue, misnamed, missing, refused_clue
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._words import count, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from godot_analysis.diagnosis.facts import Connection, Facts, Refused
+
+__all__: list[str] = []
+
+_SEVERAL: Final = 2
+
+
+@rule(
+    "R04",
+    layer="routing",
+    severity="error",
+    title="{component} was removed from {relay} on purpose, and called afterwards",
+    summary="{component} was taken out of {relay} with {command}, so its tools are unknown there.",
+    explanation="The tools worked as long as the server was registered; the removal was asked for in so "
+    "many words.",
+    fix="Register {component} again ({readd}) if it should be there; otherwise stop calling its tools.",
+    supersedes=("R02", "B29", "B13", "R13"),
+    references=("BUG #13, look-alike: removed on purpose",),
+)
+def removed_on_purpose(facts: Facts) -> Iterator[Match]:
+    for item in missing(facts):
+        removal = item.removed
+        if removal is None or not item.refusals:
+            continue
+        clues = [
+            Clue(
+                f"{removal.call.tool} was called for {item.backend} and nothing added it again",
+                0.85,
+                removal.call.rows,
+            ),
+            *refused_clue(item, 0.6),
+        ]
+        readd = (removal.call.tool or "").replace("remove", "add") or "add server"
+        words = {"command": removal.call.tool, "readd": readd}
+        yield Match(item.backend, facts.client, tuple(clues), item.tool, item.calls, words)
+
+
+@rule(
+    "R02",
+    layer="routing",
+    severity="error",
+    title="{component} came up only after {relay} had connected to its backends",
+    summary="{relay} connected when it started, {component} was not there yet, and {relay} does not try "
+    "again by itself.",
+    explanation="A relay that connects once, at its start, leaves out for ever a backend that is late.",
+    fix="Let {relay} reconnect to {component} now (its reconnect tool, or a restart); start {component} "
+    "before {relay}, or make {relay} retry backends that refused.",
+    supersedes=("B29", "B13"),
+    references=("BUG #13, look-alike: a late backend",),
+)
+def came_late(facts: Facts) -> Iterator[Match]:
+    for item in missing(facts):
+        if item.reached or item.epoch.burst_end is None:
+            continue
+        clues = []
+        for start in item.late_starts[:1]:
+            after = (start.time - item.epoch.burst_end).total_seconds()
+            clues.append(
+                Clue(
+                    f"{item.backend} started {after:.1f} s after {facts.relay} had connected",
+                    0.75,
+                    (start.record,),
+                )
+            )
+        early, late = _unlogged_visitors(item, facts)
+        if late and not early:
+            who = f"somebody who does not log connected to {late[0].component} only after that"
+            clues.append(Clue(f"{who}, as {item.backend} may", 0.4, (late[0].record,)))
+        again = [command for command in item.commands if command.verb == "reconnect"]
+        later = [arrival for arrival in item.arrivals if again and arrival.time >= again[0].time]
+        if later and item.refusals:
+            rows = (*again[0].call.rows, *later[0].records)
+            clues.append(Clue("a reconnect with the same address reached it later", 0.7, rows))
+        if clues:
+            clues += refused_clue(item, 0.5) + absence_clue(item, facts)
+            yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls)
+
+
+@rule(
+    "B29",
+    layer="routing",
+    severity="error",
+    title="{relay} lost the route to {component} over a restart",
+    summary="{component} worked through {relay} until {relay} was restarted; the route set at run time was "
+    "not persisted.",
+    explanation="A server added or changed at run time lives only in the memory of the relay. After the "
+    "restart the relay knows what its configuration file says, and that is not where {component} is.",
+    fix="Write the route to {component}{where} into the configuration of {relay} and restart it; make its "
+    "add and remove commands persist what they change.",
+    supersedes=("B13",),
+    references=("BUG #29", "BUG #13"),
+)
+def not_persisted(facts: Facts) -> Iterator[Match]:
+    for item in missing(facts):
+        added = [command for command in item.commands_before if command.verb in {"add", "reconnect"}]
+        taken = [command for command in item.commands_before if command.verb != "inspect"][-1:]
+        if item.reached or item.epoch.begin is None or (taken and taken[0].verb == "remove"):
+            continue
+        worked = item.served_before[-1:]
+        at_start = any(
+            _in_burst(item.backend, other, facts) for other in facts.epochs if other is not item.epoch
+        )
+        if not (worked or item.arrived_before) or (at_start and not added):
+            continue
+        clues = refused_clue(item, 0.6) + absence_clue(item, facts)
+        if worked:
+            clues.append(Clue(f"{worked[0].tool} was answered by it before", 0.5, worked[0].rows))
+        elif item.arrived_before:
+            clues.append(Clue("it had been connected before", 0.3, item.arrived_before[-1].records))
+        clues.append(
+            Clue(
+                f"{facts.relay} was restarted in between: fresh handshakes at all others",
+                0.3,
+                item.epoch.records,
+            )
+        )
+        if added:
+            clues.append(
+                Clue(
+                    f"the route had been made at run time with {added[-1].call.tool}",
+                    0.5,
+                    added[-1].call.rows,
+                )
+            )
+        url = next((command.url for command in reversed(added) if command.url), None)
+        words = {"where": f" ({url})" if url else ""}
+        yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls, words)
+
+
+@rule(
+    "B13",
+    layer="routing",
+    severity="error",
+    title="{relay} never reached {component}",
+    summary="{relay} has no connection to {component}, so none of its tools can be listed or called, "
+    "although {component} itself may be well.",
+    explanation="The call ends inside the relay. Most often its configuration names an address where nobody "
+    "listens, as after a blue/green switch to another port; or {component} was down when the relay "
+    "connected.{ports}",
+    fix="Compare the address of {component} in the configuration of {relay} with where {component} really "
+    "listens, correct it in the file (not only at run time), and restart {relay}.{address}",
+    references=("BUG #13",),
+)
+def never_reached(facts: Facts) -> Iterator[Match]:
+    for item in missing(facts):
+        if item.reached:
+            continue
+        clues = refused_clue(item, 0.75) + absence_clue(item, facts) + _attempts(item, facts)
+        if not clues:
+            continue
+        early, _ = _unlogged_visitors(item, facts)
+        if early and item.refusals:
+            text = f"somebody who does not log was connected to {early[0].component} before that"
+            clues.append(Clue(f"{text}, as {item.backend} may be", 0.2, (early[0].record,)))
+        if item.visitors:
+            clues.append(Clue("somebody else connected to it without trouble", 0.2, item.visitors[0].records))
+        named = item.backend in facts.components or any(facts.owners.of(tool) for tool in item.tools)
+        if len(item.refusals) == 1 and not named:
+            clues.append(Clue("only one call asked for it, and nothing else in the log names it", -0.25))
+        words = _ports(item, facts)
+        yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls, words)
+
+
+@rule(
+    "R14",
+    layer="routing",
+    severity="warning",
+    title="Somebody is running whom {relay} never reached",
+    summary="A component that is connected to {host} appears nowhere else in the log, and {relay} greeted "
+    "only the others.",
+    explanation="If it is a backend, its tools are missing from {relay}, and a client that refuses unlisted "
+    "tools by itself leaves no failed call behind: this silence is then all there is to see. It may as well "
+    "be a visitor who is none of our business.",
+    fix="Find out who is connected to {host} ({address}). If it is a backend of {relay}, compare its "
+    "address in the configuration of {relay} with where it listens.",
+    supersedes=(),
+    references=("BUG #13, the failing call itself missing",),
+)
+def unknown_neighbour(facts: Facts) -> Iterator[Match]:
+    epoch, visits = facts.epochs[-1], facts.strangers
+    # One greeted backend says nothing of others, and a missing one that has a name is told of by that name.
+    if len(epoch.burst) < _SEVERAL or not visits or missing(facts):
+        return
+    host, first = visits[0].component, visits[0]
+    # Whoever may have been at work before the visit may be the visitor, and so may a backend that never logs.
+    suspects = set(facts.components) - facts.roles.clients - {host}
+    if any(not _born_after(name, first.time, facts) for name in suspects) or facts.unlogged_backends:
+        return
+    greeted = f"{facts.relay} greeted {listed(sorted(epoch.burst))}, and none of them was running yet"
+    clues = (
+        Clue(f"a connection to {host} was opened by somebody who never greeted it", 0.2, (first.record,)),
+        Clue(greeted, 0.2, epoch.records),
+    )
+    words = {"host": host, "address": first.address or "no address logged"}
+    yield Match(None, facts.relay, clues, words=words)
+
+
+@rule(
+    "F08",
+    layer="naming",
+    severity="error",
+    title="The name of {tool} was rewritten between list and call",
+    summary="{tool} was called, but what is listed is {meant}: only separators, case or a prefix differ.",
+    explanation="A host or a model rewrote the name (`-` for `_`, a doubled prefix), so the lookup by exact "
+    "name fails.",
+    fix="Call {meant} exactly as listed; use only letters, digits and underscores in names so that nothing "
+    "rewrites them.",
+    supersedes=("R01",),
+    references=("F08", "anthropics/claude-code#80065", "RooCodeInc/Roo-Code#10642"),
+)
+def name_rewritten(facts: Facts) -> Iterator[Match]:
+    for refusal in misnamed(facts):
+        same = [name for name in refusal.table or () if normalised(name) == normalised(refusal.tool)]
+        if same and refusal.tool not in (refusal.table or ()):
+            clue = Clue(f"{same[0]} is known, {refusal.tool} is not", 0.9, refusal.records)
+            yield _named(refusal, facts, (clue,), {"meant": same[0]})
+
+
+@rule(
+    "R01",
+    layer="naming",
+    severity="error",
+    title="There is no tool {tool}",
+    summary="{cause_in} called {tool}, which does not exist; {others}.",
+    explanation="Its backend is connected and other tools of the same family are available: the name is "
+    "wrong, the connection is not.",
+    fix="Call a tool that is listed{suggestion}.",
+    references=("BUG #13, look-alike: a wrong tool name",),
+)
+def wrong_name(facts: Facts) -> Iterator[Match]:
+    for refusal in misnamed(facts):
+        table = refusal.table or frozenset()
+        if refusal.tool in table:
+            continue
+        kin = sorted(name for name in table if family(name) == family(refusal.tool))
+        meant = nearest(refusal.tool, table)
+        others = f"of its family there are {listed(kin, 4)}" if kin else "nothing of that name is known"
+        clues = [Clue(f"{refusal.tool} was refused as unknown by {refusal.by}", 0.5, refusal.records)]
+        if kin:
+            clues.append(
+                Clue(
+                    f"{count(len(kin), 'tool')} of its family known at the same moment", 0.7, refusal.records
+                )
+            )
+        if meant:
+            clues.append(Clue(f"{meant} is almost the same name", 0.4))
+        words = {"others": others, "suggestion": f", perhaps {meant}" if meant else ""}
+        yield _named(refusal, facts, tuple(clues), words)
+
+
+def _born_after(name: str, time: pd.Timestamp, facts: Facts) -> bool:
+    """Whether a component cannot have existed at `time`: it said later that it starts."""
+    if name in facts.roles.relays:
+        return any(epoch.begin is not None and epoch.begin >= time for epoch in facts.epochs[:1])
+    starts = [start.time for start in facts.signals.starts if start.component == name]
+    began = facts.components[name][0]
+    return bool(starts) and starts[0] > time and starts[0] - began <= pd.Timedelta(seconds=1)
+
+
+def _in_burst(backend: str, epoch: object, facts: Facts) -> bool:
+    return any(other is epoch and backend in other.burst for other in facts.epochs)
+
+
+def _named(refusal: Refused, facts: Facts, clues: tuple[Clue, ...], words: Mapping[str, object]) -> Match:
+    backend = facts.owners.of(refusal.tool)
+    return Match(backend or facts.client, facts.client, clues, refusal.tool, refusal.calls, words)
+
+
+def _attempts(item: Missing, facts: Facts) -> list[Clue]:
+    """What the log tells of attempts to connect to the backend."""
+    clues = []
+    refusing = [trouble for trouble in item.troubles if trouble.kind in {"refused", "timeout"}]
+    if refusing:
+        where = f" at {refusing[-1].url}" if refusing[-1].url else ""
+        rows = tuple(trouble.record for trouble in refusing)
+        clues.append(Clue(f"{facts.relay} could not connect{where}: {refusing[-1].text}", 0.75, rows))
+    tried = [call for call in facts.unheeded if call.callee == item.backend]
+    if tried:
+        clues.append(Clue(f"{facts.relay} sent initialize and got no answer", 0.5, tried[0].rows))
+    added = [command for command in item.commands if command.verb in {"add", "reconnect"}]
+    if added:
+        where = f" with {added[-1].url}" if added[-1].url else ""
+        then = "it was reached at once" if item.arrivals else "still no handshake arrived there"
+        text = f"{added[-1].call.tool} was called for it{where}, and {then}"
+        clues.append(Clue(text, 0.5, added[-1].call.rows))
+    return clues
+
+
+def _ports(item: Missing, facts: Facts) -> dict[str, str]:
+    """The words about the port that the relay tries and the one that the backend says it listens on."""
+    try:
+        wanted = urlsplit(item.address or "").port
+    except ValueError:
+        wanted = None
+    own = [start.port for start in facts.signals.starts if start.component == item.backend and start.port]
+    if not wanted or not own or own[-1] == wanted:
+        return {"ports": "", "address": ""}
+    return {
+        "ports": f" Here the relay tries port {wanted}, and {item.backend} listens on {own[-1]}.",
+        "address": f" Port {own[-1]} instead of {wanted}.",
+    }
+
+
+def _unlogged_visitors(item: Missing, facts: Facts) -> tuple[list[Connection], list[Connection]]:
+    """Connections by somebody who does not log, before and after the relay connected."""
+    if item.backend in facts.components or item.epoch.begin is None or item.epoch.burst_end is None:
+        return [], []
+    inside = [visit for visit in facts.strangers if item.epoch.end is None or visit.time < item.epoch.end]
+    early = [visit for visit in inside if visit.time <= item.epoch.begin]
+    return early, [visit for visit in inside if visit.time > item.epoch.burst_end]

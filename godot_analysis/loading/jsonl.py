@@ -1,0 +1,180 @@
+"""Logs from *.jsonl files: fallback files, captures and exports, plain or gzipped."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from godot_analysis.columns import LOGS
+from godot_analysis.errors import BadFile
+from godot_analysis.loading.filters import Filter
+from godot_analysis.loading.frames import frame, trace_frame, transposed
+from godot_analysis.loading.matching import matching, trace_rows
+from godot_analysis.loading.records import LogRow, UnusableRecordError, derived_ids, read_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pandas as pd
+
+    from godot_analysis.loading.filters import Since
+
+_GZIP = b"\x1f\x8b"
+
+
+class JsonlFile:
+    """A file of log records, one JSON object a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def logs(self, wanted: Filter) -> pd.DataFrame:
+        """Records in order of time; with a limit the newest ones."""
+        return matching(read_jsonl(self._path), wanted)
+
+    def traces(self, since: Since | None, component: str | None, status: str | None) -> pd.DataFrame:
+        """One row for each trace that was active since then, the newest first."""
+        logs = read_jsonl(self._path)
+        active = set(matching(logs, Filter(start=since, component=component))["trace_id"].dropna())
+        rows = [row for row in trace_rows(logs) if row[0] in active and status in (None, row[6])]
+        return trace_frame(rows)
+
+
+class _Lines(dict[str, int]):
+    """Record id → line number; shared, not copied: pandas copies `attrs` deeply at every step."""
+
+    def __deepcopy__(self, memo: object) -> _Lines:
+        return self
+
+
+def read_jsonl(path: str | Path) -> pd.DataFrame:
+    """Read all records of a file as a log frame, in order of time.
+
+    `attrs["lines"]` maps each record's id to its line number; `attrs["problems"]` lists the lines that are no
+    records, as `{"line", "reason", "text"}`.
+
+    Raises
+    ------
+    BadFile
+        When the file cannot be read, or holds lines and not one record among them.
+    """
+    lines = _content(Path(path)).split(b"\n")
+    rows: list[LogRow | None] = []
+    problems: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, 1):
+        row = None
+        if line.strip():
+            try:
+                row = read_record(line)
+            except UnusableRecordError as error:
+                text = line[:200].decode(errors="replace")
+                problems.append({"line": number, "reason": str(error), "text": text})
+        rows.append(row)
+    if problems and len(problems) == sum(1 for line in lines if line.strip()):
+        raise BadFile(
+            f"{path}: line {problems[0]['line']}: {problems[0]['reason']}",
+            hint="one JSON log record a line is expected",
+            path=str(path),
+            problems=problems,
+        )
+    found = [
+        (row, line, number) for number, (row, line) in enumerate(zip(rows, lines, strict=True), 1) if row
+    ]
+    ids = _ids([row for row, _, _ in found], lines, [number for _, _, number in found])
+    logs = _logs([row for row, _, _ in found], ids)
+    logs.attrs["lines"] = _Lines(zip(ids, (number for _, _, number in found), strict=True))
+    logs.attrs["problems"] = problems
+    return logs
+
+
+def from_records(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Make a log frame of wire records at hand, by the same rules as for a file.
+
+    Parameters
+    ----------
+    records : iterable of mappings
+        Keys as on the wire: `component` is needed, everything else may be absent.
+
+    Returns
+    -------
+    DataFrame
+        A log frame in order of time.
+
+    Raises
+    ------
+    BadFile
+        When one of them is no record.
+
+    Examples
+    --------
+    >>> import godot_analysis as ga
+    >>> ga.from_records([{"component": "gates", "level": "info", "message": "up"}])[["component", "level"]]
+      component level
+    0     gates  INFO
+    """
+    rows, lines = [], []
+    for number, record in enumerate(records, 1):
+        line = _line(record)
+        try:
+            rows.append(read_record(line))
+        except UnusableRecordError as error:
+            raise BadFile(f"record {number}: {error}", hint="each needs a component", number=number) from None
+        lines.append(line)
+    return _logs(rows, _ids(rows, lines, range(1, len(lines) + 1)))
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(record, enc_hook=str)
+    except UnicodeEncodeError:  # half a surrogate pair, which ASCII can carry to where it is repaired
+        return json.dumps(record, default=str).encode()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if content.startswith(_GZIP) else content
+    except FileNotFoundError:
+        raise BadFile(f"{path}: no such file", hint="check the path", path=str(path)) from None
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadFile(f"{path}: {reason}", hint="check the file", path=str(path)) from None
+
+
+def _ids(rows: list[LogRow], lines: list[bytes], numbers: Iterable[int]) -> list[str]:
+    """The records' own ids, derived ones where they have none, and for a second record of one id."""
+    derived: list[str] | None = None
+    ids: list[str] = []
+    for row, number in zip(rows, numbers, strict=True):
+        own = row.id
+        if own is None:
+            derived = derived or derived_ids(lines)
+            own = derived[number - 1]
+        ids.append(own)
+    return ids
+
+
+def _logs(rows: list[LogRow], ids: list[str]) -> pd.DataFrame:
+    columns = transposed(rows, LogRow._fields)
+    times = _filled(columns["event_created_at"])
+    logs = frame({**columns, "id": ids, "event_created_at": times}, LOGS)
+    if any(before > after for before, after in pairwise(times)):
+        logs = logs.sort_values("event_created_at", kind="stable", ignore_index=True)
+    return logs
+
+
+def _filled(times: Iterable[int | None]) -> list[int]:
+    """A record without a usable time takes that of the one before it, the first ones that of the next."""
+    out: list[int | None] = []
+    last: int | None = None
+    for time in times:
+        last = time if time is not None else last
+        out.append(last)
+    first = next((time for time in out if time is not None), 0)
+    return [first if time is None else time for time in out]

@@ -1,0 +1,1 @@
+"""From frames to messages: every way of logging becomes one row per observed message."""

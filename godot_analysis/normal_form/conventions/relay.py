@@ -1,0 +1,124 @@
+"""A router's way: prose around `request`, `response`, `tool_name`, `backend` and `arguments`.
+
+`Sending request …` is logged before the send: as a sighting it says that the sender meant to send, and
+nothing of arrival. A choice of route (`tool_name` and `backend`) says the same with less; it stands alone
+where the record of the request is missing, because it was too large or the store was away.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from godot_analysis.normal_form.conventions.arrow import held_message, messages_under
+from godot_analysis.normal_form.conventions.wording import (
+    arguments_of,
+    direction_in,
+    error_text_of,
+    id_of,
+    peer_of,
+    session_of,
+    tool_of,
+)
+from godot_analysis.normal_form.sightings import (
+    CALL,
+    ERROR,
+    RECEIVED,
+    REQUEST,
+    RESPONSE,
+    SENT,
+    Sighting,
+    Weight,
+)
+
+if TYPE_CHECKING:
+    from godot_analysis.normal_form.sightings import Row
+
+NAME = "relay"
+
+_REFUSED_BY_CLIENT = re.compile(r"\bno such tool available\b|\bunknown tool name\b", re.IGNORECASE)
+_OVER = re.compile(r"\b(?:complet\w*|finish\w*|done|succeed\w*|succeeded|returned)\b", re.IGNORECASE)
+_BEGUN = re.compile(
+    r"\b(?:receiv\w*|start\w*|handl\w*|execut\w*|invok\w*|incoming|begin\w*|running)\b", re.IGNORECASE
+)
+_CALLING = re.compile(r"\b(?:calling|invoking|requesting|sending)\b", re.IGNORECASE)
+_FAILED = re.compile(
+    r"\b(?:fail\w*|error|unknown|unavailable|not found|no such|exception|reject\w*|refus\w*)\b", re.IGNORECASE
+)
+_ROUTED = re.compile(r"\brout(?:e|ed|es|ing)\b|\bdispatch\w*\b|\bforward\w*\b", re.IGNORECASE)
+
+
+def read(row: Row) -> list[Sighting]:
+    """The message that a router's record holds, or the tool call that it remarks upon."""
+    held = held_message(row.data)
+    if held is not None and held[0] in {"request", "response"}:
+        return _whole(row, *held)
+    return _remark(row)
+
+
+def _whole(row: Row, key: str, payload: object) -> list[Sighting]:
+    said = direction_in(row.message)
+    direction = said or (SENT if key == "request" else RECEIVED)
+    return messages_under(
+        row,
+        NAME,
+        key,
+        payload,
+        direction=direction,
+        peer=peer_of(row.data, row.message),
+        inferred="" if said else "direction",
+    )
+
+
+def _remark(row: Row) -> list[Sighting]:
+    """`Tool call received: T`, `Tool call completed`, `Unknown tool: T`, `Tool error`, and the like."""
+    text, data = row.message, row.data
+    tool = tool_of(data, text)
+    if tool is None or _REFUSED_BY_CLIENT.search(text):
+        return []
+    failed = row.level in {"ERROR", "WARN"} and _FAILED.search(text) is not None
+    success = data.get("success")
+    if failed or _OVER.search(text):
+        bad = failed or success is False
+        return [
+            _detail(
+                row,
+                SENT,
+                ERROR if bad else RESPONSE,
+                tool,
+                error_text=(error_text_of(data) or text) if bad else None,
+            )
+        ]
+    peer = peer_of(data, text)
+    if peer is not None and _ROUTED.search(text):
+        return [_detail(row, SENT, REQUEST, tool, peer=peer)]
+    if _BEGUN.search(text):
+        return [_detail(row, RECEIVED, REQUEST, tool)]
+    if _CALLING.search(text):
+        return [_detail(row, SENT, REQUEST, tool, peer=peer)]
+    return []
+
+
+def _detail(
+    row: Row, direction: str, kind: str, tool: str, *, peer: str | None = None, error_text: str | None = None
+) -> Sighting:
+    arguments = arguments_of(row.data) if kind == REQUEST else None
+    payload = (
+        None if arguments is None else {"method": CALL, "params": {"name": tool, "arguments": arguments}}
+    )
+    inferred = ["kind", "method"] if direction == RECEIVED else ["direction", "kind", "method"]
+    return Sighting(
+        row.number,
+        direction,
+        kind,
+        NAME,
+        Weight.DETAIL,
+        peer=peer,
+        session=session_of(row.data),
+        method=CALL,
+        tool=tool,
+        rpc_id=id_of(row.data),
+        payload=payload,
+        error_text=error_text,
+        inferred=",".join([*inferred, "payload"] if payload else inferred),
+    )

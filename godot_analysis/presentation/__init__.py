@@ -1,0 +1,1 @@
+"""From flows to pictures: sequences as SVG and text, plots. Nothing here computes what it shows."""

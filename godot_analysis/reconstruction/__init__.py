@@ -1,0 +1,1 @@
+"""From messages to flows: hops between components, calls with their ends, losses, clocks."""

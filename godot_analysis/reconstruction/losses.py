@@ -1,0 +1,235 @@
+"""What the log itself lost: loss records, gaps in sequence numbers, and silences that cannot be true."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from godot_analysis.loading.records import instant
+from godot_analysis.normal_form.sightings import REQUEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from godot_analysis.normal_form.messages import Observations
+    from godot_analysis.reconstruction.joining import Call
+    from godot_analysis.reconstruction.pairing import Exchange
+
+LOSS_RECORD: Final = "loss record"
+SEQUENCE_GAP: Final = "sequence gap"
+SILENCE: Final = "silence"
+
+_SILENT_US: Final = 500_000  # a shorter silence of everyone is a pause
+_UNUSUAL: Final = 4  # and so is one that is not this many times longer than nine of ten pauses
+_BEFORE_US: Final = 5_000_000  # a question this long before a silence may have been answered in it
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Records that are missing, between two moments; of one component, or (None) of all."""
+
+    component: str | None
+    instance: str | None
+    start: int | None
+    end: int | None
+    count: int | None
+    reason: str
+    source: str
+    evidence: list[str] = field(default_factory=list)
+
+
+class Holes:
+    """Tells fast whether the log of a component was incomplete at some time."""
+
+    def __init__(self, losses: Iterable[Loss]) -> None:
+        self._of: dict[str | None, list[tuple[int, int]]] = defaultdict(list)
+        for loss in losses:
+            if loss.start is not None and loss.end is not None:
+                self._of[loss.component].append((loss.start, loss.end))
+        self._starts: dict[str | None, list[int]] = {}
+        self._ends: dict[str | None, list[int]] = {}
+        for component, spans in self._of.items():
+            merged = _merged(spans)
+            self._starts[component] = [start for start, _ in merged]
+            self._ends[component] = [end for _, end in merged]
+
+    def __bool__(self) -> bool:
+        return bool(self._of)
+
+    def covers(self, component: str | None, start: int, end: int) -> bool:
+        """Whether records of the component are known to be missing in this span of time."""
+        return any(self._covers(of, start, end) for of in {component, None})
+
+    def _covers(self, component: str | None, start: int, end: int) -> bool:
+        starts = self._starts.get(component)
+        if not starts:
+            return False
+        last = bisect_right(starts, end) - 1
+        return last >= 0 and self._ends[component][last] >= start
+
+
+def find_losses(
+    seen: Observations, seqs: list[int | None], calls: list[Call], *, partial: bool = False
+) -> list[Loss]:
+    """Find everything that shows a hole in the log, in order of time.
+
+    Of a `partial` log, such as that of one trace, gaps in sequence numbers prove nothing.
+    """
+    gaps = () if partial or _is_one_trace(seen) else _sequence_gaps(seen, seqs)
+    found = [*_loss_records(seen), *gaps, *_silences(seen, calls)]
+    return sorted(found, key=lambda loss: (loss.start or 0, loss.source))
+
+
+def _is_one_trace(seen: Observations) -> bool:
+    return len(set(seen.traces)) == 1 and seen.traces[0] is not None
+
+
+def _loss_records(seen: Observations) -> Iterable[Loss]:
+    for row, data in enumerate(seen.data):
+        lost = data.get("lost") if type(data) is dict else None
+        if type(lost) is not dict or "count" not in lost:
+            continue
+        count = lost["count"]
+        start, end = instant(lost.get("from")), instant(lost.get("to"))
+        time = seen.times[row]
+        yield Loss(
+            seen.components[row],
+            seen.instances[row],
+            start if start is not None else time,
+            end if end is not None else time,
+            count if isinstance(count, int) and not isinstance(count, bool) else None,
+            str(lost.get("reason") or "not told"),
+            LOSS_RECORD,
+            [seen.ids[row] or ""],
+        )
+
+
+def _sequence_gaps(seen: Observations, seqs: list[int | None]) -> Iterable[Loss]:
+    """Numbers that are missing between two records of one process."""
+    numbered: dict[tuple[str | None, str], list[tuple[int, int]]] = defaultdict(list)
+    for row, (instance, seq) in enumerate(zip(seen.instances, seqs, strict=True)):
+        if instance is not None and seq is not None:
+            numbered[seen.components[row], instance].append((seq, row))
+    for (component, instance), numbers in numbered.items():
+        numbers.sort()
+        for (before, row), (after, next_row) in pairwise(numbers):
+            if after - before > 1:
+                yield Loss(
+                    component,
+                    instance,
+                    seen.times[row],
+                    seen.times[next_row],
+                    after - before - 1,
+                    f"records {before + 1} to {after - 1} of this process are missing",
+                    SEQUENCE_GAP,
+                    [seen.ids[row] or "", seen.ids[next_row] or ""],
+                )
+
+
+def _silences(seen: Observations, calls: list[Call]) -> Iterable[Loss]:
+    """Times in which nobody logged, although a question that stood open before was over after.
+
+    A caller that asks one thing at a time and asks anew after the silence, on the same connections, has had
+    the end of what it asked before: that end is missing from the log.
+    """
+    if not seen.times:
+        return
+    rows = sorted(range(len(seen.times)), key=lambda row: seen.times[row] or 0)
+    times = [seen.times[row] or 0 for row in rows]
+    gaps = _long_gaps(times)
+    if not gaps:
+        return
+    asked = _starts_by_caller(calls)
+    connects = [
+        seen.times[s.row] or 0 for s in seen.sightings if s.kind == REQUEST and s.method == "initialize"
+    ]
+    dangling = _without_end(calls)
+    starts = [x.start for x in dangling]
+    for before, after in gaps:
+        start, end = times[before], times[after]
+        at = bisect_right(starts, start)
+        for exchange in dangling[bisect_left(starts, start - _BEFORE_US) : at]:
+            if _went_on(asked, exchange, exchange.start, start):
+                continue  # to other things before the silence, so it is not the silence that took the end
+            resumed = _next_after(asked[exchange.observer, exchange.peer], end - 1)
+            if resumed is None or _between(connects, start, resumed):
+                continue
+            yield Loss(
+                None,
+                None,
+                start,
+                end,
+                None,
+                f"nobody logged for {(end - start) / 1e6:.1f} s, and the end of {exchange.observer}'s "
+                f"{exchange.tool or exchange.method} is missing, though it went on to its next call",
+                SILENCE,
+                [seen.ids[rows[before]] or "", seen.ids[rows[after]] or ""],
+            )
+            break
+
+
+def _long_gaps(times: list[int]) -> list[tuple[int, int]]:
+    """Where nothing came for much longer than it usually takes: positions before and after."""
+    steps = [after - before for before, after in pairwise(times)]
+    if not steps:
+        return []
+    usual = sorted(steps)[int((len(steps) - 1) * 0.9)]
+    least = max(_SILENT_US, _UNUSUAL * usual)
+    return [(place, place + 1) for place, step in enumerate(steps) if step >= least]
+
+
+def _without_end(calls: list[Call]) -> list[Exchange]:
+    """Questions that reached a callee, or one that never logs, and whose end their caller did not log."""
+    logging = {view.observer for call in calls for view in call.views}
+    return sorted(
+        (
+            call.outer
+            for call in calls
+            if call.outer is not None
+            and call.outer.request is not None
+            and call.outer.answer is None
+            and call.outer.cancel is None
+            and (call.inner is not None or call.callee not in logging)
+        ),
+        key=lambda exchange: exchange.start,
+    )
+
+
+def _starts_by_caller(calls: list[Call]) -> dict[tuple[str, str | None], list[int]]:
+    starts: dict[tuple[str, str | None], list[int]] = defaultdict(list)
+    for call in calls:
+        if call.outer is not None and call.outer.request is not None:
+            starts[call.outer.observer, call.outer.peer].append(call.outer.start)
+    for own in starts.values():
+        own.sort()
+    return starts
+
+
+def _went_on(
+    asked: dict[tuple[str, str | None], list[int]], exchange: Exchange, after: int, until: int
+) -> bool:
+    later = _next_after(asked[exchange.observer, exchange.peer], after)
+    return later is not None and later <= until
+
+
+def _next_after(times: list[int], moment: int) -> int | None:
+    at = bisect_right(times, moment)
+    return times[at] if at < len(times) else None
+
+
+def _between(times: list[int], start: int, end: int) -> bool:
+    at = bisect_right(times, start)
+    return at < len(times) and times[at] <= end
+
+
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    out: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if out and start <= out[-1][1]:
+            out[-1] = (out[-1][0], max(end, out[-1][1]))
+        else:
+            out.append((start, end))
+    return out
