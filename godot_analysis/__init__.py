@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.diagnosis.diagnose import diagnose
 from godot_analysis.diagnosis.findings import Diagnosis, Finding
@@ -22,20 +22,23 @@ from godot_analysis.reconstruction.flow import Flow
 from godot_analysis.reconstruction.reconstruct import reconstruct
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from godot_analysis.comparison import Comparison, compare, lint
 
 __all__ = [
     "BadFile",
     "BadFilter",
     "BadFrame",
     "BadSource",
+    "Comparison",
     "Diagnosis",
     "Finding",
     "Flow",
     "GodotAnalysisError",
     "SourceUnavailable",
+    "compare",
     "diagnose",
     "from_records",
+    "lint",
     "list_traces",
     "load_logs",
     "load_trace",
@@ -44,6 +47,7 @@ __all__ = [
 ]
 
 _LATER: Final = {
+    "comparison": "godot_analysis.comparison",
     "plot": "godot_analysis.presentation.plot",
     "svg": "godot_analysis.presentation.svg",
     "text": "godot_analysis.presentation.text",
@@ -51,10 +55,15 @@ _LATER: Final = {
 }
 """Parts that draw, some with heavy libraries: imported when first asked for."""
 
+_COMPARISON: Final = ("Comparison", "compare", "lint")
+"""Names of `comparison`, imported with it."""
 
-def __getattr__(name: str) -> ModuleType:
+
+def __getattr__(name: str) -> Any:
     if name in _LATER:
         return import_module(_LATER[name])
+    if name in _COMPARISON:
+        return getattr(import_module(_LATER["comparison"]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -67,4 +76,4 @@ Flow.picture = _picture
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER, *_COMPARISON})
