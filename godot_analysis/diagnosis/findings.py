@@ -22,8 +22,8 @@ class Finding:
     """One thing that the log says is wrong, or only looks wrong, with the rows that show it.
 
     `component` is the one that suffers, `cause_in` where the fault lies as far as the log can tell.
-    `confidence` is computed as told in `godot_analysis.diagnosis.rules`. `evidence` names log rows, the most telling
-    first; `lines` are their line numbers when the log came from a file, else empty.
+    `confidence` is computed as told in `godot_analysis.diagnosis.rules`. `evidence` names log rows, the most
+    telling first; `lines` are their line numbers when the log came from a file, else empty.
     """
 
     code: str
