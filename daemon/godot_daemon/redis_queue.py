@@ -66,6 +66,7 @@ class RedisQueue:
         self.inflight = prefix + "inflight"
         """A hash: which in-flight lists there are, and how many entries each has."""
         self.inflight_lists = prefix + "inflight:"
+        self.levels = prefix + "levels"
         self._shown = masked(settings.redis_url)
         self.client: redis.Redis = redis.Redis.from_url(
             settings.redis_url,

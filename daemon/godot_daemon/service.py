@@ -14,6 +14,7 @@ from godot_daemon.backoff import Backoff
 from godot_daemon.batching import BatchSize, Pipeline
 from godot_daemon.endpoint import Endpoint
 from godot_daemon.errors import GodotError, SettingsError, SetupError, UnavailableError
+from godot_daemon.housekeeping import Housekeeping
 from godot_daemon.metrics import Metrics
 from godot_daemon.redis_queue import RedisQueue
 from godot_daemon.settings import masked
@@ -97,6 +98,7 @@ class Service:
             observer=watch,
         )
         upkeep = _Upkeep(settings, self._metrics, self._narrator)
+        housekeeping = Housekeeping(settings, queue, self._narrator)
         try:
             upkeep.check()
             if (told := self._open(source, signals)) is not None:
@@ -111,6 +113,7 @@ class Service:
             pipeline.start()
             self._pipeline = pipeline
             upkeep.start()
+            housekeeping.start()
             told = _next_signal(signals, pipeline, watch)
             self._narrator.info(f"{told.name if told else 'failure'}: finishing what is claimed")
             pipeline.stop()
@@ -120,6 +123,7 @@ class Service:
         finally:
             self._watch = self._pipeline = None
             upkeep.stop()
+            housekeeping.stop()
             watch.tell()
             _release(source)
             queue.close()

@@ -98,6 +98,14 @@ class Settings:
         15.0, _seconds(1, 3600), "seconds without a heartbeat after which a daemon's claims are taken over"
     )
     days_ahead: int = _setting(3, _integer(1, 365), "days for which partitions are made ahead")
+    retention_days: int | None = _setting(
+        None,
+        _integer(1, 36_500),
+        "days that records are kept; unset: what the database promises, 7 at first",
+    )
+    archive_dir: str | None = _setting(
+        None, _text, "directory of Parquet files that keeps what retention removes; unset: nothing does"
+    )
     metrics_host: str = _setting("127.0.0.1", _text, "address of /metrics, /healthz and /readyz")
     metrics_port: int = _setting(9465, _integer(0, 65_535), "their port; 0 takes any free one")
     log_format: str = _setting("auto", _log_format, "auto (human on a terminal, else json), human, json")

@@ -1,20 +1,39 @@
-"""What is in the database: counts by component and level, oldest and newest record, size."""
+"""What is in the database: counts by component and level, oldest and newest record, size.
+
+The counts are exact: what arrived until half an hour ago has been counted by the daemon (`log_counts`), what
+came since is counted now. Rows that somebody deletes from a single partition, past `logs`, are noticed only
+by reading everything.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from psycopg.rows import class_row, tuple_row
+from psycopg import IsolationLevel
+from psycopg.rows import class_row, scalar_row, tuple_row
 
 if TYPE_CHECKING:
     import datetime as dt
 
     import psycopg
 
-_COUNTS: Final = """
+_EVERYTHING: Final = """
 select component, level, count(*) as records, min(event_created_at) as oldest, max(event_created_at) as newest
 from logs
+group by component, level
+order by component, level
+"""
+
+_COUNTED: Final = """
+select component, level, sum(records)::bigint as records, min(oldest) as oldest, max(newest) as newest
+from (
+    select component, level, records, oldest, newest from log_counts
+    union all
+    select component, level, count(*), min(event_created_at), max(event_created_at)
+    from logs where ingestion_created_at >= %s::timestamptz
+    group by component, level
+) as parts
 group by component, level
 order by component, level
 """
@@ -71,8 +90,25 @@ class Stats:
         return totals
 
 
-def collect(connection: psycopg.Connection[Any]) -> Stats:
-    """Count everything, in one pass over the table."""
-    counts = connection.cursor(row_factory=class_row(Count)).execute(_COUNTS).fetchall()
-    [sizes] = connection.cursor(row_factory=tuple_row).execute(_SIZES).fetchall()
+def collect(connection: psycopg.Connection[Any], *, everything: bool = False) -> Stats:
+    """Count; with `everything` by reading all of the table. The connection must not be in a transaction."""
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ  # one moment for all questions
+    with connection.transaction():
+        cursor = connection.cursor(row_factory=class_row(Count))
+        if everything:
+            counts = cursor.execute(_EVERYTHING).fetchall()
+        else:
+            # Asked first and then bound, so that the planner knows how little is left to read.
+            # As text: nothing has been counted before "-infinity", which Python has no time for.
+            until = connection.cursor(row_factory=scalar_row).execute(
+                "select arrival::text from log_counts_until"
+            )
+            counts = cursor.execute(_COUNTED, (until.fetchone(),)).fetchall()
+        [sizes] = connection.cursor(row_factory=tuple_row).execute(_SIZES).fetchall()
     return Stats(counts, *sizes)
+
+
+def count_arrivals(connection: psycopg.Connection[Any]) -> int:
+    """Count what has arrived since the last time, so that `collect` need not; the daemon calls it."""
+    row = connection.cursor(row_factory=scalar_row).execute("select count_arrivals()").fetchone()
+    return int(row or 0)

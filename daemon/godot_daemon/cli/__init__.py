@@ -25,13 +25,18 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "traces": ("godot_daemon.cli.trace:traces", "List traces."),
         "trace": ("godot_daemon.cli.trace:trace", "Show a trace as a sequence of messages."),
         "diagnose": ("godot_daemon.cli.diagnose:diagnose", "Name what is wrong, with the evidence."),
+        "compare": ("godot_daemon.cli.compare:compare", "Tell what differs, and whom it breaks."),
     },
     "Keep": {
         "status": ("godot_daemon.cli.status:status", "Show what waits, what is stored, and who is at work."),
         "audit": ("godot_daemon.cli.audit:audit", "Prove that every record sent is accounted for."),
         "dead": ("godot_daemon.cli.dead:dead", "List, retry or purge records that could not be stored."),
         "replay": ("godot_daemon.cli.replay:replay", "Push the records of a file into the queue."),
-        "db": ("godot_daemon.cli.db:db", "Upgrade and inspect the database."),
+        "pin": ("godot_daemon.cli.pin:pin", "Keep a trace past retention."),
+        "unpin": ("godot_daemon.cli.pin:unpin", "Leave a trace to retention again."),
+        "pins": ("godot_daemon.cli.pin:pins", "List pinned traces."),
+        "level": ("godot_daemon.cli.level:level", "Set what level a component logs at."),
+        "db": ("godot_daemon.cli.db:db", "Upgrade, inspect and clear the database."),
     },
 }
 _COMMANDS: Final = {name: entry for section in _SECTIONS.values() for name, entry in section.items()}

@@ -18,15 +18,17 @@ def setting(name: str) -> Callable[[_Command], _Command]:
     """The option of a field of `Settings`, described there; `Settings.load` reads the environment."""
     field = Settings.__dataclass_fields__[name]
     about = field.metadata["about"]
+    default = "unset" if field.default is None else field.default
     return click.option(
         f"--{name.replace('_', '-')}",
         metavar=name.rpartition("_")[2].upper(),
         allow_from_autoenv=False,
-        help=f"{about[0].upper()}{about[1:]}.  [env: {variable(name)}; default: {field.default}]",
+        help=f"{about[0].upper()}{about[1:]}.  [env: {variable(name)}; default: {default}]",
     )
 
 
 redis_url: Final = setting("redis_url")
 database_url: Final = setting("database_url")
 prefix: Final = setting("prefix")
+archive_dir: Final = setting("archive_dir")
 as_json: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

@@ -30,8 +30,20 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str | int]]) -> None:
         click.echo("  ".join(aligned).rstrip())
 
 
+def safe(text: str) -> str:
+    r"""A text without anything that a terminal might obey: no escapes, no bells, no right-to-left tricks.
+
+    >>> safe("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
 def json_object(value: object) -> None:
-    """One JSON object for programs; times as ISO 8601."""
+    """One JSON value for programs; times as ISO 8601."""
     click.echo(json.dumps(value, default=_isoformat, ensure_ascii=False))
 
 

@@ -71,9 +71,9 @@ def list_letters(
                 str(letter.id),
                 f"{letter.dead_at:%F %T}",
                 letter.reason,
-                _safe(letter.component or ""),
+                _print.safe(letter.component or ""),
                 len(letter.raw),
-                _safe(letter.raw[:_RAW_SHOWN].decode(errors="backslashreplace")),
+                _print.safe(letter.raw[:_RAW_SHOWN].decode(errors="backslashreplace")),
             )
             for letter in found
         ],
@@ -109,9 +109,9 @@ def show(database_url: str | None, identifier: str, *, raw: bool, as_json: bool)
     else:
         for name, value in _as_dict(letter).items():
             if value is not None and not name.startswith("raw"):
-                click.echo(f"{name + ':':<12}{_safe(str(value))}")
+                click.echo(f"{name + ':':<12}{_print.safe(str(value))}")
         click.echo(f"{len(letter.raw):,} bytes:")
-        click.echo(_safe(letter.raw.decode(errors="backslashreplace")))
+        click.echo(_print.safe(letter.raw.decode(errors="backslashreplace")))
 
 
 @dead.command()
@@ -256,11 +256,3 @@ def _as_dict(letter: DeadLetter) -> dict[str, Any]:
         "raw": text,
         "raw_base64": base64.b64encode(letter.raw).decode(),
     }
-
-
-def _safe(text: str) -> str:
-    """A text without anything that a terminal might obey: no escapes, no bells, no right-to-left tricks."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )

@@ -1,0 +1,53 @@
+"""Times as people type them: `10m`, `7d`, `2026-01-31`, `2026-01-31T12:00+01:00`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Final
+
+import click
+
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)", re.IGNORECASE)
+_SECONDS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LONGEST_SECONDS: Final = 100 * 365 * 86_400
+
+
+class Duration(click.ParamType[dt.timedelta]):
+    """A length of time: `90s`, `10m`, `1.5h`, `7d`, `2w`."""
+
+    name = "duration"
+
+    def convert(
+        self, value: str | dt.timedelta, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dt.timedelta:
+        """Read it; a usage error when it is none."""
+        if isinstance(value, dt.timedelta):
+            return value
+        found = _DURATION.fullmatch(value.strip())
+        seconds = float(found[1]) * _SECONDS[found[2].lower()] if found else 0
+        if not 0 < seconds <= _LONGEST_SECONDS:
+            self.fail(f"{value!r} is no length of time such as 90s, 10m, 1.5h, 7d, 2w", param, ctx)
+        return dt.timedelta(seconds=seconds)
+
+
+class Deadline(click.ParamType[dt.datetime]):
+    """A moment to come: a length of time from now, or a date or time, in UTC unless it says otherwise."""
+
+    name = "time"
+
+    def convert(
+        self, value: str | dt.datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dt.datetime:
+        """Read it; a usage error when it is none, or past."""
+        now = dt.datetime.now(dt.UTC)
+        if isinstance(value, str) and _DURATION.fullmatch(value.strip()):
+            return now + Duration().convert(value, param, ctx)
+        try:
+            moment = dt.datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
+        except ValueError:
+            self.fail(f"{value!r} is no time such as 7d, 2026-01-31 or 2026-01-31T12:00+01:00", param, ctx)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+        if moment <= now:
+            self.fail(f"{value!r} is past", param, ctx)
+        return moment
