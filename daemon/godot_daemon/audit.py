@@ -1,4 +1,4 @@
-"""The proof that sent = stored + waiting + in flight + dropped + dead, from the records themselves."""
+"""The proof that sent = stored + waiting + in flight + dropped + dead + retired, from the records."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ class Account:
     dead: int
     lost: int
     """What it said it had lost itself."""
+    retired: int
+    """What retention has removed."""
     missing: int
     """What is nowhere and was not said to be lost: dropped from the full queue, or unaccounted for."""
     doubled: int
@@ -47,6 +49,8 @@ class Audit:
     in_flight: int
     dropped: dict[str, int]
     dead: int
+    retired: int
+    """What retention has removed, of the processes listed and of those that have nothing left."""
     unaccounted: int
     accounts: Sequence[Account]
     """Of every instance, those with something missing first."""
@@ -67,6 +71,7 @@ class Audit:
             "in_flight": self.in_flight,
             "dropped": self.dropped,
             "dead": self.dead,
+            "retired": self.retired,
             "unaccounted": self.unaccounted,
             "problems": list(self.problems),
             "instances": [
@@ -78,6 +83,7 @@ class Audit:
                     "in_flight": account.in_flight,
                     "dead": account.dead,
                     "lost": account.lost,
+                    "retired": account.retired,
                     "missing": account.missing,
                     "doubled": account.doubled,
                     "gaps": [list(gap) for gap in account.gaps],
@@ -120,6 +126,7 @@ def balance(found: Census) -> Audit:
         + found.anonymous_in_flight
         + found.anonymous_dead
         + anonymous_drops
+        + max(0, found.retired - sum(account.retired for account in accounts))
     )
     return Audit(
         sent=sum(account.sent for account in accounts) + anonymous,
@@ -128,6 +135,7 @@ def balance(found: Census) -> Audit:
         in_flight=in_flight,
         dropped=dropped,
         dead=dead,
+        retired=max(found.retired, sum(account.retired for account in accounts)),
         unaccounted=unaccounted,
         accounts=accounts,
         problems=_problems(found, accounts, unaccounted),
@@ -144,6 +152,7 @@ def _account(name: str, instance: census.Instance) -> Account:
         in_flight=instance.in_flight,
         dead=instance.dead,
         lost=lost,
+        retired=instance.retired,
         missing=instance.missing - lost,
         doubled=instance.doubled,
         gaps=instance.gaps[:_GAPS_SHOWN],

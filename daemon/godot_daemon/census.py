@@ -65,6 +65,15 @@ from logs where data @> '{"lost": {}}' and jsonb_typeof(data #> '{lost,count}') 
 group by 1, 2
 """
 
+_RETIRED: Final = """
+select instance, lower(span), upper(span) - 1 from retired_numbers, unnest(numbers) as span
+where instance = any(%s) order by 1, 2
+"""
+
+_RETIRED_LOSSES: Final = "select instance, reason, records from retired_losses where instance = any(%s)"
+
+_RETIRED_TOTAL: Final = "select coalesce(sum(records), 0)::bigint from retention_log"
+
 _TOTALS: Final = """
 select (select count(*) from logs), (select count(*) from logs where instance is null or seq is null),
        (select count(*) from dead_letters),
@@ -89,6 +98,8 @@ class Instance:
     doubled: int = 0
     waiting: int = 0
     in_flight: int = 0
+    retired: int = 0
+    """Removed by retention."""
     gaps: list[Span] = field(default_factory=list)
     lost: Counter[str] = field(default_factory=Counter)
     """What the process itself said it had lost, by reason."""
@@ -117,6 +128,8 @@ class Census:
     ledger_dead: int
     ledger_received_of_epoch: int
     """What was received from the queue as it is now; others are of an earlier Redis."""
+    retired: int = 0
+    """What retention has removed, of all instances ever."""
 
 
 @dataclass(slots=True)
@@ -161,6 +174,9 @@ def take(queue: RedisQueue, connection: Connection) -> Census:
         }
         found = connection.execute(_FOUND, (list(horizon), list(horizon.values()))).fetchall()
         lost = connection.execute(_LOST).fetchall()
+        lost += connection.execute(_RETIRED_LOSSES, (list(horizon),)).fetchall()
+        retired = connection.execute(_RETIRED, (list(horizon),)).fetchall()
+        retired_total = (connection.execute(_RETIRED_TOTAL).fetchone() or (0,))[0]
         totals = connection.execute(_TOTALS).fetchone() or (0,) * 4
         ledger = connection.execute(_LEDGER, {"epoch": backlog.epoch or "-"}).fetchone() or (0,) * 5
 
@@ -174,10 +190,23 @@ def take(queue: RedisQueue, connection: Connection) -> Census:
     for name, reason, count in lost:
         if name in instances:
             instances[name].lost[reason] += count
+    spans: defaultdict[str, list[Span]] = defaultdict(list)
+    for name, first, until in retired:
+        spans[name].append((first, until))
     for name, instance in instances.items():
+        instance.retired = _retire(instance, spans[name])
         instance.in_flight = _fill(instance, in_flight, name)
         instance.waiting = _fill(instance, waiting, name)
-    return Census(backlog, instances, waiting.anonymous, in_flight.anonymous, *totals, *ledger)
+    everything = Census(backlog, instances, waiting.anonymous, in_flight.anonymous, *totals, *ledger)
+    everything.retired = retired_total
+    return everything
+
+
+def _retire(instance: Instance, spans: Sequence[Span]) -> int:
+    """Close the gaps that retention has made; a number that came again later is not counted."""
+    missing_before = instance.missing
+    instance.gaps = list(_outside(instance.gaps, spans))
+    return missing_before - instance.missing
 
 
 def _fill(instance: Instance, place: _Place, name: str) -> int:
@@ -188,6 +217,23 @@ def _fill(instance: Instance, place: _Place, name: str) -> int:
     if (filled := missing_before - instance.missing) and place.lost[name]:
         instance.lost.update(place.lost[name])
     return filled
+
+
+def _outside(gaps: Iterable[Span], spans: Sequence[Span]) -> Iterator[Span]:
+    """The parts of gaps that lie in none of some sorted, separate spans."""
+    position = 0
+    for first, last in gaps:
+        start = first
+        while position < len(spans) and spans[position][0] <= last:
+            begin, end = spans[position]
+            if begin > start:
+                yield start, begin - 1
+            start = max(start, end + 1)
+            if end > last:
+                break
+            position += 1
+        if start <= last:
+            yield start, last
 
 
 def _without(gaps: Iterable[Span], numbers: Sequence[int]) -> Iterator[Span]:

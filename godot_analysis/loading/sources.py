@@ -40,12 +40,27 @@ def open_source(source: AnySource) -> Source:
     if source is None:
         source = default_source()
     if isinstance(source, os.PathLike) or (isinstance(source, str) and _is_file(source)):
+        path = Path(source)
+        if path.is_dir() or path.suffix == ".parquet":
+            return _archive(path)
         from godot_analysis.loading.jsonl import JsonlFile  # noqa: PLC0415 - each kind of source loads when used
 
-        return JsonlFile(Path(source))
+        return JsonlFile(path)
     from godot_analysis.loading.database import Database  # noqa: PLC0415 - as above; SQLAlchemy takes a quarter second
 
     return Database(source)
+
+
+def _archive(path: Path) -> Source:
+    try:
+        import pyarrow  # noqa: F401, ICN001, PLC0415 - an extra, needed for archives alone
+    except ModuleNotFoundError:
+        raise BadSource(
+            f"{path} is an archive, and pyarrow is not installed", hint="pip install 'godot-logging[parquet]'"
+        ) from None
+    from godot_analysis.loading.parquet import ParquetArchive  # noqa: PLC0415 - as above
+
+    return ParquetArchive(path)
 
 
 def default_source() -> str:
@@ -69,5 +84,5 @@ def _is_file(source: str) -> bool:
         return True
     raise BadSource(
         f"{source!r} is neither a database URL nor a file of logs",
-        hint="postgresql://…, or a path that ends in .jsonl",
+        hint="postgresql://…, a path that ends in .jsonl, or the directory of an archive",
     )

@@ -41,6 +41,16 @@ create table retired_numbers (
 
 comment on table retired_numbers is 'Sequence numbers of records that retention removed, by instance.';
 
+-- What a process said it had lost itself, in records that have gone: it explains gaps that stay.
+create table retired_losses (
+    instance text   not null,
+    reason   text   not null,
+    records  bigint not null,
+    primary key (instance, reason)
+);
+
+comment on table retired_losses is 'Losses told by records that retention removed, by instance and reason.';
+
 -- Days are 24 hours of UTC here, whatever the session's time zone makes of '1 day'.
 create function retention_bound(days integer) returns timestamptz
 language sql stable
@@ -79,12 +89,25 @@ begin
 end
 $$;
 
--- Write down what goes: the numbers of the instances, the ledger's balance, and the log.
+-- Write down what goes: the numbers and losses of the instances, the ledger's balance, and the log.
 create function account_for_retired(entry retention_log, gone regclass, since timestamptz) returns retention_log
 language plpgsql
 set search_path = public, pg_temp
 as $$
 begin
+    execute format($sql$
+        insert into retired_losses as known
+        select instance, coalesce(data #>> '{lost,reason}', 'unknown'), sum((data #>> '{lost,count}')::numeric)::bigint
+        from %s
+        where data @> '{"lost": {}}' and instance is not null and ingestion_created_at < $1
+          and case when jsonb_typeof(data #> '{lost,count}') = 'number'
+                   then (data #>> '{lost,count}')::numeric between 0 and 1e12 end
+          and (trace_id is null or trace_id not in
+               (select trace_id from pinned_traces where expires_at is null or expires_at > now()))
+        group by 1, 2
+        on conflict (instance, reason) do update set records = known.records + excluded.records
+        $sql$, gone)
+    using since;
     execute format(
         'insert into retired_numbers as known'
         ' select instance, range_agg(int8range(seq, seq + 1)) from %s'
@@ -277,7 +300,7 @@ $$;
 comment on function drop_emptied_partition(text, timestamptz) is 'Drop an expired partition of logs if it is empty.';
 
 grant select on retention, retention_log to godot_writer;
-grant select on retention, retention_log, retired_numbers to godot_reader, godot_admin;
+grant select on retention, retention_log, retired_numbers, retired_losses to godot_reader, godot_admin;
 grant update (days) on retention to godot_admin;
 
 -- The writer may let go what has expired by the bound that only an admin changes, and nothing else.

@@ -23,7 +23,7 @@ _PATIENCE_SECONDS = 600.0
 @_options.prefix
 @_options.as_json
 def audit(redis_url: str | None, database_url: str | None, prefix: str | None, *, as_json: bool) -> int:
-    """Prove that sent = stored + waiting + in flight + dropped + dead.
+    """Prove that sent = stored + waiting + in flight + dropped + dead + retired.
 
     Each process numbers its records, so the proof is in the records themselves: every number up to the
     highest one must be found in the table, among the dead letters, in the queue or in flight, once, or a loss
@@ -70,6 +70,8 @@ def _show(found: Audit) -> None:
         ("dropped", dropped, ", ".join(f"{reason}: {count:,}" for reason, count in found.dropped.items())),
         ("dead", found.dead, ""),
     ]
+    if found.retired:
+        parts.append(("retired", found.retired, "removed by retention"))
     if found.unaccounted:
         parts.append(("nowhere", found.unaccounted, "unaccounted for"))
     click.echo(f"sent        {found.sent:>15,}")
