@@ -59,5 +59,5 @@ $(BIN)/python:
 
 # Node of this machine, or the wheel's where there is none or only an old one.
 %/node_modules/.package-lock.json: %/package-lock.json | .venv/.demo
-	$(BIN)/python -m godot_demo.node $*
+	$(BIN)/python -m godot_demo.install_node $*
 	@touch $@

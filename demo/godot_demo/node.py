@@ -1,4 +1,4 @@
-"""Finds Node.js and installs Node packages; `python -m godot_demo.node DIRECTORY` does so for make."""
+"""Finds Node.js and installs Node packages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,10 +88,3 @@ def _major_version(node: str) -> int:
     ).stdout
     major = answer.strip().removeprefix("v").partition(".")[0]
     return int(major) if major.isdigit() else 0
-
-
-if __name__ == "__main__":
-    try:
-        install(Path(sys.argv[1]).resolve())
-    except DemoError as problem:
-        sys.exit(f"godot_demo: {problem}")
