@@ -137,6 +137,7 @@ class Pipeline:
         self._abandon = threading.Event()
         self._claimer_done = threading.Event()
         self._failure: BaseException | None = None
+        self._heard: dict[str, float] = {}
         self._threads = [self._thread("claim", self._claim)]
         self._threads += [
             self._thread(f"write-{number}", self._write, sink) for number, sink in enumerate(sinks)
@@ -176,6 +177,12 @@ class Pipeline:
         """False once a thread has given up or everything has been asked to stop."""
         return not self._stop.is_set()
 
+    @property
+    def silence(self) -> float:
+        """For how many seconds the quietest thread has not come back from what it called."""
+        now = time.monotonic()
+        return max((now - heard for heard in list(self._heard.values())), default=0.0)
+
     def wait(self, seconds: float) -> bool:
         """Wait until the pipeline is asked to stop, by anyone or by a failure; False when time is up."""
         return self._stop.wait(seconds)
@@ -185,6 +192,7 @@ class Pipeline:
         return threading.Thread(target=self._guarded, args=work, name=name, daemon=True)
 
     def _guarded(self, work: Any, *arguments: Any) -> None:
+        self._sign()
         try:
             work(*arguments)
         except BaseException as error:  # noqa: BLE001  a thread's failure is the pipeline's: raised by join
@@ -192,12 +200,18 @@ class Pipeline:
             self._stop.set()
             self._abandon.set()
         finally:
+            del self._heard[threading.current_thread().name]
             if work == self._claim:
                 self._claimer_done.set()
+
+    def _sign(self) -> None:
+        """The sign of life of a thread: whatever it calls next comes back, or hangs."""
+        self._heard[threading.current_thread().name] = time.monotonic()
 
     def _claim(self) -> None:
         attempt = 0
         while not self._stop.is_set():
+            self._sign()
             try:
                 batch = self._source.claim(self._size.limit)
             except UnavailableError as error:
@@ -214,6 +228,7 @@ class Pipeline:
 
     def _hand_over(self, item: tuple[Batch, Any]) -> None:
         while not self._abandon.is_set():
+            self._sign()
             try:
                 return self._prepared.put(item, timeout=_HANDOVER_SECONDS)
             except queue.Full:
@@ -228,6 +243,7 @@ class Pipeline:
 
     def _write_all(self, sink: Sink) -> None:
         while not self._abandon.is_set():
+            self._sign()
             done = self._claimer_done.is_set()  # before looking: what it claimed last is in the queue by then
             try:
                 batch, prepared = self._prepared.get(timeout=0 if done else _HANDOVER_SECONDS)
@@ -242,6 +258,7 @@ class Pipeline:
         outcome: Outcome | None = None
         attempt = 0
         while not self._abandon.is_set():
+            self._sign()
             try:
                 if outcome is None:
                     started = time.perf_counter()

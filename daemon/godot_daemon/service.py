@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import socket
 import threading
 from typing import TYPE_CHECKING, Final
 
-import psycopg
-
-from godot_daemon import database, migrations, partitions
 from godot_daemon.backoff import Backoff
 from godot_daemon.batching import BatchSize, Pipeline
 from godot_daemon.endpoint import Endpoint
-from godot_daemon.errors import GodotError, SettingsError, SetupError, UnavailableError
+from godot_daemon.errors import GodotError, SettingsError, UnavailableError
 from godot_daemon.housekeeping import Housekeeping
 from godot_daemon.metrics import Metrics
+from godot_daemon.notify import Notifier
 from godot_daemon.redis_queue import RedisQueue
 from godot_daemon.settings import masked
 from godot_daemon.signals import Signals
 from godot_daemon.sink import PostgresSink, prepare
 from godot_daemon.source import RedisSource, worker_name
+from godot_daemon.upkeep import Upkeep
 from godot_daemon.watching import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from godot_daemon.narration import Narrator
     from godot_daemon.redis_queue import Backlog
@@ -38,8 +38,12 @@ _RELEASE_SECONDS: Final = 1.5
 """Together with what stands between them less than the 10 seconds that a SIGTERM may take."""
 
 _LOOK_SECONDS: Final = 0.5
-_UPKEEP_SECONDS: Final = 3600.0
-_UPKEEP_RETRY_SECONDS: Final = 30.0
+
+_START_SECONDS: Final = 30.0
+"""How much longer a start may take while a server is waited for, asked for again at each look."""
+
+_STALLED_SECONDS: Final = 60.0
+"""Beyond all time-outs: then a thread hangs in something that has none, and only a restart helps."""
 
 
 class Service:
@@ -51,16 +55,22 @@ class Service:
         Reads the settings: at the start, and again at each SIGHUP.
     narrator
         The daemon's own log.
+    notifier
+        Tells the service manager; by default the one of the environment, if any.
     """
 
-    def __init__(self, load: Callable[[], Settings], narrator: Narrator) -> None:
+    def __init__(
+        self, load: Callable[[], Settings], narrator: Narrator, notifier: Notifier | None = None
+    ) -> None:
         self._load = load
         self._settings = load()
         self._narrator = narrator
+        self._notifier = notifier or Notifier()
         self._metrics = Metrics(self._backlog)
         self._queue: RedisQueue | None = None
         self._watch: Watch | None = None
         self._pipeline: Pipeline | None = None
+        self._stalled_after = math.inf
 
     def run(self) -> None:
         """Run to the end. Returns after SIGTERM or SIGINT; raises SetupError when it cannot go on."""
@@ -79,6 +89,7 @@ class Service:
                     self._reload()
             finally:
                 endpoint.close()
+                self._notifier.close()
         self._narrator.info("stopped")
 
     def _generation(self, signals: Signals) -> bool:
@@ -97,12 +108,14 @@ class Service:
             backoff=Backoff(),
             observer=watch,
         )
-        upkeep = _Upkeep(settings, self._metrics, self._narrator)
+        upkeep = Upkeep(settings, self._metrics, self._narrator)
         housekeeping = Housekeeping(settings, queue, self._narrator)
         try:
+            self._notifier.alive()
+            self._notifier.status("starting: asking PostgreSQL")
             upkeep.check()
             if (told := self._open(source, signals)) is not None:
-                return told is signal.SIGHUP
+                return self._heed(told)
             self._watch = watch
             self._narrator.info(
                 f"moving records from {masked(settings.redis_url)} ({queue.queue})"
@@ -114,12 +127,14 @@ class Service:
             self._pipeline = pipeline
             upkeep.start()
             housekeeping.start()
-            told = _next_signal(signals, pipeline, watch)
+            told = self._attend(signals, upkeep, source, sinks)
+            again = self._heed(told)
             self._narrator.info(f"{told.name if told else 'failure'}: finishing what is claimed")
             pipeline.stop()
+            self._notifier.alive()
             if not pipeline.join(_DRAIN_SECONDS):
                 self._narrator.warning("some records stay claimed: the next daemon takes them over")
-            return told is signal.SIGHUP
+            return again
         finally:
             self._watch = self._pipeline = None
             upkeep.stop()
@@ -139,10 +154,42 @@ class Service:
                 attempt += 1
                 delay = backoff.delay(attempt)
                 self._narrator.warning(f"{error.message}; attempt {attempt + 1} in {delay:.1f} s")
+                self._notifier.patience(_START_SECONDS)
+                self._notifier.status(f"waiting: {error.message}")
+                self._notifier.alive()
                 if (told := signals.wait(delay)) is not None:
                     return told
             else:
                 return None
+
+    def _attend(
+        self, signals: Signals, upkeep: Upkeep, source: RedisSource, sinks: Sequence[PostgresSink]
+    ) -> signal.Signals | None:
+        """Watch the pipeline until a signal comes; None when it has given up by itself."""
+        pipeline, watch = self._pipeline, self._watch
+        ready = False
+        while pipeline is not None and watch is not None and pipeline.running:
+            if (told := signals.wait(_LOOK_SECONDS)) is not None:
+                return told
+            watch.tell()
+            ready = ready or (upkeep.checked and self._notifier.ready())
+            if not ready:
+                self._notifier.patience(_START_SECONDS)
+            problems = watch.problems() or ([] if upkeep.checked else ["waiting for PostgreSQL"])
+            self._notifier.status("; ".join(problems) or f"{source.waiting:,} records waiting")
+            slowest = max(sink.patience for sink in sinks)
+            self._stalled_after = _STALLED_SECONDS + 2 * (slowest + self._settings.redis_timeout)
+            if not self._unhealthy():
+                self._notifier.alive()
+        return None
+
+    def _heed(self, told: signal.Signals | None) -> bool:
+        """Announce what a signal asks for; whether it is to read the settings again."""
+        if told is signal.SIGHUP:
+            self._notifier.reloading()
+            return True
+        self._notifier.stopping()
+        return False
 
     def _reload(self) -> None:
         try:
@@ -153,8 +200,14 @@ class Service:
             self._narrator.info("settings read again")
 
     def _unhealthy(self) -> list[str]:
-        stopped = self._pipeline is not None and not self._pipeline.running
-        return ["the pipeline is stopping"] if stopped else []
+        pipeline = self._pipeline
+        if pipeline is None:
+            return []
+        if not pipeline.running:
+            return ["the pipeline is stopping"]
+        if (silence := pipeline.silence) > self._stalled_after:
+            return [f"the pipeline has hung for {silence:.0f} s"]
+        return []
 
     def _unready(self) -> list[str]:
         return self._watch.problems() if self._watch else ["starting"]
@@ -163,75 +216,6 @@ class Service:
         if self._queue is None:
             raise UnavailableError("not started")
         return self._queue.backlog()
-
-
-class _Upkeep:
-    """Sees that partitions are there before their day, beside the pipeline."""
-
-    def __init__(self, settings: Settings, metrics: Metrics, narrator: Narrator) -> None:
-        self._settings = settings
-        self._metrics = metrics
-        self._narrator = narrator
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="upkeep", daemon=True)
-
-    def check(self) -> None:
-        """Refuse to start on a database that is not set up; one that is away comes back."""
-        try:
-            self._ensure()
-        except UnavailableError as error:
-            self._narrator.warning(error.message)
-
-    def start(self) -> None:
-        """Go on hourly."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End it."""
-        self._stop.set()
-
-    def _keep(self) -> None:
-        pause = 0.0
-        while not self._stop.wait(pause):
-            try:
-                self._ensure()
-                pause = _UPKEEP_SECONDS
-            except GodotError as error:
-                self._narrator.warning(f"partitions: {error.message}")
-                pause = _UPKEEP_RETRY_SECONDS
-
-    def _ensure(self) -> None:
-        url = self._settings.database_url
-        try:
-            with database.connect(
-                url, patience=self._settings.database_timeout, application="godot upkeep"
-            ) as connection:
-                missing = migrations.pending(connection)
-                if missing:
-                    raise SetupError(
-                        f"the database at {masked(url)} misses {len(missing)} migrations",
-                        "run `godot db upgrade`",
-                    )
-                for day in partitions.ensure(connection, days_ahead=self._settings.days_ahead):
-                    self._narrator.info(f"created the partition of {day}")
-                misplaced = partitions.default_rows(connection)
-        except psycopg.Error as error:
-            raise database.translated(error, url) from error
-        self._metrics.misplaced(misplaced)
-        if misplaced:
-            self._narrator.warning(
-                f"{misplaced:,} records are in the default partition: they are old, or a clock is wrong",
-                misplaced=misplaced,
-            )
-
-
-def _next_signal(signals: Signals, pipeline: Pipeline, watch: Watch) -> signal.Signals | None:
-    """Wait for a signal; None when the pipeline has given up by itself."""
-    while pipeline.running:
-        if (told := signals.wait(_LOOK_SECONDS)) is not None:
-            return told
-        watch.tell()
-    return None
 
 
 def _release(source: RedisSource) -> None:

@@ -126,6 +126,11 @@ class PostgresSink:
         self._on_call(time.perf_counter() - started, None)
         return outcome
 
+    @property
+    def patience(self) -> float:
+        """After how many seconds a statement is given up: more than at first once one was too slow."""
+        return self._patience
+
     def close(self) -> None:
         """See `Sink`."""
         if self._connection is not None:
