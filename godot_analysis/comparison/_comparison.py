@@ -42,7 +42,7 @@ class Comparison:
     >>> comparison
     <Comparison: left and right, 2 differences, 1 breaking>
     >>> comparison.first.message, comparison.first.affects
-    ('path is required on the right only', 'caller')
+    ('open: path is required on the right only', 'caller')
     """
 
     left: str

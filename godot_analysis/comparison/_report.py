@@ -26,7 +26,8 @@ _TITLES: Final = {"breaking": "Breaking", "compatible": "Compatible", "cosmetic"
 _MOST_IN_TEXT: Final = 40  # of each judgement
 _MOST_IN_HTML: Final = 200
 _MOST_OF_A_VALUE: Final = 600
-_LONGEST_VALUE: Final = 60
+_LONGEST_VALUE: Final = 60  # characters shown without unfolding, of a value of several lines
+_LONGEST_LINE: Final = 200
 _CSS: Final = """
 .godot-comparison { font: 13px/1.45 system-ui, sans-serif; color: var(--godot-ink);
   background: var(--godot-ground); max-width: 75em; padding: .6em .9em; }
@@ -35,12 +36,13 @@ _CSS: Final = """
 .godot-comparison .breaking h4, .godot-comparison .alarm { color: var(--godot-error); }
 .godot-comparison .healthy { color: var(--godot-response); }
 .godot-comparison .first { border-left: 4px solid var(--godot-error); padding: .2em .9em; margin: .6em 0; }
-.godot-comparison table { border-collapse: collapse; width: 100%; table-layout: fixed; }
+.godot-comparison table { border-collapse: collapse; width: 100%; table-layout: fixed; font: inherit;
+  color: inherit; }
 .godot-comparison th { text-align: left; font-weight: normal; color: var(--godot-quiet); }
 .godot-comparison th, .godot-comparison td {
   padding: .25em .9em .25em 0; vertical-align: top; text-align: left;
   border-top: 1px solid var(--godot-line); overflow-wrap: anywhere; background: none; }
-.godot-comparison col.what { width: 46%; } .godot-comparison col.value { width: 20%; }
+.godot-comparison col.what { width: 44%; } .godot-comparison col.whom { width: 10%; }
 .godot-comparison code, .godot-comparison pre { font: 12px/1.4 ui-monospace, monospace; white-space: pre-wrap;
   margin: 0; background: none; color: inherit; padding: 0; }
 .godot-comparison .quiet { color: var(--godot-quiet); }
@@ -95,7 +97,7 @@ def _group_text(judgement: str, found: list[Difference], width: int, paint: Styl
         if judgement == "breaking" and item.affects:
             told += f" (breaks: {item.affects.replace(',', ', ')})"
         lines.append(paint(_wrapped(told, width, "", "  "), judgement))
-        lines.append(paint(clip(f"  at {line(item.path, 10_000)}", width), "quiet"))
+        lines.append(paint(clip(f"  at {_path(item)}", width), "quiet"))
         lines += [
             paint(clip(f"  {side:<5} {_short(value)}", width), "quiet")
             for side, value in (("left", item.left), ("right", item.right))
@@ -127,7 +129,7 @@ def _group_html(judgement: str, found: list[Difference], comparison: Comparison)
         f"<th>{escape(title)}</th>"
         for title in ("difference", "whom", line(comparison.left, 40), line(comparison.right, 40))
     )
-    cols = '<col class="what"><col><col class="value"><col class="value">'
+    cols = '<col class="what"><col class="whom"><col><col>'
     table = f"<table><colgroup>{cols}</colgroup><tr>{head}</tr>{rows}</table>"
     if len(found) > _MOST_IN_HTML:
         table += f'<p class="quiet">… and {len(found) - _MOST_IN_HTML:,} more in .differences</p>'
@@ -148,17 +150,23 @@ def _row(item: Difference) -> str:
 
 
 def _where(item: Difference) -> str:
-    place = f'<code class="quiet">{escape(line(item.path, 1_000))}</code>'
+    place = f'<code class="quiet">{escape(_path(item))}</code>'
     return place + (f' <span class="quiet">· {escape(line(item.reference))}</span>' if item.reference else "")
+
+
+def _path(item: Difference) -> str:
+    """The path to read, where `tools/list` need not be told from two steps."""
+    return line(item.path.replace("~1", "/").replace("~0", "~"), 1_000)
 
 
 def _value(value: Any) -> str:
     if value is None:
         return '<span class="quiet">none</span>'
     text = line(value, _MOST_OF_A_VALUE) if isinstance(value, str) else pretty_json(value, _MOST_OF_A_VALUE)
-    if len(text) > _LONGEST_VALUE and "\n" in text:
-        return f"<details><summary>{escape(_short(value))}</summary><pre>{escape(text)}</pre></details>"
-    return f"<code>{escape(_short(value) if len(text) <= _LONGEST_VALUE else text)}</code>"
+    if len(text) > (_LONGEST_VALUE if "\n" in text else _LONGEST_LINE):
+        head = clip(_short(value), _LONGEST_VALUE)
+        return f"<details><summary><code>{escape(head)}</code></summary><pre>{escape(text)}</pre></details>"
+    return f"<code>{escape(_short(value))}</code>"
 
 
 def _short(value: Any) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.comparison._difference import difference
 from godot_analysis.comparison._json import Budget, canonical, join
+from godot_analysis.comparison._judgement import RULES
 from godot_analysis.comparison._keywords import (
     ALTERNATIVES,
     ANNOTATIONS,
@@ -240,13 +241,15 @@ class _Walk:
     def _say(  # noqa: PLR0917 - read like a sentence some twenty times above
         self, path: str, kind: str, left: Any, right: Any, told: str = "", effect: Effect | None = None
     ) -> None:
+        where = [self._tool or "", "" if kind in _NAMING else _property(path)]
+        message = ": ".join(part for part in (*where, told or RULES[kind].why) if part)
         self._found.append(
             difference(
                 path,
                 kind,
                 left,
                 right,
-                told,
+                message,
                 effect=effect,
                 side=self._side,
                 view=self._view,
@@ -257,7 +260,14 @@ class _Walk:
 
 _TREATED: Final = ("refused", "described", "accepted")
 _KINDS: Final = {"format": "format", "default": "default", "$schema": "dialect"}
+_NAMING: Final = frozenset({"property added", "property removed", "required"})  # their messages name it
 _SPOKEN_FOR: Final = _HANDLED - {*ANNOTATIONS, *DEFINITIONS, *_KINDS}
+
+
+def _property(path: str) -> str:
+    """The innermost property on the way to a place in a schema."""
+    before, found, name = path.rpartition("properties/")
+    return name.split("/")[0] if found and (not before or before.endswith("/")) else ""
 
 
 def _openness(additional: Any) -> int:

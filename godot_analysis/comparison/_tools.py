@@ -109,7 +109,9 @@ def _pair(
         if canonical(mine) != canonical(theirs):
             kind = "hints" if member == "annotations" else "wording" if member in _WORDS else "extension"
             found.append(
-                difference(join(path, str(member)), kind, mine, theirs, f"{member} differs", tool=tool)
+                difference(
+                    join(path, str(member)), kind, mine, theirs, f"{tool}: {member} differs", tool=tool
+                )
             )
     return found
 
@@ -145,7 +147,9 @@ def _alike(one: str, two: str) -> float:
 
 def _prefixed(gone: Iterable[str], new: Iterable[str]) -> dict[str, str]:
     """Names that one side shows with something in front, as a relay does that tells its servers apart."""
-    return _behind_prefix(gone, new) | {two: one for one, two in _behind_prefix(new, gone).items()}
+    found = _behind_prefix(gone, new) | {two: one for one, two in _behind_prefix(new, gone).items()}
+    taken = Counter(found.values())
+    return {one: two for one, two in found.items() if taken[two] == 1}
 
 
 def _behind_prefix(short: Iterable[str], long: Iterable[str]) -> dict[str, str]:

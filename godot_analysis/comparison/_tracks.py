@@ -163,16 +163,12 @@ def renamed_components(left: Flow, right: Flow) -> dict[str, str]:
 
 
 def _parts(flow: Flow) -> dict[str, str]:
-    """Component → what it does: who only asks, and who passes on to several."""
+    """Component → what it does: who only asks, and who is asked and asks others."""
     columns = (flow.calls[name].astype(object).tolist() for name in ("caller", "callee"))
     ends = [(caller, callee) for caller, callee in zip(*columns, strict=True) if isinstance(callee, str)]
     asked = {callee for _, callee in ends}
-    targets = Counter(caller for caller, _ in set(ends) if isinstance(caller, str))
-    return {
-        name: "passes on" if name in asked else "asks"
-        for name, count in targets.items()
-        if name not in asked or count > 1
-    }
+    asking = {caller for caller, _ in ends if isinstance(caller, str)}
+    return {name: "passes on" if name in asked else "asks" for name in asking}
 
 
 def _params(payload: Any, arguments: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 
 from godot_analysis import columns
 from godot_analysis.loading.frames import frame
+from godot_analysis.loading.load import load_logs
 from godot_analysis.reconstruction.flow import Flow
 
 if TYPE_CHECKING:
@@ -147,3 +149,10 @@ def hostile(story: Story) -> Flow:
     story.hop("invalid", "relay", None, payload=evil, error_text=evil, seen="sender")
     story.says("relay", evil, "WARN")
     return story.flow
+
+
+@pytest.fixture(scope="session")
+def demo_capture() -> Callable[[str], pd.DataFrame]:
+    """The log that the demo system wrote under a scenario: `demo_capture("bug13")`."""
+    captures = Path(__file__).resolve().parents[3] / "demo" / "captures"
+    return lambda scenario: load_logs(source=captures / f"{scenario}.jsonl")
