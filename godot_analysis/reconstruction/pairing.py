@@ -106,6 +106,7 @@ def pair(seen: Observations) -> Pairing:
     orphans: list[int] = []
     singles: list[int] = []
     components, times, traces = seen.components, seen.times, seen.traces
+    asked_last = _last_asked(seen)
     for place, sighting in enumerate(seen.sightings):
         row = sighting.row
         kind = sighting.kind
@@ -119,6 +120,12 @@ def pair(seen: Observations) -> Pairing:
             found = ledger.named(key, traces[row]) if sighting.rpc_id is not None else None
             if found is None:
                 found = _likeliest(ledger.of[observer, asking], sighting, traces[row])
+                if found is not None and found.trace != traces[row] is not None:
+                    # Its own question, of its own trace, may follow: then this one is not for it.
+                    ahead = asked_last.get((observer, asking, traces[row]), 0) - (times[row] or 0)
+                    if 0 < ahead <= OVERTAKING_US:
+                        orphans.append(place)
+                        continue
             if found is None:
                 # An answer under an id of another type is nobody's answer, so it must
                 # not become a call either.
@@ -135,6 +142,15 @@ def pair(seen: Observations) -> Pairing:
     _adopt(late, seen, exchanges, singles)
     exchanges.sort(key=lambda exchange: exchange.start)
     return Pairing(exchanges, sorted(singles))
+
+
+def _last_asked(seen: Observations) -> dict[tuple[str, bool, str | None], int]:
+    """When each observer last saw a question of each trace, by who asked: by itself, or of it."""
+    return {
+        (seen.components[row] or "", sighting.direction == SENT, trace): seen.times[row] or 0
+        for sighting in seen.sightings
+        if sighting.kind == REQUEST and (trace := seen.traces[row := sighting.row]) is not None
+    }
 
 
 def _asked(place: int, sighting: Sighting, observer: str, time: int, trace: str | None) -> Exchange:

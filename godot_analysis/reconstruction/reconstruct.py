@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.collection import collection_paused
 from godot_analysis.columns import CALLS, CLOCKS, HOPS, LOSSES
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from godot_analysis.reconstruction.clocks import Clock
+
+
+_VERSION: Final = 14  # where a UUID tells its version
+_DERIVED: Final = "8"  # made from the record itself, which brought none
 
 
 def reconstruct(logs: pd.DataFrame) -> Flow:
@@ -59,7 +63,7 @@ def reconstruct(logs: pd.DataFrame) -> Flow:
     """
     require(logs)
     with collection_paused():
-        return _rebuilt(logs)
+        return _rebuilt(_once(logs))
 
 
 def _rebuilt(logs: pd.DataFrame) -> Flow:
@@ -79,6 +83,22 @@ def _rebuilt(logs: pd.DataFrame) -> Flow:
         losses=_loss_frame(losses),
         clocks=_clock_frame(clocks),
     )
+
+
+def _once(logs: pd.DataFrame) -> pd.DataFrame:
+    """The log without records delivered twice: of one id, or alike to the microsecond without an own id."""
+    again = logs["id"].duplicated()
+    close = logs["event_created_at"].duplicated(keep=False) & ~again
+    if close.any():
+        columns = ("id", "event_created_at", "component", "trace_id", "instance", "message", "data")
+        rows = zip(logs.index[close], *(logs.loc[close, name].astype(object) for name in columns), strict=True)
+        met: set[tuple[str, ...]] = set()
+        for index, own, *told in rows:
+            alike = tuple(map(repr, told))
+            if own[_VERSION : _VERSION + 1] == _DERIVED and alike in met:
+                again[index] = True
+            met.add(alike)
+    return logs.loc[~again].reset_index(drop=True) if again.any() else logs
 
 
 def _hop_frame(hops: list[Hop], seen: Observations) -> pd.DataFrame:
