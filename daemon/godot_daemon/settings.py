@@ -1,4 +1,4 @@
-"""The catalogue of settings: argument, then environment, then secret file, then default."""
+"""The catalogue of settings: argument, then environment, then settings file, then default."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import dataclasses
 import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 from godot_daemon.errors import SettingsError
+from godot_daemon.origins import Found, Places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,8 +71,9 @@ def _setting(default: Any, parse: Callable[[str], Any], about: str, *, secret: b
 class Settings:
     """All settings of one process.
 
-    Each field is the environment variable `GODOT_<FIELD>`; a secret may instead stand in the
-    file that `GODOT_<FIELD>_FILE` names. `Settings.load` reads and checks them.
+    Each field is the environment variable `GODOT_<FIELD>`; a secret may instead stand in the file that
+    `GODOT_<FIELD>_FILE` names. What the environment does not say, the file that `GODOT_SETTINGS_FILE` names
+    may. `Settings.load` reads and checks them.
     """
 
     redis_url: str = _setting(
@@ -121,29 +122,10 @@ class Settings:
         SettingsError
             Naming every unusable value at once, never the text of a secret.
         """
-        problems: list[str] = []
-        given = {name: value for name, value in (arguments or {}).items() if value is not None}
-        values: dict[str, Any] = {}
-        for setting in dataclasses.fields(cls):
-            try:
-                text, origin = _find(setting, given, environ)
-            except OSError as error:
-                problems.append(f"{variable(setting.name)}_FILE: {error.strerror}: {error.filename}")
-                continue
-            if text is None:
-                continue
-            try:
-                values[setting.name] = setting.metadata["parse"](text)
-            except ValueError as error:
-                shown = _MASK if setting.metadata["secret"] else repr(text)
-                why = str(error) if str(error).startswith("must") else "is not a number"
-                problems.append(f"{origin}: {shown} {why}")
-        unknown = given.keys() - {setting.name for setting in dataclasses.fields(cls)}
-        if unknown:
-            raise TypeError(f"no such settings: {', '.join(sorted(unknown))}")
-        if problems:
-            raise SettingsError(problems)
-        return cls(**values)
+        resolution = resolve(arguments, environ)
+        if resolution.problems:
+            raise SettingsError(resolution.problems)
+        return cls(**resolution.values)
 
     def shown(self) -> dict[str, Any]:
         """Every setting for printing: the passwords in URLs are masked."""
@@ -157,23 +139,45 @@ class Settings:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.shown().items())})"
 
 
-def _find(
-    setting: dataclasses.Field[Any], given: Mapping[str, Any], environ: Mapping[str, str]
-) -> tuple[str | None, str]:
-    """The text of a setting, if there is any, and where it came from."""
-    name = variable(setting.name)
-    if setting.name in given:
-        return str(given[setting.name]), "--" + setting.name.replace("_", "-")
-    if environ.get(name):
-        return environ[name], name
-    if setting.metadata["secret"] and environ.get(f"{name}_FILE"):
-        return Path(environ[f"{name}_FILE"]).read_text(encoding="utf-8").strip(), f"{name}_FILE"
-    return None, name
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What became of every setting, whether all of them can be used or not."""
+
+    values: dict[str, Any]
+    """By field, the default where nobody gave one; what cannot be used is missing."""
+    found: dict[str, Found]
+    problems: list[str]
+    """Every unusable value, never the text of a secret."""
+    misspelt: list[str]
+    """Variables that are no setting, but nearly one."""
 
 
-def variable(name: str) -> str:
-    """The environment variable of a setting."""
-    return f"GODOT_{name.upper()}"
+def resolve(
+    arguments: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ
+) -> Resolution:
+    """Look every setting up; arguments that are None count as not given."""
+    given = {name: value for name, value in (arguments or {}).items() if value is not None}
+    settings = dataclasses.fields(Settings)
+    if unknown := given.keys() - {setting.name for setting in settings}:
+        raise TypeError(f"no such settings: {', '.join(sorted(unknown))}")
+    places = Places(given, environ)
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    found: dict[str, Found] = {}
+    for setting in settings:
+        place = found[setting.name] = places.find(setting.name, secret=setting.metadata["secret"])
+        if place.text is None:
+            if place.source == "default":
+                values[setting.name] = setting.default
+            continue
+        try:
+            values[setting.name] = setting.metadata["parse"](place.text)
+        except ValueError as error:
+            shown = _MASK if setting.metadata["secret"] else repr(place.text)
+            why = str(error) if str(error).startswith("must") else "is not a number"
+            problems.append(f"{place.where}: {shown} {why}")
+    names = [setting.name for setting in settings]
+    return Resolution(values, found, places.problems + problems, places.misspelt(names))
 
 
 def masked(url: str) -> str:
@@ -183,4 +187,4 @@ def masked(url: str) -> str:
     'postgresql://me:***@host/godot?password=***&a=b'
     """
     without = re.sub(r"(?<=://)([^/@:]*):.*@", rf"\1:{_MASK}@", url)
-    return re.sub(r"(?<=[?&])((?:ssl)?password)=[^&]*", rf"\1={_MASK}", without)
+    return re.sub(r"(?<=[?&])(\w*(?:password|secret|client_key|server_key))=[^&]*", rf"\1={_MASK}", without)

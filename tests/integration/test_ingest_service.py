@@ -158,6 +158,43 @@ def test_sighup_reads_the_settings_again(
     assert daemon.wait(10) == 0
 
 
+def test_sighup_reads_the_settings_file_again(
+    run_daemon, client, query, make_record, eventually, env, tmp_path
+):
+    """Everything but what an option or the environment says, and the port that is served already."""
+    file = tmp_path / "ingest.env"
+    file.write_text("GODOT_PREFIX=one:\nGODOT_BATCH_SIZE=7")
+    daemon = run_daemon("--batch-window-ms", "20", env={**env, "GODOT_SETTINGS_FILE": str(file)})
+    client.lpush("one:queue", make_record())
+    eventually(lambda: stored(query) == 1, why=daemon.log)
+    file.write_text("GODOT_PREFIX=two:\nGODOT_BATCH_SIZE=8\nGODOT_BATCH_WINDOW_MS=99\nGODOT_METRICS_PORT=1")
+    client.lpush("two:queue", make_record(), make_record())
+    daemon.send_signal(signal.SIGHUP)
+    eventually(lambda: stored(query) == 3, why=daemon.log)
+    told = [json.loads(line) for line in daemon.log().splitlines() if "moving records" in line]
+    assert [line["prefix"] for line in told] == ["one:", "two:"]
+    assert [line["batch_size"] for line in told] == [7, 8]
+    assert [line["batch_window_ms"] for line in told] == [20, 20]
+    assert client.exists("one:workers") == 0, "it left the old queue"
+    assert page(daemon.metrics + "/readyz") == '{"ok": true, "problems": []}'
+
+
+def test_sighup_under_load_loses_and_doubles_nothing(
+    run_daemon, client, query, make_record, eventually, godot, env
+):
+    daemons = [run_daemon("--batch-size", "50"), run_daemon("--batch-size", "50")]
+    for step in range(8):
+        client.lpush("logs:queue", *(make_record() for _ in range(1000)))
+        daemons[step % 2].send_signal(signal.SIGHUP)
+    eventually(lambda: stored(query) == 8000, within=40, why=daemons[0].log)
+    eventually(lambda: client.exists("logs:inflight") == 0)
+    assert godot("audit", env=env).returncode == 0
+    assert client.hlen("logs:workers") == 2
+    for daemon in daemons:
+        daemon.terminate()
+    assert [daemon.wait(10) for daemon in daemons] == [0, 0]
+
+
 @pytest.mark.parametrize("what", ["no schema", "no database", "no privilege", "bad setting"])
 def test_what_only_a_person_can_repair_ends_it_with_one_line(godot, env, empty_database_url, what):
     own = dict(env)

@@ -29,6 +29,10 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     },
     "Keep": {
         "status": ("godot_daemon.cli.status:status", "Show what waits, what is stored, and who is at work."),
+        "config": (
+            "godot_daemon.cli.config:config",
+            "Show the settings and where each comes from.",
+        ),
         "audit": ("godot_daemon.cli.audit:audit", "Prove that every record sent is accounted for."),
         "dead": ("godot_daemon.cli.dead:dead", "List, retry or purge records that could not be stored."),
         "replay": ("godot_daemon.cli.replay:replay", "Push the records of a file into the queue."),

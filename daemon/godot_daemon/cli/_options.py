@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from godot_daemon.settings import Settings, variable
+from godot_daemon.origins import variable
+from godot_daemon.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
