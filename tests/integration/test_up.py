@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -62,8 +63,9 @@ class Up:
         """Processes of the tree whose command line holds a word."""
         found = []
         for pid in _child.tree(self.process.pid):
-            if name in Path(f"/proc/{pid}/cmdline").read_text():
-                found.append(pid)
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended since it was listed
+                if name in Path(f"/proc/{pid}/cmdline").read_text():
+                    found.append(pid)
         return found
 
     def end(self, number: int) -> int:
