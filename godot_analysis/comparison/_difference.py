@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from godot_analysis.comparison._json import sample
+from godot_analysis.comparison._json import sample, written
 from godot_analysis.comparison._judgement import BREAKING, JUDGEMENTS, RULES, verdict
 from godot_analysis.loading.frames import frame
 
@@ -77,14 +77,14 @@ def difference(
     rule = RULES[kind]
     judgement, affects = judged or verdict(kind, effect, side, view)
     return Difference(
-        path,
+        written(path),
         kind,
         judgement,
         affects,
-        tool,
+        None if tool is None else written(tool),
         sample(left),
         sample(right),
-        message or rule.why,
+        written(message or rule.why),
         rule.reference if reference is None else reference,
         tuple(dict.fromkeys(evidence)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-__all__ = ["Budget", "canonical", "join", "sample"]
+__all__ = ["Budget", "canonical", "join", "sample", "written"]
 
 _MOST_SHOWN: Final = 2_000
 _encode: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=repr).encode
@@ -53,6 +53,15 @@ def join(path: str, *parts: str | int) -> str:
             step = step.replace("~", "~0").replace("/", "~1")
         steps.append(step)
     return "/".join(steps)
+
+
+def written(text: str) -> str:
+    r"""The text as it can be written in UTF-8: lone surrogates, which JSON may hold, become their escapes.
+
+    >>> written("a\ud800")
+    'a\\ud800'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def sample(value: Any) -> Any:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.comparison._checks import LIST_CHECKS, TOOL_CHECKS, Tool
-from godot_analysis.comparison._json import join
+from godot_analysis.comparison._json import join, written
 from godot_analysis.errors import BadFilter
 from godot_analysis.loading.frames import frame
 
@@ -91,13 +91,13 @@ def _apply(rule: Mapping[str, Any], host: str, tools: list[Tool], server: str) -
     for tool, item in broken:
         facts = {**given, **item.facts}
         yield {
-            "tool": tool,
-            "path": item.path,
+            "tool": None if tool is None else written(tool),
+            "path": written(item.path),
             "rule": rule["rule"],
             "catalogue": rule["catalogue"],
             "host": host,
             "severity": given.get("severity", rule["severity"]),
-            "message": (f"{tool}: " if tool else "") + rule["message"].format(**facts),
+            "message": written((f"{tool}: " if tool else "") + rule["message"].format(**facts)),
             "fix": rule["fix"].format(**facts),
             "reference": given["reference"],
         }

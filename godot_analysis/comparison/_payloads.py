@@ -46,6 +46,8 @@ def steady(text: str) -> str:
 
 def payload_changes(left: Any, right: Any, path: str = "") -> list[Change]:
     """The places where two payloads differ, at most ten of them."""
+    if canonical(left) == canonical(right):
+        return []
     found: list[Change] = []
     todo: list[tuple[str, Any, Any, int]] = [(path, left, right, 0)]
     while todo and len(found) < _MOST:
@@ -84,7 +86,8 @@ def _members(
 
 def _read(value: Any) -> Any:
     """Text that holds JSON, as results of tools do, is compared as what it holds."""
-    if isinstance(value, str) and value[:1] in {"{", "["}:
+    # Escaped surrogates may make text that cannot be written anywhere: it stays as it is.
+    if isinstance(value, str) and value[:1] in {"{", "["} and "\\ud" not in value.lower():
         try:
             return json.loads(value)
         except (ValueError, RecursionError):

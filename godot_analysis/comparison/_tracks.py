@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["Link", "Step", "keys_of", "renamed_components", "track"]
 
 _CALL: Final = "tools/call"
-_NAMED: Final = ("kind", "method", "tool")
 
 Link = frozenset[str | None]
 
@@ -146,8 +145,11 @@ def _strays(flow: Flow, names: Mapping[str, str]) -> list[Step]:
 
 def keys_of(step: Step) -> tuple[Any, ...]:
     """What the step is, from the strictest to the loosest: with what was asked, and without."""
-    plain = (step.sender, step.receiver, *(getattr(step, name) for name in _NAMED))
-    return (*plain, steady(canonical(step.params))), plain
+    return (*_outline(step), steady(canonical(step.params))), _outline(step)
+
+
+def _outline(step: Step) -> tuple[str | None, ...]:
+    return step.sender, step.receiver, step.kind, step.method, step.tool
 
 
 def renamed_components(left: Flow, right: Flow) -> dict[str, str]:
@@ -181,6 +183,6 @@ def _params(payload: Any, arguments: Any) -> Any:
 def _number(steps: list[Step]) -> None:
     seen: Counter[Any] = Counter()
     for step in sorted(steps, key=lambda step: step.position):
-        key = keys_of(step)[-1]
+        key = _outline(step)
         seen[key] += 1
         step.ordinal = seen[key]

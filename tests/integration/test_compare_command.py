@@ -66,6 +66,33 @@ def test_json_says_the_same(compare):
     assert told["first"]["evidence"]
 
 
+def test_text_that_no_terminal_can_show_is_escaped(compare, tmp_path):
+    files = []
+    for name, said in (("one", r"{\"a\": \"\ud800\"}"), ("two", "\x1b[31m")):
+        question = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "gates_a"}}
+        answer = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "result": {"content": [{"type": "text", "text": said, "\ud800": said}]},
+        }
+        files.append(tmp_path / f"{name}.jsonl")
+        files[-1].write_text(
+            "\n".join(
+                json.dumps(
+                    {
+                        "component": "relay",
+                        "data": {"mcp": {"direction": way, "peer": "gates", "payload": payload}},
+                    }
+                )
+                for way, payload in (("sent", question), ("received", answer))
+            )
+        )
+    shown, told = compare(*files), compare(*files, "--json")
+    assert shown.returncode == told.returncode
+    assert "\x1b" not in shown.stdout
+    assert json.loads(told.stdout)["differences"]
+
+
 def test_only_the_handshake(compare):
     done = compare("gates", "dewey", "--file", HEALTHY, "--what", "initialize", "--json")
     assert {item["path"].split("/")[0] for item in json.loads(done.stdout)["differences"]} == {"initialize"}

@@ -81,7 +81,9 @@ def compare(
 
     found = _compare(a, b, what, since=since, file=file, database_url=database_url)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=2, default=str))
+        text = json.dumps(found.to_dict(), ensure_ascii=False, indent=2, default=str)
+        # A lone surrogate cannot be written in UTF-8; as its escape it stays valid JSON.
+        click.echo(text.encode("utf-8", "backslashreplace"))
     else:
         columns = shutil.get_terminal_size((_WIDEST, 24)).columns
         click.echo(as_text(found, width=min(max(columns, _NARROWEST), _WIDEST), style=_paint))

@@ -13,7 +13,7 @@ from godot_analysis.comparison._json import join
 from godot_analysis.comparison._schemas import schema_differences
 from godot_analysis.comparison._tools import tool_differences
 
-NAMES = st.sampled_from(["a", "b", "path", "x/y", "~", "", "$ref", "type", "é"])
+NAMES = st.sampled_from(["a", "b", "path", "x/y", "~", "", "$ref", "type", "é", "\ud800"])
 LEAVES = st.none() | st.booleans() | st.integers(-3, 3) | st.floats(allow_nan=False) | st.text(max_size=3)
 JSON = st.recursive(
     LEAVES,
