@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LONGEST_NAME: Final = 63
+_LOCK_TIMEOUT: Final = "300ms"
+"""Everybody else queues behind a lock that is waited for, so it is asked for briefly, and again."""
+_ATTEMPTS: Final = 40
+_PAUSE_SECONDS: Final = 0.5
+
 _LOCK: Final = "select pg_try_advisory_lock(hashtextextended('godot index-key', 0))"
 _UNLOCK: Final = "select pg_advisory_unlock(hashtextextended('godot index-key', 0))"
 
@@ -37,6 +43,13 @@ select t.oid::regclass::text as table, t.relname as name,
 from pg_inherits h join pg_class t on t.oid = h.inhrelid
 where h.inhparent = 'logs'::regclass
 order by t.relname
+"""
+
+# What an interrupted call has made and not attached.
+_UNATTACHED: Final = """
+select c.oid::regclass::text
+from pg_class c join pg_index i on i.indexrelid = c.oid join pg_inherits h on h.inhrelid = i.indrelid
+where h.inhparent = 'logs'::regclass and right(c.relname, length(%(suffix)s)) = %(suffix)s
 """
 
 _INDEXES: Final = """
@@ -92,19 +105,12 @@ def index_key(
         expression = sql.SQL("(log_key(data, {key})) where log_key(data, {key}) is not null").format(
             key=sql.Literal(key)
         )
-        with connection.transaction():
-            connection.execute("set local lock_timeout = '5s'")
-            connection.execute(
-                sql.SQL("create index if not exists {} on only logs {}").format(
-                    sql.Identifier(name), expression
-                )
-            )
-            connection.execute(
-                sql.SQL("comment on index {} is {}").format(sql.Identifier(name), sql.Literal(key))
-            )
+        _patiently(
+            connection,
+            sql.SQL("create index if not exists {} on only logs {}").format(sql.Identifier(name), expression),
+            sql.SQL("comment on index {} is {}").format(sql.Identifier(name), sql.Literal(key)),
+        )
         _attach_parts(connection, name, expression, told)
-    except psycopg.errors.LockNotAvailable:
-        raise UnavailableError("logs is in use", "try again: what is done stays done") from None
     finally:
         if not connection.closed:
             _call(connection, _UNLOCK)
@@ -112,25 +118,14 @@ def index_key(
 
 
 def drop_key_index(connection: psycopg.Connection[Any], key: str) -> bool:
-    """Remove the index of a key; False when there was none. Everybody waits, for milliseconds."""
+    """Remove the index of a key; False when there was none."""
     name = _name(key)
     if name not in {index.name for index in indexed_keys(connection)}:
         return False
-    try:
-        with connection.transaction():
-            connection.execute("set local lock_timeout = '2s'")
-            connection.execute(sql.SQL("drop index {}").format(sql.Identifier(name)))
-            # Parts that an interrupted call has made and not attached.
-            suffix = _suffix(name)
-            for (left_over,) in connection.cursor(row_factory=tuple_row).execute(
-                "select c.oid::regclass::text from pg_class c join pg_index i on i.indexrelid = c.oid"
-                " join pg_inherits h on h.inhrelid = i.indrelid"
-                " where h.inhparent = 'logs'::regclass and right(c.relname, length(%(suffix)s)) = %(suffix)s",
-                {"suffix": suffix},
-            ):
-                connection.execute(sql.SQL("drop index {}").format(sql.SQL(left_over)))
-    except psycopg.errors.LockNotAvailable:
-        raise UnavailableError("logs is in use", "try again") from None
+    _patiently(connection, sql.SQL("drop index {}").format(sql.Identifier(name)))
+    left_over = connection.cursor(row_factory=scalar_row).execute(_UNATTACHED, {"suffix": _suffix(name)})
+    for part in left_over.fetchall():
+        connection.execute(sql.SQL("drop index concurrently {}").format(sql.SQL(part)))
     return True
 
 
@@ -156,7 +151,24 @@ def _attach_parts(
                 )
             except psycopg.errors.UndefinedTable:  # retention has dropped it meanwhile
                 continue
-        connection.execute(sql.SQL("alter index {} attach partition {}").format(sql.Identifier(name), part))
+        _patiently(
+            connection, sql.SQL("alter index {} attach partition {}").format(sql.Identifier(name), part)
+        )
+
+
+def _patiently(connection: psycopg.Connection[Any], *statements: sql.SQL | sql.Composed) -> None:
+    """Execute in one transaction, without making others wait for longer than a moment at a time."""
+    for _ in range(_ATTEMPTS):
+        try:
+            with connection.transaction():
+                connection.execute("select set_config('lock_timeout', %s, true)", (_LOCK_TIMEOUT,))
+                for statement in statements:
+                    connection.execute(statement)
+        except psycopg.errors.LockNotAvailable:
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return
+    raise UnavailableError("logs is in use", "try again: what is done stays done")
 
 
 def _name(key: str) -> str:

@@ -68,7 +68,7 @@ class Database:
             query = f"select {_COLUMNS} from logs {where} order by {order}"  # noqa: S608 - constants only
         columns: list[list[Any]] = [[] for _ in LOGS]
         with self._connected() as connection:
-            for rows in _chunks(connection, query, values):
+            for rows in _chunks(connection, query, values, stream=_is_large(wanted)):
                 for column, part in zip(columns, zip(*rows, strict=True), strict=True):
                     column.extend(part)
         named = dict(zip(LOGS, columns, strict=True))
@@ -160,8 +160,17 @@ def _json(data: dict[str, Any]) -> str:
         ) from None
 
 
-def _chunks(connection: Connection, query: str, values: dict[str, Any]) -> Iterator[Any]:
-    """Rows in blocks from a server-side cursor, so that memory holds them once."""
+def _is_large(wanted: Filter) -> bool:
+    """Whether the answer may not fit into one block; for one that does, a cursor wastes round trips."""
+    return wanted.trace_id is None and (wanted.limit is None or wanted.limit > _CHUNK)
+
+
+def _chunks(connection: Connection, query: str, values: dict[str, Any], *, stream: bool) -> Iterator[Any]:
+    """Rows in blocks, large answers from a server-side cursor, so that memory holds them once."""
+    if not stream:
+        if rows := connection.execute(text(query), values).all():
+            yield rows
+        return
     result = connection.execution_options(stream_results=True, yield_per=_CHUNK).execute(text(query), values)
     yield from result.partitions()
 
