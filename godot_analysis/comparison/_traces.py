@@ -29,6 +29,7 @@ _SLOWER_MS: Final = 100.0
 _SLOWER_TIMES: Final = 2.0
 _MOST_NAMED: Final = 5
 _WELL: Final = "answered"
+_PENDING: Final = "pending"
 _SOFT: Final = Verdict(COMPATIBLE, "caller")
 _GOING_DOWN: Final = frozenset({"argument"})  # told where it began: at the first of the steps that pass it on
 _COMING_UP: Final = frozenset({"result", "result shape", "outcome", "better outcome", "error"})  # at the last
@@ -212,7 +213,13 @@ def _results(left: Step, right: Step, budget: Budget, *, same_input: bool) -> It
 
 
 def _outcome(left: Step, right: Step) -> Iterable[Difference]:
-    if left.status != right.status:
+    answered, other = (left, right) if left.status == _WELL else (right, left)
+    if answered.status == _WELL and not answered.shown and other.status == _PENDING:
+        told = (
+            f"{left.label}: no answer was logged, and only one of the traces goes on as if there had been one"
+        )
+        yield difference("status", "not logged", left.status, right.status, told)
+    elif left.status != right.status:
         kind = "better outcome" if right.status == _WELL else "outcome" if left.status == _WELL else "error"
         told = f"{left.label} is {left.status} on the left, {right.status} on the right"
         text = left.error_text if right.status == _WELL else right.error_text

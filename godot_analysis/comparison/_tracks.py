@@ -33,6 +33,7 @@ class Step:
     method: str | None
     tool: str | None
     status: str | None
+    shown: bool  # whether its end was logged, rather than inferred
     params: Any
     result: Any
     error_code: int | None
@@ -96,6 +97,7 @@ def track(flow: Flow, names: Mapping[str, str] | None = None) -> list[Step]:
             method=row["method"],
             tool=row["tool"],
             status=str(row["status"]),
+            shown=row["response_hop"] is not None,
             params=_params(payload, row["arguments"]),
             result=row["result"],
             error_code=None if row["error_code"] is None else int(row["error_code"]),
@@ -131,6 +133,7 @@ def _strays(flow: Flow, names: Mapping[str, str]) -> list[Step]:
                 method=row["method"],
                 tool=row["tool"],
                 status=None,
+                shown=False,
                 params=_params(payload, None) if isinstance(payload, dict) else payload,
                 result=None,
                 error_code=None if row["error_code"] is None else int(row["error_code"]),

@@ -108,6 +108,16 @@ def test_other_errors_of_the_same_request():
     assert told(failing("failed at 2026-01-01T00:00:00Z"), failing("failed at 2026-01-02T00:00:00Z")) == []
 
 
+def test_an_answer_that_was_only_inferred_is_no_outcome(shared_captures):
+    good, bad = (
+        ga.load_logs(source=shared_captures / f"{name}.jsonl")
+        for name in ("healthy", "backend_killed_restarted")
+    )
+    found = ga.compare(good, bad)
+    assert "not logged" in {item.kind for item in found.ranked}
+    assert not [item for item in found.ranked if item.breaking and "fiedler" in item.message]
+
+
 def test_lists_and_handshakes_are_compared_as_what_they_are():
     def listing(*names):
         tools = ",".join(
