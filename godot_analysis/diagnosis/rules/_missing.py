@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
 
 from godot_analysis.diagnosis.facts import family, nearest
 from godot_analysis.diagnosis.rules._rule import Clue
@@ -11,8 +13,6 @@ from godot_analysis.diagnosis.rules._words import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    import pandas as pd
 
     from godot_analysis.diagnosis.facts import (
         Arrival,
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         Start,
         Trouble,
     )
+
+_ATTEMPTS: Final = pd.Timedelta(seconds=10)
 
 __all__ = ["Missing", "absence_clue", "misnamed", "missing", "refused_clue"]
 
@@ -77,13 +79,6 @@ class Missing:
         return [arrival for arrival in self.arrivals if self.first is None or arrival.time <= self.first]
 
     @property
-    def address(self) -> str | None:
-        """Where the relay looks for it, as far as a command or a refused connection tells."""
-        told = [(trouble.time, trouble.url) for trouble in self.troubles if trouble.url]
-        told += [(command.time, command.url) for command in self.commands if command.url]
-        return max(told)[1] if told else None
-
-    @property
     def removed(self) -> Management | None:
         """The command that took the backend away on purpose, if no later one brought it back."""
         last = [item for item in self.commands if item.verb != "inspect"][-1:]
@@ -96,6 +91,8 @@ def missing(facts: Facts) -> list[Missing]:
         return list(known)
     found: dict[tuple[str, int], Missing] = {}
     for refusal in facts.refused:
+        if refusal.own:
+            continue
         backend = _backend_lacking(refusal, facts)
         if backend is not None:
             epoch = facts.epoch_at(refusal.time)
@@ -148,7 +145,7 @@ def _backend_lacking(refusal: Refused, facts: Facts) -> str | None:
         # A client may offer less than it was given; what the relay knows decides.
         table = facts.table_at(refusal.time) or table
     name = family(tool)
-    owner = facts.owners.of(tool)
+    owner = facts.owner_of(refusal)
     if table is None:
         return _lacking_unseen(refusal, owner or name, facts)
     if _has_family(tool, table, facts):
@@ -190,11 +187,14 @@ def _component(name: str | None, facts: Facts, refusal: Refused) -> str | None:
         alike = [spelled for spelled in known if name.lower() in spelled.lower().replace("_", "-").split("-")]
         if len(alike) == 1:
             return alike[0]
+    # Where nothing ties a component to the tool, a visit by somebody proves nothing: it must say it serves.
+    serving = {start.component for start in facts.signals.starts}
+    serving -= {visit.component for visit in facts.signals.connections}
     epoch = facts.epoch_at(refusal.time)
     listed_ones = {found.lower() for tool in refusal.table or () if (found := family(tool)) is not None}
     idle = [
         spelled
-        for spelled in known & set(facts.components)
+        for spelled in known & serving
         if spelled not in epoch.reached
         and spelled.lower() not in listed_ones
         and not facts.owners.tools_of(spelled)
@@ -231,7 +231,7 @@ def _belonging(facts: Facts, epoch: Epoch) -> set[str]:
     found |= {
         trouble.backend
         for trouble in facts.troubles
-        if trouble.kind == "refused" and epoch.holds(trouble.time)
+        if trouble.kind == "refused" and _of_life(trouble.time, epoch)
     }
     found |= {route.backend for route in facts.signals.routes}
     found |= {call.callee for call in facts.unheeded if call.callee and epoch.holds(call.started)}
@@ -260,7 +260,7 @@ def _describe(item: Missing, facts: Facts) -> None:
     ]
     mine = [command for command in facts.management if command.name == backend]
     item.commands = [command for command in mine if epoch.holds(command.time)]
-    item.troubles = [t for t in facts.troubles if t.backend == backend and epoch.holds(t.time)]
+    item.troubles = [t for t in facts.troubles if t.backend == backend and _of_life(t.time, epoch)]
     if epoch.burst_end is not None:
         item.late_starts = [
             start
@@ -277,6 +277,11 @@ def _describe(item: Missing, facts: Facts) -> None:
             if arrival.backend == backend and arrival.time < epoch.begin
         ]
         item.commands_before = [command for command in mine if command.time < epoch.begin]
+
+
+def _of_life(time: pd.Timestamp, epoch: Epoch) -> bool:
+    """Whether an attempt to connect is one of this life: the first may have failed before others succeed."""
+    return epoch.holds(time) or (epoch.begin is not None and epoch.begin - _ATTEMPTS <= time < epoch.begin)
 
 
 def _own(arrivals: Iterable[Arrival], epoch: Epoch, facts: Facts) -> list[Arrival]:

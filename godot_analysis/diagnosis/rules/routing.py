@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import pandas as pd
 
 from godot_analysis.diagnosis.facts import family, nearest, normalised
+from godot_analysis.diagnosis.rules._addresses import known_before, listening, tried
 from godot_analysis.diagnosis.rules._missing import Missing, absence_clue, misnamed, missing, refused_clue
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._words import count, listed
@@ -70,7 +70,10 @@ def came_late(facts: Facts) -> Iterator[Match]:
         if item.reached or item.epoch.burst_end is None:
             continue
         clues = []
+        asked = [command.time for command in item.commands if command.verb in {"add", "reconnect"}]
         for start in item.late_starts[:1]:
+            if any(time > start.time for time in asked) and not item.arrivals:
+                continue  # it was there when the relay was told to connect: the address is wrong
             after = (start.time - item.epoch.burst_end).total_seconds()
             clues.append(
                 Clue(
@@ -90,7 +93,14 @@ def came_late(facts: Facts) -> Iterator[Match]:
             clues.append(Clue("a reconnect with the same address reached it later", 0.7, rows))
         if clues:
             clues += refused_clue(item, 0.5) + absence_clue(item, facts)
-            yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls)
+            yield Match(
+                item.backend,
+                facts.relay,
+                tuple(clues),
+                item.tool,
+                item.calls,
+                severity=None if _wanted(item, facts) else "info",
+            )
 
 
 @rule(
@@ -139,8 +149,8 @@ def not_persisted(facts: Facts) -> Iterator[Match]:
                     added[-1].call.rows,
                 )
             )
-        url = next((command.url for command in reversed(added) if command.url), None)
-        words = {"where": f" ({url})" if url else ""}
+        place = known_before(item, facts)
+        words = {"where": f" ({place.where})" if place else ""}
         yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls, words)
 
 
@@ -148,12 +158,10 @@ def not_persisted(facts: Facts) -> Iterator[Match]:
     "B13",
     layer="routing",
     severity="error",
-    title="{relay} never reached {component}",
-    summary="{relay} has no connection to {component}, so none of its tools can be listed or called, "
-    "although {component} itself may be well.",
-    explanation="The call ends inside the relay. Most often its configuration names an address where nobody "
-    "listens, as after a blue/green switch to another port; or {component} was down when the relay "
-    "connected.{ports}",
+    title="{relay} {reached} {component}{since}",
+    summary="{relay} has no connection to {component}{since_when}, so none of its tools can be listed or "
+    "called, although {component} itself may be well.",
+    explanation="The call ends inside the relay.{ports}",
     fix="Compare the address of {component} in the configuration of {relay} with where {component} really "
     "listens, correct it in the file (not only at run time), and restart {relay}.{address}",
     references=("BUG #13",),
@@ -165,6 +173,7 @@ def never_reached(facts: Facts) -> Iterator[Match]:
         clues = refused_clue(item, 0.75) + absence_clue(item, facts) + _attempts(item, facts)
         if not clues:
             continue
+        clues += _before(item, facts)
         early, _ = _unlogged_visitors(item, facts)
         if early and item.refusals:
             text = f"somebody who does not log was connected to {early[0].component} before that"
@@ -174,7 +183,7 @@ def never_reached(facts: Facts) -> Iterator[Match]:
         named = item.backend in facts.components or any(facts.owners.of(tool) for tool in item.tools)
         if len(item.refusals) == 1 and not named:
             clues.append(Clue("only one call asked for it, and nothing else in the log names it", -0.25))
-        words = _ports(item, facts)
+        words = _addresses(item, facts)
         yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls, words)
 
 
@@ -265,6 +274,12 @@ def wrong_name(facts: Facts) -> Iterator[Match]:
         yield _named(refusal, facts, tuple(clues), words)
 
 
+def _wanted(item: Missing, facts: Facts) -> bool:
+    """Whether anybody asked for the backend: for its tools, for a connection to it, or for this diagnosis."""
+    asked = item.refusals or item.commands or item.troubles or item.served_before or item.arrived_before
+    return bool(asked) or item.backend in facts.expected
+
+
 def _born_after(name: str, time: pd.Timestamp, facts: Facts) -> bool:
     """Whether a component cannot have existed at `time`: it said later that it starts."""
     if name in facts.roles.relays:
@@ -279,7 +294,7 @@ def _in_burst(backend: str, epoch: object, facts: Facts) -> bool:
 
 
 def _named(refusal: Refused, facts: Facts, clues: tuple[Clue, ...], words: Mapping[str, object]) -> Match:
-    backend = facts.owners.of(refusal.tool)
+    backend = facts.owner_of(refusal)
     return Match(backend or facts.client, facts.client, clues, refusal.tool, refusal.calls, words)
 
 
@@ -288,7 +303,8 @@ def _attempts(item: Missing, facts: Facts) -> list[Clue]:
     clues = []
     refusing = [trouble for trouble in item.troubles if trouble.kind in {"refused", "timeout"}]
     if refusing:
-        where = f" at {refusing[-1].url}" if refusing[-1].url else ""
+        url = refusing[-1].url
+        where = f" at {url}" if url and url not in refusing[-1].text else ""
         rows = tuple(trouble.record for trouble in refusing)
         clues.append(Clue(f"{facts.relay} could not connect{where}: {refusing[-1].text}", 0.75, rows))
     tried = [call for call in facts.unheeded if call.callee == item.backend]
@@ -303,24 +319,72 @@ def _attempts(item: Missing, facts: Facts) -> list[Clue]:
     return clues
 
 
-def _ports(item: Missing, facts: Facts) -> dict[str, str]:
-    """The words about the port that the relay tries and the one that the backend says it listens on."""
-    try:
-        wanted = urlsplit(item.address or "").port
-    except ValueError:
-        wanted = None
-    own = [start.port for start in facts.signals.starts if start.component == item.backend and start.port]
-    if not wanted or not own or own[-1] == wanted:
-        return {"ports": "", "address": ""}
+def _before(item: Missing, facts: Facts) -> list[Clue]:
+    """That the relay had reached the backend until it was restarted, and where."""
+    if not (item.served_before or item.arrived_before):
+        return []
+    place = known_before(item, facts)
+    at = f" at {place.where}" if place else ""
+    rows = place.records if place else ()
+    if item.served_before:
+        rows += item.served_before[-1].rows[:1]
+    else:
+        rows += item.arrived_before[-1].records[:1]
+    clues = [Clue(f"{item.backend} was reached{at} before that restart", 0.3, rows)]
+    if item.refusals:
+        clues.append(
+            Clue(f"{facts.relay} greeted the others anew at {_clock(item)}", 0.2, item.epoch.records)
+        )
+    return clues
+
+
+def _addresses(item: Missing, facts: Facts) -> dict[str, str]:
+    """The words about where the relay looks for the backend, where it was before, and where it listens."""
+    before, looked, own = known_before(item, facts), tried(item), listening(item.backend, facts)
+    restarted = bool(item.served_before or item.arrived_before)
+    failed = looked is not None and any(trouble.record in looked.records for trouble in item.troubles)
+    said, right = [], None
+    if restarted:
+        at = f", at {before.where}" if before else ""
+        said.append(
+            f"It reached {item.backend}{at}, until it was restarted at {_clock(item)}; what its "
+            "configuration has told it since then does not lead there."
+        )
+        right = before
+    if looked is not None:
+        heard = f"{facts.relay} tries {looked.where}" + (", where nobody answers" if failed else "")
+        said.append(f"Here {heard}.")
+    if own is not None and (looked is None or own.port != looked.port):
+        said.append(f"{item.backend} itself says that it listens on {own.where}.")
+        right = right or own
+    if not restarted and not failed:
+        said.append(
+            "Most often its configuration names an address where nobody listens, as after a blue/green "
+            f"switch to another port; or {item.backend} was down when the relay connected."
+        )
+    instead = f" instead of {looked.where}" if looked is not None and right is not None else ""
     return {
-        "ports": f" Here the relay tries port {wanted}, and {item.backend} listens on {own[-1]}.",
-        "address": f" Port {own[-1]} instead of {wanted}.",
+        "reached": "has not reached" if restarted else "never reached",
+        "since": " since its restart" if restarted else "",
+        "since_when": f" since its restart at {_clock(item)}" if restarted else "",
+        "ports": "".join(f" {sentence}" for sentence in said),
+        "address": f" The log names {right.where}{instead}." if right else "",
     }
+
+
+def _clock(item: Missing) -> str:
+    return "an unknown time" if item.epoch.begin is None else f"{item.epoch.begin:%H:%M:%S}"
 
 
 def _unlogged_visitors(item: Missing, facts: Facts) -> tuple[list[Connection], list[Connection]]:
     """Connections by somebody who does not log, before and after the relay connected."""
-    if item.backend in facts.components or item.epoch.begin is None or item.epoch.burst_end is None:
+    unnamed = item.backend not in facts.backends
+    if (
+        item.backend in facts.components
+        or unnamed
+        or item.epoch.begin is None
+        or item.epoch.burst_end is None
+    ):
         return [], []
     inside = [visit for visit in facts.strangers if item.epoch.end is None or visit.time < item.epoch.end]
     early = [visit for visit in inside if visit.time <= item.epoch.begin]

@@ -270,3 +270,86 @@ def test_tool_of_the_relay_itself_that_does_not_exist(story):
     data = {"tool_name": "relay_restart_server", "available_tools": list(story.table)}
     story.tell(story.relay, "ERROR", "Unknown tool: relay_restart_server", data, story.trace())
     assert story.codes() == ["R01"]
+
+
+def test_b13_names_the_port_tried_before_the_others_answered(story):
+    story.tell("gates", "INFO", "Gates MCP server starting", {"host": "127.0.0.1", "port": 9051})
+    error = {"backend": "gates", "error": "[Errno 111] Connect call failed ('127.0.0.1', 9050)"}
+    story.tell(story.relay, "ERROR", "Failed to connect to backend gates", error)
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("gates_create_document")
+    found = story.only()
+    assert (found.code, found.title) == ("B13", "mcp-relay never reached gates")
+    assert "tries 127.0.0.1:9050, where nobody answers" in found.explanation
+    assert "port 9051 instead of 127.0.0.1:9050" in found.fix
+
+
+def test_b13_tells_of_the_restart_and_the_address_before(story):
+    story.start_relay()
+    story.call("gates_create_document")
+    story.wait(30)
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("gates_create_document")
+    found = story.only()
+    assert (found.code, found.title) == ("B13", "mcp-relay has not reached gates since its restart")
+    assert "It reached gates, at ws://localhost:9051, until it was restarted at 21:00:" in found.explanation
+    assert "ws://localhost:9051" in found.fix
+    route = next(r["id"] for r in story.records if r["message"] == "Routing tool to backend: gates")
+    assert route in found.evidence
+
+
+def test_ports_inside_containers_are_no_addresses(story):
+    """Where ports are mapped, what a server says about its own port leads nobody to it."""
+    story.tell("dewey", "INFO", "Dewey MCP server starting", {"port": 9020})
+    story.tell("gates", "INFO", "Gates MCP server starting", {"port": 9050})
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("dewey_search")
+    story.call("gates_create_document")
+    found = story.only()
+    assert found.code == "B13"
+    assert "9050" not in found.explanation + found.fix
+
+
+def test_idle_component_without_a_sign_of_serving_owns_no_foreign_family(new_story):
+    """Gates connects to Playfair by itself: that Playfair is idle does not make it the browser's backend."""
+    story = new_story(backends=["dewey", "fiedler"])
+    story.tell("playfair", "INFO", "Client connected", {"client_id": "c1", "ip": "::ffff:127.0.0.1"})
+    story.start_relay()
+    story.call("browser_tabs")
+    story.call("browser_navigate")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("B13", "browser", "mcp-relay")
+
+
+def test_late_server_that_nobody_asked_for_is_a_note(story):
+    story.start_relay()
+    story.call("dewey_search")
+    story.wait(60)
+    story.tell("marco", "INFO", "Marco MCP server starting", {"host": "0.0.0.0", "port": 9031})
+    assert story.codes() == []
+    assert [finding.code for finding in story.diagnose().ranked] == ["R02"]
+
+
+def test_server_added_under_a_wrong_address_did_not_come_late(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.wait(5)
+    story.tell("gates", "INFO", "Gates MCP server starting", {"host": "0.0.0.0", "port": 9051})
+    story.wait(5)
+    story.call("relay_add_server", {"name": "gates", "url": "ws://localhost:9999"})
+    story.call("gates_create_document")
+    story.call("dewey_search")
+    found = story.only()
+    assert found.code == "B13"
+    assert "tries ws://localhost:9999" in found.explanation
+
+
+def test_nobody_is_invented_to_be_the_backend_of_a_foreign_tool(story):
+    story.tell("playfair", "INFO", "Client connected", {"client_id": "c1", "ip": "::ffff:127.0.0.1"})
+    story.tell(
+        "playfair", "TRACE", "MCP request received", {"client_id": "c2", "method": "initialize", "id": 1}
+    )
+    story.start_relay()
+    story.call("github_create_issue")
+    found = story.diagnose().ranked[0]
+    assert found.code == "B13"
+    assert "may be" not in found.explanation

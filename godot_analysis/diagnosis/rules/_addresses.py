@@ -1,0 +1,113 @@
+"""Where backends are looked for and where they are: every URL and port that the log gives away."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+    from godot_analysis.diagnosis.facts import Facts
+    from godot_analysis.diagnosis.rules._missing import Missing
+
+__all__ = ["Place", "address_in", "known_before", "listening", "tried"]
+
+_PLACES: Final = (
+    re.compile(r"(?:wss?|https?|tcp)://[^\s\"'<>,;)]+"),
+    re.compile(r"\('(?P<host>[^']+)', (?P<port>\d{2,5})\b"),  # as Python shows a socket's address
+    re.compile(r"(?P<host>(?:\d{1,3}\.){3}\d{1,3}|localhost|\[[\da-f:]+\]|[a-z][\w-]*):(?P<port>\d{2,5})\b"),
+    re.compile(r"\bport\b[ :=]*(?P<port>\d{2,5})\b"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address in the words of the log, when it was named, and where."""
+
+    time: pd.Timestamp
+    where: str
+    records: tuple[str, ...]
+
+    @property
+    def port(self) -> int | None:
+        """The port of the address, None where it names none."""
+        return _port(self.where)
+
+
+def address_in(text: str) -> str | None:
+    """The address that an error speaks of.
+
+    >>> address_in("[Errno 111] Connect call failed ('127.0.0.1', 9050)"), address_in("no route")
+    ('127.0.0.1:9050', None)
+    """
+    for pattern in _PLACES:
+        if found := pattern.search(text):
+            named = found.groupdict()
+            if "port" not in named:
+                return found.group()
+            return f"{named['host']}:{named['port']}" if named.get("host") else f"port {named['port']}"
+    return None
+
+
+def tried(item: Missing) -> Place | None:
+    """Where the relay looked for the backend in this life, as far as failed attempts and commands tell."""
+    found = [
+        Place(trouble.time, where, (trouble.record,))
+        for trouble in item.troubles
+        if (where := trouble.url or address_in(trouble.text))
+    ]
+    found += [Place(command.time, command.url, command.call.rows) for command in item.commands if command.url]
+    return max(found, key=lambda place: place.time, default=None)
+
+
+def known_before(item: Missing, facts: Facts) -> Place | None:
+    """Where the relay had it before this life: the route of its last calls, or the last command for it."""
+    if item.epoch.begin is None:
+        return None
+    found = [
+        Place(route.time, route.url, (route.record,))
+        for route in facts.signals.routes
+        if route.backend == item.backend and route.url and route.time < item.epoch.begin
+    ]
+    found += [
+        Place(command.time, command.url, command.call.rows)
+        for command in item.commands_before
+        if command.url and command.verb != "remove"
+    ]
+    return max(found, key=lambda place: place.time, default=None)
+
+
+def listening(backend: str, facts: Facts) -> Place | None:
+    """The port that the backend itself named when it started last.
+
+    Ports inside a container are not those outside. Where another backend is called at another port than it
+    names, ports are mapped, and what a backend says about its own is no address for anybody else.
+    """
+    own = [start for start in facts.signals.starts if start.component == backend and start.port]
+    if not own or any(_mapped(facts)):
+        return None
+    return Place(own[-1].time, f"port {own[-1].port}", (own[-1].record,))
+
+
+def _mapped(facts: Facts) -> Iterator[bool]:
+    said: dict[str, set[int]] = {}
+    for start in facts.signals.starts:
+        if start.port is not None:
+            said.setdefault(start.component, set()).add(start.port)
+    for route in facts.signals.routes:
+        if route.backend in said and route.url and facts.well_answered(route.backend) is not None:
+            yield _port(route.url) not in said[route.backend]
+
+
+def _port(where: str) -> int | None:
+    try:
+        if "://" in where:
+            return urlsplit(where).port
+        return int(re.split(r"[ :]", where)[-1])
+    except ValueError:
+        return None
