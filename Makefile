@@ -11,10 +11,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 PYTEST := $(BIN)/python -m pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg
 
-.PHONY: help demo test lint format bench notebooks install clean
+.PHONY: help demo test lint format bench bench-large notebooks install clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.demo $(NODE_STAMPS) ## Run the demo system with its fault, show the trace, name the root cause
 	$(BIN)/godot demo
@@ -36,6 +36,9 @@ bench: install ## Measure a log call, and ingestion beside a raw COPY
 	$(BIN)/python benchmarks/client.py
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/widget.py
+
+bench-large: install ## Fill 10 million records, measure every query and the retention (ARGS="--records 1000000")
+	$(BIN)/python benchmarks/large.py $(ARGS)
 
 notebooks: install ## Run the notebooks and compare their outputs
 	$(PYTEST) notebooks $(ARGS)
