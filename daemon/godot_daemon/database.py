@@ -129,6 +129,7 @@ def connect(url: str, *, patience: float, application: str, role: str | None = W
         connection.execute(
             f"set idle_in_transaction_session_timeout = {2 * round(patience * 1000)};"
             " set client_connection_check_interval = 2000; set search_path = public;"
+            " set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3;"
             " set client_min_messages = warning"
         )
         if (

@@ -95,11 +95,15 @@ class Service:
     def _generation(self, signals: Signals) -> bool:
         """Run with one set of settings; True when they are to be read again."""
         settings = self._settings
+        self._metrics.limited(settings.queue_max)
         queue = self._queue = RedisQueue(settings)
         source = RedisSource(queue, settings, worker_name())
         watch = Watch(self._metrics, self._narrator, lambda: source.waiting)
         ledger = socket.gethostname()
-        sinks = [PostgresSink(settings, ledger, self._metrics.database_call) for _ in range(settings.writers)]
+        sinks = [
+            PostgresSink(settings, ledger, self._metrics.database_call, source.worker)
+            for _ in range(settings.writers)
+        ]
         pipeline = Pipeline(
             source,
             prepare,

@@ -17,7 +17,7 @@ from uuid import UUID
 import psycopg
 from psycopg.errors import QueryCanceled
 
-from godot_daemon import database, ledger
+from godot_daemon import database, fencing, ledger
 from godot_daemon.batching import Outcome
 from godot_daemon.copying import COLUMNS, block, encode
 from godot_daemon.database import HangingError, Verdict
@@ -70,6 +70,7 @@ class Prepared:
     raws: Sequence[bytes]
     dead: Sequence[DeadRecord]
     oldest_us: int | None
+    adopted_from: str | None = None
 
     @property
     def received(self) -> int:
@@ -87,20 +88,27 @@ def prepare(batch: Batch) -> Prepared:
         pairs = zip(batch.entries, decoded, strict=True)
         raws = [raw for raw, found in pairs if isinstance(found, Record)]
     oldest_us = min((record.event_created_at for record in records if not record.claim_timed), default=None)
-    return Prepared(batch.name, batch.origin.epoch, records, encode(records), raws, dead, oldest_us)
+    rows = encode(records)
+    return Prepared(batch.name, batch.origin.epoch, records, rows, raws, dead, oldest_us, batch.adopted_from)
 
 
 class PostgresSink:
     """One connection that writes."""
 
     def __init__(
-        self, settings: Settings, host: str, on_call: Callable[[float, str | None], None] | None = None
+        self,
+        settings: Settings,
+        host: str,
+        on_call: Callable[[float, str | None], None] | None = None,
+        worker: str = "",
     ) -> None:
         self._url = settings.database_url
         self._host = host
         self._on_call = on_call or (lambda _seconds, _state: None)
         self._usual_patience = self._patience = settings.database_timeout
+        self._worker = worker
         self._connection: Connection | None = None
+        self._server_pid: int | None = None
 
     def write(self, prepared: Prepared) -> Outcome:
         """See `Sink`.
@@ -144,6 +152,8 @@ class PostgresSink:
 
     def _write(self, prepared: Prepared) -> Outcome:
         connection = self._connected()
+        if prepared.adopted_from not in {None, self._worker}:
+            fencing.end(connection, prepared.adopted_from)
         if not any(record.claim_timed for record in prepared.records):
             try:
                 with connection.transaction():
@@ -161,8 +171,11 @@ class PostgresSink:
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
             self._connection = database.connect(
-                self._url, patience=self._patience, application="godot ingest"
+                self._url, patience=self._patience, application=fencing.application(self._worker)
             )
+            broken, self._server_pid = self._server_pid, self._connection.info.backend_pid
+            if broken is not None:
+                fencing.end(self._connection, self._worker, broken)
         elif self._connection.patience != self._patience:
             database.limit(self._connection, self._patience)
         return self._connection
@@ -184,9 +197,15 @@ class PostgresSink:
 
 
 def _copy(connection: Connection, statement: str, rows: Sequence[bytes]) -> None:
-    if rows:
+    if not rows:
+        return
+    copied = block(rows)
+    try:
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(block(rows))
+            copy.write(copied)
+    except ValueError as error:
+        # A server that hangs up in the middle of COPY says two things, and psycopg unpacks only one.
+        raise psycopg.OperationalError("the server hung up during COPY") from error
 
 
 def _unknown(connection: Connection, records: Sequence[Record]) -> Sequence[int]:

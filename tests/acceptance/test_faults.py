@@ -348,7 +348,7 @@ def test_connections_that_are_cut_again_and_again(system, moments):
         for _ in range(5 * ROUNDS):
             moments(0.05, 0.4)
             admin.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'godot ingest'"
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'godot ingest%'"
             )
             for connection in client.client_list():
                 if connection["name"] == "godot":
