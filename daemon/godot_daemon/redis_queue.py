@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.resources
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
+    InvalidResponse,
     NoPermissionError,
     RedisError,
     ResponseError,
@@ -31,13 +33,10 @@ if TYPE_CHECKING:
 
     from godot_daemon.settings import Settings
 
-_WRONG_SETUP: Final = (
-    "WRONGTYPE",
-    "NOAUTH",
-    "WRONGPASS",
-    "NOPERM",
-    "ERR invalid password",
-    "ERR unknown command",
+# Anywhere in the text: the driver takes "ERR" away and puts the command of a pipeline before it, Redis 6 the name
+# of a script.
+_WRONG_SETUP: Final = re.compile(
+    r"\b(WRONGTYPE|NOAUTH|WRONGPASS|NOPERM)\b|invalid password|unknown (redis )?command", re.IGNORECASE
 )
 
 
@@ -105,12 +104,12 @@ class RedisQueue:
         """Translate the driver's errors: UnavailableError to try again, SetupError to give up."""
         try:
             yield
-        except (AuthenticationError, NoPermissionError) as error:
+        except (AuthenticationError, NoPermissionError, InvalidResponse) as error:
             raise self._setup_error(error) from error
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
             raise UnavailableError(f"Redis at {self._shown} does not answer: {error}") from error
         except ResponseError as error:
-            if str(error).startswith(_WRONG_SETUP):
+            if _WRONG_SETUP.search(str(error)):
                 raise self._setup_error(error) from error
             # LOADING, READONLY, OOM, MISCONF, BUSY, MASTERDOWN …: all of them pass.
             raise UnavailableError(f"Redis at {self._shown} refuses: {error}") from error

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAX_BATCH_BYTES: Final = 8 << 20
 """A batch ends with the entry that passes this, so that big entries come in small batches."""
 
-_BLOCK_SECONDS: Final = 1
+_BLOCK_SECONDS: Final = 1.0
 _WINDOW_STEPS: Final = 5
 
 
@@ -44,6 +44,7 @@ class RedisSource:
         self._batch_size = settings.batch_size
         self._window = settings.batch_window_ms / 1000
         self._takeover_after = settings.takeover_after
+        self._block = min(_BLOCK_SECONDS, settings.redis_timeout / 2)  # a later answer is none
         self._epoch = secrets.token_hex(8)
         self._held: set[str] = set()
         self._window_ends: float | None = None
@@ -144,7 +145,7 @@ class RedisSource:
         with self._queue.errors():
             try:
                 # Over its own connection of the pool, since it blocks.
-                self._queue.client.blmove(key, key, _BLOCK_SECONDS, "RIGHT", "RIGHT")
+                self._queue.client.blmove(key, key, self._block, "RIGHT", "RIGHT")  # type: ignore[arg-type]
             except ResponseError as error:
                 if "unknown command" not in str(error).lower():
                     raise

@@ -15,6 +15,9 @@ if waiting < math.max(1, tonumber(ARGV[3])) then
   return {waiting}
 end
 
+-- A server without memory refuses what may need some, unless the script has written before: then nothing would ever
+-- move away what fills it.
+redis.call('HDEL', KEYS[4], '')
 redis.call('HSETNX', KEYS[3], 'epoch', ARGV[6])
 local now = redis.call('TIME')
 redis.call('HSET', KEYS[5], ARGV[1], now[1])
