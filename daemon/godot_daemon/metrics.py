@@ -6,7 +6,16 @@ import importlib.metadata
 import time
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -26,14 +35,19 @@ _ROWS: Final = (1, 5, 10, 50, 100, 250, 500, 1000, 2000, 4000, 8000)
 
 _DEAD_REASONS: Final = ("not JSON", "not an object", "no component")
 _STATE_CLASSES: Final = ("08", "40", "53", "57")
-_DROP_REASONS: Final = ("queue_full",)
 """Labels that exist from the start, so that an alarm sees their first increase; others come as needed."""
+
+_DROP_REASONS: Final = ("queue_full",)
+_OTHER_REASONS: Final = "other"
+"""Anybody may write reasons into Redis; each would become a time series."""
 
 
 class Metrics:
     """The figures of one daemon process, in a registry of their own."""
 
     def __init__(self, backlog: Callable[[], Backlog]) -> None:
+        # A second series beside each counter, which in this format is only noise.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry()
         self._stored = Counter("godot_records_stored", "Records stored in logs.", registry=registry)
         self._duplicates = Counter(
@@ -82,6 +96,11 @@ class Metrics:
             "Rows in the default partition: above zero somebody's clock is wrong, or partitions are missing.",
             registry=registry,
         )
+        self._limit = Gauge(
+            "godot_queue_limit_records",
+            "Records the queue may hold (GODOT_QUEUE_MAX of this daemon; those who push enforce their own).",
+            registry=registry,
+        )
         Info("godot_build", "Version of the daemon.", registry=registry).info(
             {"version": importlib.metadata.version("godot-logging")}
         )
@@ -90,6 +109,11 @@ class Metrics:
         for state in _STATE_CLASSES:
             self._errors.labels(state)
         registry.register(_QueueCollector(backlog))
+        ProcessCollector(registry=registry)
+
+    def limited(self, records: int) -> None:
+        """Take note of how many records the queue may hold."""
+        self._limit.set(records)
 
     def claimed(self, records: int) -> None:
         """Count records taken from the queue."""
@@ -152,7 +176,10 @@ class _QueueCollector(Collector):
         dropped = CounterMetricFamily(
             "godot_records_dropped", "Records dropped before a daemon saw them.", labels=["reason"]
         )
-        for reason, count in (dict.fromkeys(_DROP_REASONS, 0) | backlog.dropped).items():
+        counts = dict.fromkeys((*_DROP_REASONS, _OTHER_REASONS), 0)
+        for reason, count in backlog.dropped.items():
+            counts[reason if reason in _DROP_REASONS else _OTHER_REASONS] += count
+        for reason, count in counts.items():
             dropped.add_metric([reason], count)
         yield dropped
 
