@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import IsolationLevel, sql
+from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import tuple_row
 
 from godot_daemon.errors import SetupError, UnavailableError
@@ -66,6 +67,11 @@ class ParquetArchive:
                 _sync(self._directory)
         except OSError as error:
             raise UnavailableError(f"the archive {path}: {error.strerror or error}") from error
+        except InsufficientPrivilege as error:
+            raise SetupError(
+                f"archiving has to read: {error.diag.message_primary}",
+                "grant godot_reader to the user that connects",
+            ) from error
         finally:
             unfinished.unlink(missing_ok=True)
         return portion

@@ -6,7 +6,6 @@ Nothing in here may stop or slow the pipeline: a chore that fails is told and tr
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING, Final
 
 import psycopg
@@ -27,7 +26,7 @@ _LEVELS_SECONDS: Final = 30.0
 """For so long a Redis that lost its data leaves clients at their own levels."""
 _COUNTS_SECONDS: Final = 300.0
 _RETENTION_SECONDS: Final = 3600.0
-_LOOK_SECONDS: Final = 1.0
+_RETRY_SECONDS: Final = 60.0
 
 _PATIENCE_SECONDS: Final = 3600.0
 """For a statement: reading a whole day into an archive may take long, and nobody waits for it."""
@@ -36,50 +35,49 @@ READER_ROLE: Final = "godot_reader"
 
 
 class Housekeeping:
-    """A thread that does each chore at the start and then at its own pace."""
+    """One thread for each chore, so that a day being archived does not keep the clients from their levels."""
 
     def __init__(self, settings: Settings, queue: RedisQueue, narrator: Narrator) -> None:
         self._settings = settings
         self._queue = queue
         self._narrator = narrator
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="housekeeping", daemon=True)
-        self._told: dict[str, str] = {}
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End it; what is being done is abandoned with the process, and loses nothing by that."""
-        self._stop.set()
-
-    def _work(self) -> None:
         chores: list[tuple[str, float, Callable[[], None]]] = [
             ("levels", _LEVELS_SECONDS, self._mirror_levels),
             ("counts", _COUNTS_SECONDS, self._count),
             ("retention", _RETENTION_SECONDS, self._retain),
         ]
-        due = {name: 0.0 for name, _, _ in chores}
-        while not self._stop.is_set():
-            for name, pause, chore in chores:
-                if time.monotonic() >= due[name] and not self._stop.is_set():
-                    self._attempt(name, chore)
-                    due[name] = time.monotonic() + pause
-            self._stop.wait(_LOOK_SECONDS)
+        self._threads = [
+            threading.Thread(target=self._repeat, args=chore, name=chore[0], daemon=True) for chore in chores
+        ]
 
-    def _attempt(self, name: str, chore: Callable[[], None]) -> None:
-        """Do one chore; the same problem is told once, until it is gone."""
-        problem = ""
+    def start(self) -> None:
+        """Begin each chore at once, and then at its own pace."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End it; what is being done is abandoned with the process, and loses nothing by that."""
+        self._stop.set()
+
+    def _repeat(self, name: str, pause: float, chore: Callable[[], None]) -> None:
+        told = ""
+        while not self._stop.is_set():
+            problem = self._problem(chore)
+            if problem and problem != told and not self._stop.is_set():
+                self._narrator.warning(f"{name}: {problem}")
+            told = problem
+            self._stop.wait(min(pause, _RETRY_SECONDS) if problem else pause)
+
+    def _problem(self, chore: Callable[[], None]) -> str:
+        """What kept a chore from being done; nothing if it was."""
         try:
             chore()
         except GodotError as error:
-            problem = str(error)
+            return str(error)
         except psycopg.Error as error:
-            problem = str(database.translated(error, self._settings.database_url))
-        if problem and problem != self._told.get(name) and not self._stop.is_set():
-            self._narrator.warning(f"{name}: {problem}")
-        self._told[name] = problem
+            return str(database.translated(error, self._settings.database_url))
+        return ""
 
     def _mirror_levels(self) -> None:
         with self._connected() as connection:
@@ -125,9 +123,12 @@ class Housekeeping:
         )
 
     def _connected(self, patience: float | None = None, role: str = database.WRITER_ROLE) -> Connection:
-        return database.connect(
+        connection = database.connect(
             self._settings.database_url,
-            patience=patience or self._settings.database_timeout,
+            patience=self._settings.database_timeout,
             application="godot housekeeping",
             role=role,
         )
+        if patience:
+            database.limit(connection, patience)
+        return connection

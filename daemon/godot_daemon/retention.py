@@ -201,7 +201,7 @@ def _problems(outcome: Outcome, name: str) -> Iterator[None]:
         outcome.problems.append(f"{name} is in use: it stays until the next run")
     except psycopg.errors.SerializationFailure as error:
         outcome.problems.append(f"{name} changes too fast: {error.diag.message_primary}")
-    except psycopg.errors.InsufficientPrivilege:
+    except SetupError:
         raise
     except GodotError as error:
         outcome.problems.append(f"{name}: {error}")

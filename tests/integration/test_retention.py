@@ -619,7 +619,7 @@ class TestArchive:
     def test_who_may_not_read_cannot_archive(self, connection, archive, reading):
         day(connection, 8, 5)
         reading.execute("set role godot_writer")
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        with pytest.raises(SetupError, match="grant godot_reader"):
             retain(connection, archive)
         assert count(connection) == 5
 
