@@ -1,0 +1,385 @@
+"""Fills millions of realistic records over seven days, and measures every query of P-4 and the retention.
+
+    python benchmarks/large.py [--records 10000000] [--keep DIRECTORY]
+
+On an embedded server (fsync on, 2 GB of shared buffers), every index in place while it is filled. Records
+come in bursts, from components of very different loudness, with words as frequent as in a language, and with
+nested data. `--keep` leaves the filled server's directory for the next run, which then only measures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime as dt
+import multiprocessing
+import statistics
+import struct
+import tempfile
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psycopg
+from sqlalchemy import create_engine
+
+import godot_analysis as ga
+from godot_daemon import migrations, partitions, pins, retention, stats
+from godot_daemon.archive import ParquetArchive
+from godot_daemon.cli._print import size
+from godot_daemon.embedded import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+DAYS = 7
+CHUNK = 10_000
+RARE = "flibbertigibbet"
+HITS = 1_000
+TRACE_RECORDS = 1_000
+ROUNDS = 20
+COMPONENTS = [
+    "relay",
+    "gates",
+    "dewey",
+    "fiedler",
+    "playfair",
+    "marco",
+    "client",
+    "indexer",
+    "mailer",
+    "cron",
+]
+LOUDNESS = np.array([0.42, 0.2, 0.12, 0.1, 0.06, 0.04, 0.03, 0.02, 0.007, 0.003])
+LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
+SHARES = np.array([0.35, 0.2, 0.4, 0.03, 0.02])
+COMMON = [
+    "the",
+    "request",
+    "to",
+    "tool",
+    "was",
+    "sent",
+    "answer",
+    "for",
+    "document",
+    "list",
+    "call",
+    "with",
+    "id",
+    "from",
+    "relay",
+    "not",
+    "found",
+    "timeout",
+]
+WORDS = 30_000
+_EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+_COLUMNS = (
+    "id, trace_id, component, level, message, data, event_created_at, ingestion_created_at, instance, seq"
+)
+
+
+def _text(value: bytes) -> bytes:
+    return struct.pack(">i", len(value)) + value
+
+
+def _moments(random: np.random.Generator, start: dt.datetime, end: dt.datetime, count: int) -> Any:
+    """Microseconds since 2000, in order, in bursts: the minutes' loads differ by orders of magnitude."""
+    first, last = (int((moment - _EPOCH) / dt.timedelta(microseconds=1)) for moment in (start, end))
+    minutes = max(1, (last - first) // 60_000_000)
+    weights = random.lognormal(0, 1.2, minutes)
+    loads = random.multinomial(count, weights / weights.sum())
+    offsets = np.repeat(np.arange(minutes), loads) * 60_000_000 + random.integers(0, 60_000_000, count)
+    return np.minimum(np.sort(offsets) + first, last - 1)
+
+
+def _fill(url: str, start: dt.datetime, end: dt.datetime, count: int, seed: int) -> list[uuid.UUID]:
+    """Write the records of one stretch of time, and return the traces that have exactly 1,000 of them."""
+    random = np.random.default_rng(seed)
+    vocabulary = [*COMMON, *(f"{'bcdfgklm'[n % 8]}a{n:x}" for n in range(len(COMMON), WORDS))]
+    frequency = 1 / np.arange(2, WORDS + 2) ** 1.05
+    cumulated = np.cumsum(frequency / frequency.sum())
+    moments = _moments(random, start, end, count)
+    rare = set(random.choice(count, round(HITS / DAYS * (end - start) / dt.timedelta(days=1)), replace=False))
+    instances = [_text(f"host:{100 + n}:{seed:08x}".encode()) for n in range(len(COMPONENTS))]
+    names = [_text(name.encode()) for name in COMPONENTS]
+    levels = [_text(name.encode()) for name in LEVELS]
+    sequence = [0] * len(COMPONENTS)
+    long_traces = []
+    head = struct.Struct(">hi16si").pack
+    times, number = struct.Struct(">iqiq").pack, struct.Struct(">iq").pack
+    with (
+        psycopg.connect(url) as connection,
+        connection.cursor().copy(f"copy logs ({_COLUMNS}) from stdin (format binary)") as copy,
+    ):
+        copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+        for base in range(0, count, CHUNK):
+            rows = min(CHUNK, count - base)
+            sources = random.choice(len(COMPONENTS), rows, p=LOUDNESS).tolist()
+            severities = random.choice(len(LEVELS), rows, p=SHARES).tolist()
+            members = [random.bytes(16) for _ in range(141)]
+            traces = random.integers(-60, 140, rows)
+            if rows == CHUNK and (base // CHUNK) % 10 == 0:
+                traces[random.choice(rows, TRACE_RECORDS, replace=False)] = 140
+                long_traces.append(uuid.UUID(bytes=members[140]))
+            lengths = random.integers(4, 14, rows)
+            spoken = np.searchsorted(cumulated, random.random(int(lengths.sum()))).tolist()
+            ids, ends = random.bytes(10 * rows), np.cumsum(lengths).tolist()
+            figures = random.integers(0, 100_000, rows).tolist()
+            stamps = moments[base : base + rows].tolist()
+            arrived = stamps[-1] + 80_000
+            block, spoken_to = [], 0
+            for row, (source, severity, trace, stamp, figure) in enumerate(
+                zip(sources, severities, traces.tolist(), stamps, figures, strict=True)
+            ):
+                if row % 500 == 0:
+                    arrived = stamps[min(row + 499, rows - 1)] + 80_000
+                words = " ".join([vocabulary[n] for n in spoken[spoken_to : ends[row]]])
+                spoken_to = ends[row]
+                if base + row in rare:
+                    words += " " + RARE
+                sequence[source] += 1
+                # Version 7, as clients make them: milliseconds since 1970 first.
+                identity = ((stamp + 946_684_800_000_000) // 1000).to_bytes(6, "big") + ids[
+                    10 * row : 10 * row + 10
+                ]
+                data = (
+                    f'\1{{"tool": "{COMPONENTS[source]}_{figure % 40}", "user_id": "u{figure % 5000}",'
+                    f' "duration_ms": {figure / 100}, "mcp": {{"direction": "sent", "peer": "gates",'
+                    f' "payload": {{"jsonrpc": "2.0", "id": {figure}, "method": "tools/call",'
+                    f' "params": {{"name": "t{figure % 97}", "arguments":'
+                    f' {{"path": "/documents/{figure % 1000}.md", "limit": {figure % 50}}}}}}}}}}}'
+                ).encode()
+                block.append(
+                    b"".join(
+                        (
+                            head(10, 16, identity, -1)
+                            if trace < 0
+                            else head(10, 16, identity, 16) + members[trace],
+                            names[source],
+                            levels[severity],
+                            _text(words.encode()),
+                            _text(data),
+                            times(8, stamp, 8, arrived),
+                            instances[source],
+                            number(8, sequence[source]),
+                        )
+                    )
+                )
+            copy.write(b"".join(block))
+        copy.write(struct.pack(">h", -1))
+    return long_traces
+
+
+def fill(url: str, records: int) -> list[uuid.UUID]:
+    """Fill seven days up to now, two processes at a time, each in its own stretch."""
+    now = dt.datetime.now(dt.UTC)
+    with psycopg.connect(url, autocommit=True) as connection:
+        partitions.ensure(connection, days_back=DAYS)
+    parts = 2 * DAYS
+    step = dt.timedelta(days=DAYS) / parts
+    stretches = [(now - step * (n + 1), now - step * n) for n in reversed(range(parts))]
+    work = [(url, *stretch, records // parts, n) for n, stretch in enumerate(stretches)]
+    started = time.perf_counter()
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        traces = [trace for found in pool.starmap(_fill, work, chunksize=1) for trace in found]
+    seconds = time.perf_counter() - started
+    print(
+        f"filled {records:,} records in {seconds:,.0f} s ({records / seconds:,.0f}/s, every index in place)"
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        started = time.perf_counter()
+        connection.execute("vacuum analyze logs")
+        print(f"vacuum analyze: {time.perf_counter() - started:,.0f} s")
+        started = time.perf_counter()
+        counted = stats.count_arrivals(connection)
+        print(f"counted {counted:,} arrivals in {time.perf_counter() - started:,.1f} s (the daemon's work)")
+    return traces
+
+
+def measured(action: Callable[[int], Any], rounds: int = ROUNDS) -> list[float]:
+    """Milliseconds of each round."""
+    found = []
+    for n in range(rounds):
+        started = time.perf_counter()
+        action(n)
+        found.append((time.perf_counter() - started) * 1e3)
+    return found
+
+
+def show(title: str, target: float | None, times: list[float], note: str = "") -> None:
+    middle, worst = statistics.median(times), max(times)
+    goal = f"{target:>8,.0f}" if target else f"{'':>8}"
+    verdict = "" if not target else " ok  " if middle <= target else " MISS"
+    print(f"{title:<46}{goal}{middle:>10,.1f}{times[0]:>10,.1f}{worst:>10,.1f} {verdict} {note}".rstrip())
+
+
+TRACE = "select * from logs where trace_id = %s order by event_created_at"
+ERRORS = (
+    "select * from logs where component = %s and level = 'ERROR' order by event_created_at desc limit 100"
+)
+SEARCH = "select * from logs where log_words(message) @@ log_query(%s)"
+CONTAINMENT = "select * from logs where data @> %s::jsonb limit 1000"
+
+
+def queries(url: str, traces: list[uuid.UUID]) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    print(f"\n{'milliseconds':<46}{'target':>8}{'median':>10}{'first':>10}{'worst':>10}")
+
+    def load(**filters: Any) -> Any:
+        return ga.load_logs(source=engine, **filters)
+
+    def trace(n: int) -> uuid.UUID:
+        return traces[n % len(traces)]
+
+    def component(n: int) -> str:
+        return COMPONENTS[n % len(COMPONENTS)]
+
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def sql(query: str, value: Any) -> list[Any]:
+            return connection.execute(query, (value,)).fetchall()
+
+        def contained(n: int) -> str:
+            return f'{{"user_id": "u{40 * n + 7}", "tool": "relay_7"}}'
+
+        def counted(*, everything: bool = False) -> Any:
+            return stats.collect(connection, everything=everything)
+
+        show(
+            "a trace: the server alone",
+            None,
+            measured(lambda n: sql("select count(message) from logs where trace_id = %s", trace(n))),
+            f"{len(sql(TRACE, traces[-1])):,} rows",
+        )
+        show("a trace: SQL", None, measured(lambda n: sql(TRACE, trace(n))))
+        show("a trace: ga.load_trace", 10, measured(lambda n: ga.load_trace(trace(n), source=engine)))
+        show("… with its own connection", None, measured(lambda n: ga.load_trace(trace(n), source=url)))
+        show("last 100 errors: SQL", None, measured(lambda n: sql(ERRORS, component(n))))
+        show(
+            "last 100 errors: ga.load_logs",
+            20,
+            measured(lambda n: load(component=component(n), level="ERROR", limit=100)),
+        )
+        hits = f"{len(sql(SEARCH, RARE)):,} hits"
+        show("full text: SQL", None, measured(lambda _: sql(SEARCH, RARE)), hits)
+        show("full text: ga.load_logs", 500, measured(lambda _: load(search=RARE)), hits)
+        show("containment in data: SQL", None, measured(lambda n: sql(CONTAINMENT, contained(n))))
+        show("a component's last hour", None, measured(lambda n: load(component=component(n), start="1h"), 5))
+        show(
+            "a component's newest 100", None, measured(lambda n: load(component=component(n), limit=100), 10)
+        )
+        show("traces of the last hour", None, measured(lambda _: ga.list_traces(source=engine), 5))
+        show("stats", 500, measured(lambda _: counted()))
+        show("stats by reading everything", None, measured(lambda _: counted(everything=True), 2))
+        if counted().counts != counted(everything=True).counts:
+            raise SystemExit("the counts are wrong")
+    engine.dispose()
+
+
+def sizes(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        heap, total = connection.execute(
+            "select sum(pg_table_size(inhrelid)), sum(pg_total_relation_size(inhrelid)) from pg_inherits"
+            " where inhparent = 'logs'::regclass"
+        ).fetchone() or (0, 0)
+        print(f"\ntable {size(int(heap))}, with indexes {size(int(total))}")
+        for name, taken in connection.execute(
+            "select p.relname, sum(pg_relation_size(c.inhrelid)) from pg_index i"
+            " join pg_class p on p.oid = i.indexrelid join pg_inherits c on c.inhparent = p.oid"
+            " where i.indrelid = 'logs'::regclass group by 1 order by 2 desc"
+        ):
+            print(f"  {name:<16}{size(int(taken)):>12}")
+
+
+@contextlib.contextmanager
+def small_batches(url: str) -> Iterator[list[float]]:
+    """Beside everything else a batch of 100 records every 20 ms; how long each took."""
+    stop, times = threading.Event(), []
+
+    def write() -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            while not stop.wait(0.02):
+                started = time.perf_counter()
+                connection.execute(
+                    "insert into logs (id, component, level, message, event_created_at)"
+                    " select gen_random_uuid(), 'bench', 'INFO', 'beside', now() from generate_series(1, 100)"
+                )
+                times.append((time.perf_counter() - started) * 1e3)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    yield times
+    stop.set()
+    thread.join()
+
+
+def retire(url: str, traces: list[uuid.UUID]) -> None:
+    print("\nretention (a small batch is written every 20 ms beside it)")
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        psycopg.connect(url, autocommit=True) as connection,
+        psycopg.connect(url, autocommit=True) as reading,
+    ):
+        for trace in traces:
+            pins.pin(connection, trace, owner="benchmark")
+        archive = ParquetArchive(directory, reading)
+        for days, keeper in ((DAYS - 2, None), (DAYS - 3, archive)):
+            retention.promise(connection, days)
+            before = retention.bound(connection)
+            started = time.perf_counter()
+            expected = retention.forecast(connection, before)
+            dry = time.perf_counter() - started
+            with small_batches(url) as waits:
+                time.sleep(1)
+                started = time.perf_counter()
+                outcome = retention.retain(connection, before, keeper)
+                seconds = time.perf_counter() - started
+            assert [(step.partition, step.records, step.pinned) for step in outcome.retired] == [
+                (step.partition, step.records, step.pinned) for step in expected
+            ], outcome.problems
+            gone, kept, freed = (
+                sum(getattr(step, name) for step in outcome.retired)
+                for name in ("records", "pinned", "bytes")
+            )
+            print(
+                f"  {len(outcome.retired)} days, {gone:,} records go, {kept:,} pinned stay, {size(freed)},"
+                f" {'archived first' if keeper else 'no archive'}: {seconds:.1f} s (dry run {dry:.1f} s);"
+                f" batches beside: median {statistics.median(waits):.1f} ms, worst {max(waits):.0f} ms"
+            )
+        files = list(Path(directory).iterdir())
+        print(f"  archive: {size(sum(file.stat().st_size for file in files))} in {len(files)} files")
+        if len(ga.load_trace(traces[0], source=url)) != TRACE_RECORDS:
+            raise SystemExit("a pinned trace is not whole")
+        started = time.perf_counter()
+        stats.collect(connection)
+        print(f"  stats afterwards: {(time.perf_counter() - started) * 1e3:.0f} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--records", type=int, default=10_000_000)
+    parser.add_argument("--keep", type=Path, help="where the server's data lies and stays")
+    options = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        place = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server = stack.enter_context(EmbeddedPostgres(place, settings={"shared_buffers": "2GB"}))
+        migrations.upgrade(server.url)
+        with psycopg.connect(server.url) as connection:
+            found = connection.execute(
+                "select trace_id from logs where trace_id is not null group by 1 having count(*) = %s"
+                " order by min(event_created_at)",
+                (TRACE_RECORDS,),
+            ).fetchall()
+        traces = [row[0] for row in found] or fill(server.url, options.records)
+        sizes(server.url)
+        queries(server.url, traces[-ROUNDS:])
+        retire(server.url, traces[:20])
+
+
+if __name__ == "__main__":
+    main()
