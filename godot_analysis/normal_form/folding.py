@@ -22,6 +22,8 @@ _WINDOW_US: Final = 2_000_000
 """Records about one message are logged within this time of each other, unless a trace id ties them."""
 
 _NEIGHBOURS: Final = 12
+_CLOSE_US: Final = 50_000  # records about one message are mostly this near
+_FAR_US: Final = 2**62
 _WRONG_SIDE: Final = 4  # a remark before its request, or after its answer, is less likely by this factor
 
 
@@ -49,21 +51,27 @@ class Folder:
         anchors: dict[tuple[str | None, str, bool], _Anchors] = defaultdict(_Anchors)
         for weight in sorted({seen.weight for seen in sightings}, reverse=True):
             fresh: list[tuple[_Anchors, int, Sighting]] = []
-            for place, seen in enumerate(sightings):
-                if seen.weight != weight or seen.kind == INVALID:
-                    continue
-                own = anchors[self._components[seen.row], seen.direction, seen.kind in ANSWERS]
-                best = self._nearest(own, standing, seen)
-                if best is not None and (heavy := standing[best]) is not None:
-                    own.wordings[best].add(self._wording(seen))
-                    absorbed[best].append(seen.row)
-                    standing[best] = _lend(heavy, seen)
-                    standing[place] = None
-                elif weight == Weight.DETAIL:
-                    own.add(place, self._times[seen.row] or 0, self._wording(seen))
-                else:
-                    # Two records of one weight are two messages: they join the anchors together, afterwards.
-                    fresh.append((own, place, seen))
+            light = [p for p, seen in enumerate(sightings) if seen.weight == weight and seen.kind != INVALID]
+            # Those that are close first: one whose own message is not in the log must not take another's.
+            for reach in (_CLOSE_US, _FAR_US):
+                apart = []
+                for place in light:
+                    seen = sightings[place]
+                    own = anchors[self._components[seen.row], seen.direction, seen.kind in ANSWERS]
+                    best = self._nearest(own, standing, seen, reach)
+                    if best is not None and (heavy := standing[best]) is not None:
+                        own.wordings[best].add(self._wording(seen))
+                        absorbed[best].append(seen.row)
+                        standing[best] = _lend(heavy, seen)
+                        standing[place] = None
+                    elif reach == _CLOSE_US:
+                        apart.append(place)
+                    elif weight == Weight.DETAIL:
+                        own.add(place, self._times[seen.row] or 0, self._wording(seen))
+                    else:
+                        # Two records of one weight are two messages: they join the anchors afterwards.
+                        fresh.append((own, place, seen))
+                light = apart
             for own, place, seen in fresh:
                 own.add(place, self._times[seen.row] or 0, self._wording(seen))
         kept = [place for place, seen in enumerate(standing) if seen is not None]
@@ -73,7 +81,9 @@ class Folder:
             {number[place]: rows for place, rows in absorbed.items()},
         )
 
-    def _nearest(self, own: _Anchors, standing: list[Sighting | None], seen: Sighting) -> int | None:
+    def _nearest(
+        self, own: _Anchors, standing: list[Sighting | None], seen: Sighting, reach: int
+    ) -> int | None:
         """The most likely record of the same message: of the same trace if there is one, else by time."""
         now, trace, wording = self._times[seen.row] or 0, self._traces[seen.row], self._wording(seen)
         at = bisect_left(own.times, now)
@@ -90,7 +100,7 @@ class Folder:
                 continue
             late = gap > 0 if seen.kind in ANSWERS else gap < 0
             cost = (0 if tied else 1, abs(gap) * (_WRONG_SIDE if late else 1))
-            if cost < lowest:
+            if cost < lowest and cost[1] <= reach:
                 best, lowest = place, cost
         return best
 

@@ -147,6 +147,12 @@ class Endings:
             why = f"{caller}, which does one thing at a time, went on, so only its record is missing"
         elif self._around.last - sent_at <= SETTLED_US:
             why = f"{caller} had not logged its arrival when the log ended"
+        elif ending.answer is not None and self._is_own_error(ending.answer):
+            ending.status, ending.at = "pending", None
+            ending.rows.append(ending.answer.row)
+            why = f"{callee} logged an error and no answer; {caller}, which logs answers, still waits for one"
+            ending.notes.append(why)
+            return ending
         elif ending.answer is not None and ending.answer.weight == Weight.DETAIL:
             return _lost("receiver", f"{callee} finished, but neither end logged an answer", at=sent_at)
         else:
@@ -155,6 +161,14 @@ class Endings:
             )
         ending.notes.append(f"{why}; as {callee} logged it")
         return ending
+
+    def _is_own_error(self, answer: Sighting) -> bool:
+        """Whether the record tells of a failure inside, and not of an answer that went out."""
+        return (
+            answer.kind == ERROR
+            and answer.weight < Weight.PAYLOAD
+            and self._seen.levels[answer.row] == "ERROR"
+        )
 
     # Calls that were received and have no answer
 

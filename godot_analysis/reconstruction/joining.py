@@ -200,6 +200,8 @@ class _Joiner:
             return False
         if inner.peer != outer.observer and inner.peer in self._observers:
             return False
+        if outer.peer is not None and outer.peer == inner.peer:
+            return False  # sent to a third one, and received from it
         return (
             _same(outer.rpc_id, inner.rpc_id)
             and _same(outer.tool, inner.tool)

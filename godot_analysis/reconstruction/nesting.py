@@ -198,6 +198,7 @@ def _find_parents(calls: list[Call]) -> None:
             call.parent = _behind(call, outer, served[tied], starts[tied], tied=True)
         elif call.method_is(CALL) and outer.observer in served:
             call.parent = _behind(call, outer, served[outer.observer], starts[outer.observer], tied=False)
+    _find_silent_routers(calls)
     _find_silent_callers(calls, senders)
 
 
@@ -227,6 +228,38 @@ def _behind(call: Call, outer: Exchange, own: list[Call], starts: list[int], *, 
             # Of another trace, and perhaps over: then it is not the cause.
             best = best or candidate
     return best
+
+
+def _find_silent_routers(calls: list[Call]) -> None:
+    """A router that did not log a call: what was sent to it, and what came from it, are one operation."""
+    sent: dict[tuple[str | None, str | None], list[Call]] = defaultdict(list)
+    for call in calls:
+        if call.inner is None and call.method_is(CALL):
+            sent[call.callee, call.known("tool")].append(call)
+    passed_on: set[int] = set()
+    for call in calls:
+        inner = call.inner
+        if call.outer is not None or inner is None or call.caller is None or not call.method_is(CALL):
+            continue
+        own = sent.get((call.caller, inner.tool), [])
+        at = bisect_right(own, inner.start + _OVERTAKING_US, key=lambda one: one.view.start)
+        near = [one for one in reversed(own[max(0, at - _LOOK_BACK) : at]) if id(one) not in passed_on]
+        behind = next((one for one in near if _was_passed_on(one, inner)), None)
+        if behind is not None:
+            passed_on.add(id(behind))
+            call.parent = behind
+            call.notes.append(f"{call.caller} did not log that it passed it on")
+
+
+def _was_passed_on(call: Call, inner: Exchange) -> bool:
+    outer = call.outer
+    if outer is None or outer.observer == inner.observer:
+        return False
+    if outer.arguments is not None and inner.arguments is not None and outer.arguments != inner.arguments:
+        return False
+    if outer.trace is not None and outer.trace == inner.trace:
+        return True
+    return outer.end is None or inner.start <= outer.end + _OVERTAKING_US
 
 
 def _find_silent_callers(calls: list[Call], senders: set[str]) -> None:

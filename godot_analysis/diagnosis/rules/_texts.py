@@ -11,7 +11,15 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts import Call
 
-__all__ = ["blame", "connection_words", "error_words", "failure_inside", "same_error", "unserialisable"]
+__all__ = [
+    "blame",
+    "connection_words",
+    "error_words",
+    "failure_inside",
+    "generic",
+    "same_error",
+    "unserialisable",
+]
 
 INVALID_PARAMS: Final = -32602
 METHOD_NOT_FOUND: Final = -32601
@@ -47,7 +55,13 @@ _MISTAKE: Final = re.compile(
 _CONNECTION: Final = re.compile(
     r"connection (?:was )?(?:lost|closed|refused|reset|failed|aborted)|connectionclosed|no close frame"
     r"|econn|epipe"
-    r"|broken pipe|not connected|disconnected|cannot connect|failed to connect",
+    r"|broken pipe|not connected|disconnected|cannot connect|failed to connect|connect call failed"
+    r"|actively refused|no route to host|unreachable",
+    re.IGNORECASE,
+)
+_REFUSED: Final = re.compile(
+    r"refused|connect(?:ion)? (?:call )?failed|(?:cannot|could not|failed to) connect|errno 111|unreachable"
+    r"|no route to host|enotfound|getaddrinfo",
     re.IGNORECASE,
 )
 _MISSING_ARGUMENT: Final = re.compile(
@@ -61,6 +75,12 @@ _FAILURE_TEXT: Final = re.compile(
     re.IGNORECASE,
 )
 _VARIABLE: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-f]{8,}(?:-[0-9a-f]+)*\b|\d+")
+# What the codes of JSON-RPC are called, in the words of the specification and of the SDKs.
+_CODE_WORDS: Final = re.compile(
+    r"(?:\b(?:invalid|bad|request|param(?:eter)?s?|arguments?|error|mcp|json|rpc|protocol|message|tools?|call"
+    r"|the|for|of|in|input|received|before|initialization|was|complete)\b|\W)*",
+    re.IGNORECASE,
+)
 _BAD_STATUS: Final = frozenset({"error", "failed", "failure"})
 
 
@@ -90,6 +110,15 @@ def connection_words(text: str) -> bool:
     return bool(_CONNECTION.search(text))
 
 
+def refused_words(text: str) -> bool:
+    """Whether an error tells that nobody listened where a connection was to be made.
+
+    >>> refused_words("Connect call failed ('127.0.0.1', 9050)"), refused_words("connection closed")
+    (True, False)
+    """
+    return bool(_REFUSED.search(text))
+
+
 def error_words(call: Call) -> str:
     """The error that a call ended with, in one line."""
     code = f"{call.error_code} " if call.error_code is not None else ""
@@ -103,6 +132,15 @@ def unserialisable(text: str) -> bool:
     True
     """
     return bool(_UNSERIALISABLE.search(text))
+
+
+def generic(text: str) -> bool:
+    """Whether an error only words its code, and names nothing that was wrong with this very call.
+
+    >>> generic("Invalid request parameters"), generic("conversation_id is required")
+    (True, False)
+    """
+    return _CODE_WORDS.fullmatch(text) is not None
 
 
 def same_error(call: Call) -> tuple[int | None, str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.facts import refuses
+from godot_analysis.diagnosis.rules._addresses import address_in
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._texts import (
     INVALID_PARAMS,
@@ -14,6 +15,8 @@ from godot_analysis.diagnosis.rules._texts import (
     connection_words,
     error_words,
     failure_inside,
+    generic,
+    refused_words,
     same_error,
     unserialisable,
 )
@@ -51,7 +54,7 @@ def unserialisable_result(facts: Facts) -> Iterator[Match]:
                 if unserialisable(item.text) and item.tool in {None, call.tool}
             ]
             clues = []
-            if unserialisable(call.error_text):
+            if call.answered and unserialisable(call.error_text):
                 clues.append(Clue(f"the answer says: {call.error_text}", 0.85, _rows(call, facts)))
             if told:
                 clues.append(
@@ -87,7 +90,7 @@ def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
             continue
         if len(tools) < _ENOUGH and told[0].error_code != METHOD_NOT_FOUND:
             continue
-        if any(blame(call) == "caller" for call in told):
+        if any(blame(call) == "caller" for call in told) and not _says_nothing(told):
             continue
         error = error_words(told[0])
         rows = tuple(row for call in errors for row in _rows(call, facts))
@@ -279,11 +282,10 @@ def timed_out(facts: Facts) -> Iterator[Match]:
     "R15",
     layer="process",
     severity="error",
-    title="{tool} failed because the connection to {component} broke",
-    summary="{relay} lost its connection to {component} while {tool} was under way, and gave the call up: "
-    "{error}.",
+    title="{tool} failed because {component} could not be reached",
+    summary="{relay} {lost} {component} while {tool} was under way, and gave the call up: {error}.",
     explanation="The call got no answer from {component}; the error that the client saw was made by {relay}.",
-    fix="Find out why {component} went away at that moment, and call {tool} again when it is back.",
+    fix="Find out why {component} went away at that moment{where}, and call {tool} again when it is back.",
     supersedes=("R11", "R09", "R10", "R12"),
     references=("BUG #13, look-alike: a lost connection",),
 )
@@ -303,9 +305,23 @@ def broke_under_the_call(facts: Facts) -> Iterator[Match]:
         clues = [Clue(f"the error says “{call.error_text[:120]}”", 0.6, rows)]
         if broken:
             clues.append(Clue(f"{broken[-1].component} logged: {broken[-1].text[:120]}", 0.5))
-        yield _match(
-            call, facts, backend, tuple(clues), {"error": call.error_text[:160] or "no reason given"}
-        )
+        said = call.error_text or (broken[-1].text if broken else "")
+        refused = refused_words(said)
+        place = address_in(said) if refused else None
+        if place:
+            clues.append(Clue(f"nobody listens at {place}", 0.4))
+        words = {
+            "error": said[:160] or "no reason given",
+            "lost": "could not connect to" if refused else "lost its connection to",
+            "where": f" (nobody listens at {place}: has it moved to another port?)" if place else "",
+        }
+        yield _match(call, facts, backend, tuple(clues), words)
+
+
+def _says_nothing(calls: list[Call]) -> bool:
+    """Whether calls of several tools got one text that speaks of none of them, nor of any argument."""
+    several = len({call.tool for call in calls}) >= _ENOUGH
+    return several and len({call.error_text for call in calls}) == 1 and generic(calls[0].error_text)
 
 
 def _failed(facts: Facts) -> Iterator[tuple[str, Call]]:

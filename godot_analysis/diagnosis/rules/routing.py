@@ -378,7 +378,7 @@ def _clock(item: Missing) -> str:
 
 def _unlogged_visitors(item: Missing, facts: Facts) -> tuple[list[Connection], list[Connection]]:
     """Connections by somebody who does not log, before and after the relay connected."""
-    unnamed = item.backend not in facts.backends
+    unnamed = item.backend not in facts.backends and len(item.refusals) < _SEVERAL
     if (
         item.backend in facts.components
         or unnamed

@@ -206,6 +206,18 @@ def test_records_that_overtook_each_other_are_folded_all_the_same():
     ]
 
 
+def test_prose_whose_own_message_is_missing_takes_no_other_ones():
+    rows = ga.messages(
+        log_table("""
+        0.000 gates says TRACE Tool call started {"tool_name": "open"}
+        0.300 gates says TRACE MCP request received {"method": "tools/call", "id": 3}
+        0.301 gates says TRACE Tool call started {"tool_name": "close"}
+    """)
+    )
+    assert rows["tool"].tolist() == ["open", "close"]
+    assert rows["rpc_id"].fillna("").tolist() == ["", "3"]
+
+
 def test_prose_beside_a_message_record_is_folded_into_it():
     rows = ga.messages(
         log_table("""

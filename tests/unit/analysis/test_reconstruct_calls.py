@@ -393,3 +393,59 @@ def test_nothing_logged_gives_empty_frames_of_the_same_columns():
         assert getattr(empty, name).empty
     plain = full.calls.columns.drop("status")
     assert empty.calls[plain].dtypes.to_dict() == full.calls[plain].dtypes.to_dict()
+
+
+def test_a_router_that_does_not_log_is_one_operation_all_the_same():
+    """Both neighbours name it: what went to it and what came from it belong together, with or without traces."""
+    flow = reconstruct("""
+        0.000 client sends relay  ? 1 initialize
+        0.001 gates  gets  relay  ? 1 initialize
+        0.002 gates  sends relay  = 1
+        0.003 client gets  relay  = 1
+        0.100 client sends relay  ? 7 tools/call open {"n": 1}
+        0.101 gates  gets  relay  ? 3 tools/call open {"n": 1}
+        0.102 gates  sends relay  = 3
+        0.103 client gets  relay  = 7
+    """)
+    assert told(flow) == [
+        "client → relay initialize: answered",
+        "relay → gates initialize: answered",
+        "client → relay open: answered",
+        "  relay → gates open: answered",
+    ]
+    assert flow.calls["note"].iloc[3] == "relay did not log that it passed it on"
+    assert flow.count_operations()["total"] == 1
+
+
+def test_a_call_whose_router_lost_its_records_is_counted_once():
+    flow = reconstruct("""
+        0.000 client sends relay  ? 7 tools/call open @a
+        0.001 relay  gets  client ? 7 tools/call open @a
+        0.002 relay  sends gates  ? 3 tools/call open @a
+        0.003 gates  gets  relay  ? 3 tools/call open @a
+        0.004 gates  sends relay  = 3 @a
+        0.005 relay  gets  gates  = 3 @a
+        0.006 relay  sends client = 7 @a
+        0.007 client gets  relay  = 7 @a
+        0.100 client sends relay  ? 8 tools/call open @b
+        0.103 gates  gets  relay  ? 3 tools/call open @b
+        0.104 gates  sends relay  = 3 @b
+        0.107 client gets  relay  = 8 @b
+    """)
+    assert flow.count_operations()["total"] == 2
+
+
+def test_an_error_of_the_callee_is_no_answer_to_a_caller_that_logs_answers():
+    """It says what went wrong inside; the caller got nothing, and waits."""
+    flow = reconstruct("""
+        0.0 relay sends gates ? 2 tools/call open @a
+        0.1 relay gets  gates = 2 @a
+        1.0 relay sends gates ? 3 tools/call close @b
+        1.1 gates says TRACE MCP request received {"method": "tools/call", "id": 3}
+        1.2 gates says ERROR Tool error {"tool_name": "close", "error": "unexpected token"}
+        9.0 gates says INFO still here
+    """)
+    last = flow.calls.iloc[-1]
+    assert (last["tool"], last["status"], last["error_text"]) == ("close", "pending", "unexpected token")
+    assert "still waits" in last["note"]
+    assert record_id(5) in last["evidence"]

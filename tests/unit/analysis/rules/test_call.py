@@ -28,6 +28,24 @@ def test_r08_surer_with_each_call(new_story):
     assert once.confidence < story.only().confidence
 
 
+def test_r08_an_error_that_names_no_argument_is_not_the_callers(story):
+    """All calls alike, whatever they send: then their arguments are not what is wrong."""
+    invalid = {"code": -32602, "message": "Invalid request parameters"}
+    story.start_relay()
+    story.call("dewey_search")
+    story.call("fiedler_send", {"prompt": "hi"}, error=invalid)
+    story.call("fiedler_list_models", error=invalid)
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("R08", "fiedler", "fiedler")
+
+
+def test_errors_that_name_an_argument_are_the_callers(story):
+    story.start_relay()
+    for tool in ("fiedler_send", "fiedler_list_models"):
+        story.call(tool, error={"code": -32602, "message": "prompt is required"})
+    assert set(story.codes()) == {"R10"}
+
+
 def test_one_bad_tool_is_not_all(story):
     story.start_relay()
     story.call("dewey_search", error={"code": -32603, "message": "TypeError: x is undefined"})
@@ -177,3 +195,20 @@ def test_f09_routed_there_and_unknown(story):
     )
     found = story.only()
     assert (found.code, found.component, found.cause_in) == ("F09", "gates", "gates")
+
+
+def test_r15_names_where_nobody_listens(story):
+    """The relay could not connect for this call, and says where."""
+    story.start_relay()
+    trace = story.trace()
+    tool = {"tool_name": "gates_list_capabilities"}
+    error = "[Errno 111] Connect call failed ('127.0.0.1', 9051)"
+    story.tell(story.relay, "TRACE", "Tool call received: gates_list_capabilities", tool, trace)
+    story.tell(story.relay, "TRACE", "Routing tool to backend: gates", tool | {"backend": "gates"}, trace)
+    story.tell(
+        story.relay, "ERROR", "Tool call failed: gates_list_capabilities", tool | {"error": error}, trace
+    )
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("R15", "gates", "gates")
+    assert "could not connect to gates" in found.summary
+    assert "nobody listens at 127.0.0.1:9051" in found.fix
