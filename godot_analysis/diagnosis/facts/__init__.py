@@ -15,6 +15,7 @@ from godot_analysis.diagnosis.facts._calls import (
     management_of,
 )
 from godot_analysis.diagnosis.facts._epochs import Epoch
+from godot_analysis.diagnosis.facts._exchanges import HttpExchange
 from godot_analysis.diagnosis.facts._given import Gap
 from godot_analysis.diagnosis.facts._names import family, nearest, normalised
 from godot_analysis.diagnosis.facts._roles import Roles, roles
@@ -28,6 +29,7 @@ from godot_analysis.diagnosis.facts._scan import (
     refuses,
     scan,
 )
+from godot_analysis.diagnosis.facts._schemas import takes, unknown_keys, violation
 from godot_analysis.diagnosis.facts._tables import Facts, Refused
 from godot_analysis.diagnosis.facts._views import TOOL_CALL
 
@@ -44,6 +46,7 @@ __all__ = [
     "Epoch",
     "Facts",
     "Gap",
+    "HttpExchange",
     "Listing",
     "Management",
     "Refused",
@@ -57,6 +60,9 @@ __all__ = [
     "nearest",
     "normalised",
     "refuses",
+    "takes",
+    "unknown_keys",
+    "violation",
 ]
 
 

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from godot_analysis.diagnosis.facts._calls import HANDSHAKES, UNFINISHED, Arrival, Call, calls_of, records
 from godot_analysis.diagnosis.facts._epochs import Epoch, epochs
@@ -14,6 +15,7 @@ from godot_analysis.diagnosis.facts._views import LEEWAY, CallFacts
 if TYPE_CHECKING:
     import pandas as pd
 
+    from godot_analysis.diagnosis.facts._exchanges import HttpExchange
     from godot_analysis.diagnosis.facts._scan import Connection, Trouble
 
 __all__ = ["LinkFacts"]
@@ -27,6 +29,52 @@ class LinkFacts(CallFacts):
     def handshakes(self) -> list[Call]:
         """The first requests of all connections, answered or not."""
         return calls_of(self.flow, HANDSHAKES)
+
+    @cached_property
+    def setups(self) -> list[Call]:
+        """The handshakes and the lists asked for, in order of time."""
+        return sorted(
+            [*self.handshakes, *calls_of(self.flow, ("tools/list",))], key=lambda call: call.started
+        )
+
+    @cached_property
+    def unasked(self) -> list[dict[str, Any]]:
+        """Answers, logged word for word, that answer no request: their id is null, missing, or used up."""
+        messages = self.flow.messages
+        answers = messages[
+            messages["kind"].isin(["response", "error"]) & (messages["convention"] == "message")
+        ]
+        used = answers["rpc_id"].notna() & answers.duplicated(
+            ["observer", "direction", "sender", "receiver", "session", "instance", "rpc_id"]
+        )
+        asked = messages[(messages["kind"] == "request") & messages["rpc_id"].notna()]
+        times = asked.groupby(["observer", "rpc_id"], observed=True).size()
+        null = answers["rpc_id"].isna() | (answers["rpc_id"] == "null")
+        return [
+            row
+            for row in records(answers[null | used])
+            if row["rpc_id"] in {None, "null"} or times.get((row["observer"], row["rpc_id"]), 0) < 2  # noqa: PLR2004 - asked again, answered again
+        ]
+
+    def server_of(self, exchange: HttpExchange) -> str | None:
+        """Whom an HTTP request went to: named beside it, in its URL, or asked at that moment."""
+        if exchange.peer is not None:
+            return exchange.peer
+        servers = (set(self.components) | self.backends) - self.roles.clients
+        host = urlsplit(exchange.url or "").hostname
+        if host in servers and host != exchange.component:
+            return host
+        near = [
+            call
+            for call in (*self.setups, *self.calls)
+            if call.callee
+            and exchange.component in {call.caller, call.callee}
+            and call.started - LEEWAY <= exchange.time
+            and (call.ended is None or exchange.time <= call.ended + LEEWAY)
+        ]
+        if near:
+            return min(near, key=lambda call: abs(call.started - exchange.time)).callee
+        return exchange.component if exchange.component in self.backends else None
 
     @cached_property
     def unheeded(self) -> list[Call]:

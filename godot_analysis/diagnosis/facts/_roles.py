@@ -17,12 +17,16 @@ __all__ = ["Roles", "roles"]
 
 @dataclass(frozen=True)
 class Roles:
-    """The parts that components play; `relay` is the busiest of `relays`, None when none is known."""
+    """The parts that components play; `relay` is the busiest of `relays`, None when none is known.
+
+    `hosts` show tools to a model. A host that greets its servers itself is the hub that `relay` names, too.
+    """
 
     relay: str | None
     relays: frozenset[str]
     backends: frozenset[str]
     clients: frozenset[str]
+    hosts: frozenset[str] = frozenset()
 
 
 def roles(signals: Signals, calls: Iterable[Call], arrivals: Iterable[Arrival]) -> Roles:
@@ -37,9 +41,8 @@ def roles(signals: Signals, calls: Iterable[Call], arrivals: Iterable[Arrival]) 
     relays = frozenset(routing)
     clients = asking - asked - relays
     # Only a host knows what its model was offered, or refuses a tool without having been called.
-    hosts = {refusal.component for refusal in signals.refusals} | {
-        offer.component for offer in signals.offers
-    }
+    hosts = {refusal.component for refusal in signals.refusals if refusal.table is None or refusal.prefix}
+    hosts |= {offer.component for offer in signals.offers}
     clients |= hosts - relays - asked
     backends = {route.backend for route in signals.routes} | {trouble.backend for trouble in signals.troubles}
     backends |= {count.component for count in signals.tool_counts} | asked
@@ -48,6 +51,7 @@ def roles(signals: Signals, calls: Iterable[Call], arrivals: Iterable[Arrival]) 
         relays=relays,
         backends=frozenset(backends - relays - clients),
         clients=frozenset(clients),
+        hosts=frozenset(hosts - asked),
     )
 
 

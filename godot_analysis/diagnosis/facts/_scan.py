@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from godot_analysis.diagnosis.facts._exchanges import HttpExchange, read_exchange
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Complaint",
     "Connection",
+    "Ended",
     "Offer",
     "Refusal",
     "Route",
@@ -62,6 +65,13 @@ _JOINING: Final = re.compile(r"connect|accept|opened|joined|attached", re.IGNORE
 _OFFER: Final = re.compile(
     r"tools? .*\b(?:offered|exposed|presented|shown|given)\b|\bto the model\b", re.IGNORECASE
 )
+_ENDED: Final = re.compile(
+    r"(?:connection|transport|session|stream|stdin|stdout|pipe|server process)\W+(?:was |is |has )?"
+    r"(?:closed|ended|exited)"
+    r"|\b(?:closed|exited) with\b",
+    re.IGNORECASE,
+)
+_REMARK_KEYS: Final = ("visibility", "mode", "hidden", "deferred", "enabled", "permission", "allowed")
 _SCHEMA_WORDS: Final = frozenset({"request", "response", "message"})
 
 
@@ -80,6 +90,7 @@ class Refusal(_Signal):
     tool: str
     table: frozenset[str] | None
     prefix: str = ""
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +146,19 @@ class Offer(_Signal):
 
 @dataclass(frozen=True, slots=True)
 class Complaint(_Signal):
-    """`component` logged an error of its own."""
+    """`component` logged an error of its own; `said` is all that its record says."""
 
     text: str
     method: str | None
     tool: str | None
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(_Signal):
+    """`component` said that its connection to `peer` ended."""
+
+    peer: str | None
 
 
 @dataclass
@@ -155,6 +174,8 @@ class Signals:
     offers: list[Offer] = field(default_factory=list)
     complaints: list[Complaint] = field(default_factory=list)
     shrugs: list[Complaint] = field(default_factory=list)
+    exchanges: list[HttpExchange] = field(default_factory=list)
+    ends: list[Ended] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -231,14 +252,23 @@ def _rows(logs: pd.DataFrame) -> Iterator[_Row]:
 def _classify(row: _Row, signals: Signals) -> None:
     tool = _first(row.data, _TOOL_KEYS)
     backend = _first(row.data, _BACKEND_KEYS)
-    if row.bad:
+    exchange = read_exchange(row.base, row.message, row.data)
+    if exchange is not None:
+        signals.exchanges.append(exchange)
+    if _OFFER.search(row.message):
+        signals.offers.append(_offer(row))
+    elif row.bad:
         _classify_bad(row, tool, backend, signals)
     elif backend is not None and (url := _url(row.data)) is not None:
         signals.routes.append(Route(*row.base, tool=tool, backend=backend, url=url))
     elif isinstance(row.data.get("tool_count"), int):
         signals.tool_counts.append(ToolCount(*row.base, count=row.data["tool_count"]))
-    elif _OFFER.search(row.message) or ("limit" in row.data and "names" in row.data):
+    elif "limit" in row.data and "names" in row.data:
         signals.offers.append(_offer(row))
+    elif _ENDED.search(row.message):
+        signals.ends.append(Ended(*row.base, peer=backend))
+    elif exchange is not None:
+        return
     elif tool is None and "method" not in row.data:
         _connection_or_start(row, signals)
 
@@ -251,7 +281,10 @@ def _classify_bad(row: _Row, tool: str | None, backend: str | None, signals: Sig
         signals.troubles.append(trouble)
     else:
         text = error_text(row.data) or row.message
-        complaint = Complaint(*row.base, text=text, method=_text(row.data, "method"), tool=tool)
+        said = " ".join(
+            [row.message, *(str(value) for value in row.data.values() if isinstance(value, (str, dict)))]
+        )
+        complaint = Complaint(*row.base, text=text, method=_text(row.data, "method"), tool=tool, said=said)
         (signals.shrugs if _answers_notification(row.data) else signals.complaints).append(complaint)
 
 
@@ -298,7 +331,8 @@ def _refusal(row: _Row, tool: str | None) -> Refusal | None:
     if _HOST_PREFIX.match(tool):
         prefix = _HOST_PREFIX.match(tool).group()  # type: ignore[union-attr]
         tool = tool.removeprefix(prefix)
-    return Refusal(*row.base, tool=tool, table=table, prefix=prefix)
+    remark = ", ".join(f"{key}: {row.data[key]}" for key in _REMARK_KEYS if key in row.data)
+    return Refusal(*row.base, tool=tool, table=table, prefix=prefix, remark=remark)
 
 
 def _trouble(row: _Row, backend: str | None, tool: str | None) -> Trouble | None:

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.diagnosis.facts._links import LinkFacts
 from godot_analysis.diagnosis.facts._scan import refuses
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
-    from godot_analysis.diagnosis.facts._calls import Listing
+    from godot_analysis.diagnosis.facts._calls import Call, Listing
     from godot_analysis.diagnosis.facts._scan import Refusal
 
 __all__ = ["Facts", "Refused"]
+
+
+_PREFIX: Final = re.compile(r"mcp__(.+?)__")
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A tool that the relay, or the client by itself, said it does not know.
 
-    `table` is what the one who refused knew at that moment, None where the log does not tell.
+    `table` is what the one who refused knew at that moment, None where the log does not tell. `server` is
+    whom the host's prefix names. `own` is a refusal by the very server that would run the tool.
     """
 
     time: pd.Timestamp
@@ -32,6 +39,9 @@ class Refused:
     table: frozenset[str] | None
     records: tuple[str, ...]
     calls: frozenset[int]
+    server: str | None = None
+    own: bool = False
+    remark: str = ""
 
 
 @dataclass
@@ -87,7 +97,63 @@ class Facts(LinkFacts):
             table = self.table_at(call.started)
             by = call.callee or self.relay
             found.append(Refused(call.started, by, call.tool, table, call.rows, call.family))
+        found += self._refused_by_owner()
         return sorted(found, key=lambda item: item.time)
+
+    @property
+    def refused_by_host(self) -> list[Refused]:
+        """The tools that a host refused by itself, before any call was made."""
+        hosts = self.roles.hosts
+        return [
+            item
+            for item in self.refused
+            if not item.own and (item.by in hosts or item.by not in self.roles.relays)
+        ]
+
+    def _refused_by_owner(self) -> Iterator[Refused]:
+        """Calls of a tool that their server has never listed, and says so."""
+        for call in self.calls:
+            if call.legs or not call.tool or not call.callee or call.callee in self.roles.relays:
+                continue
+            known = self.held(call.callee, call.started)
+            if known and call.tool not in known and refuses(call.error_text):
+                top = self.operation_of(call)
+                yield Refused(
+                    call.started, call.callee, call.tool, known, top.rows, top.family, call.callee, own=True
+                )
+
+    def held(self, server: str, time: pd.Timestamp) -> frozenset[str]:
+        """The names of all pages of the last list that `server` gave before `time`."""
+        names: frozenset[str] = frozenset()
+        for listing in self.lists_of(server):
+            if listing.time <= time and listing.names is not None:
+                names = listing.names if listing.cursor is None else names | listing.names
+        return names
+
+    def described(self, server: str, tool: str | None, time: pd.Timestamp) -> dict[str, Any] | None:
+        """What the last list of `server` before `time` says of a tool; None when it is not in it."""
+        rows = self._descriptions.get((server, tool or ""), ())
+        at = bisect_right(rows, time, key=lambda row: row[0]) - 1
+        return rows[at][1] if at >= 0 else None
+
+    @cached_property
+    def _descriptions(self) -> dict[tuple[str, str], list[tuple[pd.Timestamp, dict[str, Any]]]]:
+        found: dict[tuple[str, str], list[tuple[pd.Timestamp, dict[str, Any]]]] = {}
+        for listing in self.listings:
+            for told in listing.tools or ():
+                found.setdefault((listing.server, str(told.get("name"))), []).append((listing.time, told))
+        return found
+
+    def last_before(self, time: pd.Timestamp) -> Call | None:
+        """The last call that had ended by `time`."""
+        ended = [
+            call for call in self.calls if call.ended is not None and call.ended <= time and not call.legs
+        ]
+        return max(ended, key=lambda call: (call.ended, call.number), default=None)
+
+    def owner_of(self, refusal: Refused) -> str | None:
+        """The backend that a refused tool belongs to, as its prefix, its calls or its lists tell."""
+        return refusal.server or self.owners.of(refusal.tool)
 
     def _refused_in(self, refusal: Refusal) -> Refused:
         calls = [call for call in self._by_trace.get(refusal.trace or "", ()) if call.tool == refusal.tool]
@@ -101,7 +167,12 @@ class Facts(LinkFacts):
         table = refusal.table if refusal.table is not None else self._known_by(refusal)
         rows = (refusal.record, *(row for call in calls for row in call.rows if row != refusal.record))
         numbers = frozenset[int]().union(*(call.family for call in calls))
-        return Refused(refusal.time, refusal.component, refusal.tool, table, rows, numbers)
+        named = (_PREFIX.match(refusal.prefix) or [None, None])[1]
+        servers = (self.backends | set(self.components)) - self.roles.relays - self.roles.clients
+        server = named if named in servers else None
+        return Refused(
+            refusal.time, refusal.component, refusal.tool, table, rows, numbers, server, remark=refusal.remark
+        )
 
     def _known_by(self, refusal: Refusal) -> frozenset[str] | None:
         offers = [

@@ -35,7 +35,7 @@ class CallFacts(Given):
         named = [
             call.caller for call in self.operations if call.caller and call.caller not in self.roles.relays
         ]
-        return named[0] if named else min(self.roles.clients, default=_CLIENT)
+        return named[0] if named else min(self.roles.clients or self.roles.hosts, default=_CLIENT)
 
     @cached_property
     def operations(self) -> list[Call]:

@@ -16,7 +16,19 @@ from godot_analysis.diagnosis.rules._rule import LAYERS, RULES, Clue, Match, Rul
 
 __all__ = ["LAYERS", "RULES", "Clue", "Judgement", "Match", "Rule", "judge", "rule"]
 
-_MODULES: Final = ("wire", "handshake", "discovery", "routing", "process", "call", "rest", "logging")
+_MODULES: Final = (
+    "wire",
+    "transport",
+    "handshake",
+    "schema",
+    "discovery",
+    "routing",
+    "process",
+    "arguments",
+    "call",
+    "rest",
+    "logging",
+)
 """In this order the rules are tried: what carries before what is carried, the general after the specific."""
 
 for _module in _MODULES:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _PATIENCE: Final = pd.Timedelta(seconds=5)
+_BRIEF: Final = pd.Timedelta(seconds=1)
 
 
 @rule(
@@ -76,6 +77,9 @@ def never_ends(facts: Facts) -> Iterator[Match]:
         waited = facts.end - call.started
         if facts.live and waited < _PATIENCE:
             continue
+        hears = any(other.received for other in facts.by_backend.get(backend or "", ()))
+        if waited < _BRIEF and not last.received and hears:
+            continue  # the log ends before even its arrival could be logged
         behind = [
             other
             for other in facts.operations

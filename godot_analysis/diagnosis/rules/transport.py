@@ -1,0 +1,294 @@
+"""Rules about HTTP around the messages, and about answers that nobody asked for and that end a connection."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import pandas as pd
+
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._words import count, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from godot_analysis.diagnosis.facts import Call, Complaint, Facts, HttpExchange, Trouble
+
+__all__: list[str] = []
+
+_CLOSE: Final = pd.Timedelta(seconds=5)
+_SESSION: Final = "mcp-session-id"
+_STALE: Final = frozenset({400, 401, 404})
+_NOT_FOUND: Final = 404
+_ELSEWHERE: Final = frozenset({404, 405, 301, 302, 307, 308})
+_MISDIRECTED: Final = 421
+_FORBIDDEN: Final = 403
+_HEADER_MISMATCH: Final = -32020
+_BROKEN: Final = re.compile(
+    r"json-?rpc|\bid\b|notification|unexpected (?:message|response)|protocol", re.IGNORECASE
+)
+_ENDED: Final = re.compile(r"clos|disconnect|terminat|ended|\beof\b|exited", re.IGNORECASE)
+_UNKNOWN_ADDRESS: Final = "a server that the log does not name"
+
+
+@rule(
+    "F24",
+    layer="wire",
+    severity="error",
+    title="{component} sends answers that nobody asked for, and the connection ends",
+    summary="{component} sent {what}, and the connection to it ended after that.",
+    explanation="Nobody may answer a notification, and an id of null belongs to unreadable requests alone. "
+    "Lenient clients skip such an answer; strict ones close the transport.",
+    fix="Make {component} answer requests only, each once and with its own id, and never a notification.",
+    supersedes=("R11", "R07", "B08", "B13", "R13", "R03", "R14", "B05"),
+    references=("F24", "zeenix/rust-analyzer-mcp#21", "yjacquin/fast-mcp#39"),
+)
+def answers_unasked(facts: Facts) -> Iterator[Match]:
+    seen: set[str] = set()
+    for row in facts.unasked:
+        server, client = row["sender"], row["receiver"]
+        if server is None or server in seen:
+            continue
+        said: list[Complaint | Trouble] = [*facts.signals.complaints, *facts.troubles]
+        ended = [
+            end
+            for end in facts.signals.ends
+            if end.component in {client, server} and end.peer in {server, client, None}
+        ]
+        rows = [(end.time, end.record, "the connection ended") for end in ended]
+        rows += [
+            (item.time, item.record, f"{item.component} logged: {item.text[:120]}")
+            for item in said
+            if item.component == client and _BROKEN.search(item.text) and _ENDED.search(item.text)
+        ]
+        after = [found for found in rows if row["time"] <= found[0] <= row["time"] + _CLOSE]
+        recovered = any(
+            call.answered and call.started > row["time"] and server in {call.callee, facts.backend_of(call)}
+            for call in (*facts.calls, *facts.setups)
+        )
+        seen.add(server)
+        null = row["rpc_id"] in {None, "null"}
+        what = "an answer whose id is null" if null else f"a second answer with the id {row['rpc_id']}"
+        clues = [Clue(f"{server} sent {what}", 0.5, (row["record"],))]
+        if after and not recovered:
+            clues += [Clue(text, 0.6, (record,)) for _, record, text in after[:2]]
+            yield Match(server, server, tuple(clues), words={"what": what})
+
+
+@rule(
+    "F26",
+    layer="process",
+    severity="error",
+    title="{cause_in} goes on with a session that {component} has forgotten",
+    summary="{component} answers {number} with {status} because it does not know the session any more, and "
+    "{client} did not initialize again.",
+    explanation="A session lives in the memory of the server: after a restart its id means nothing. "
+    "The server "
+    "has to say 404 then, and the client to send `initialize` without an id.{code}",
+    fix="Make {client} initialize again when a request with a session is answered with 404; make "
+    "{component} "
+    "answer 404, and nothing else, for a session that it does not know.",
+    supersedes=("B08", "R12", "R09", "R15", "F27", "R07", "R11", "R06"),
+    references=("F26", "modelcontextprotocol/python-sdk#1676", "punkpeye/mcp-remote#106"),
+)
+def stale_session(facts: Facts) -> Iterator[Match]:
+    by_server: dict[str, list[HttpExchange]] = {}
+    for item in facts.signals.exchanges:
+        server = facts.server_of(item)
+        if item.status in _STALE and server is not None and item.verb in {"POST", "GET", None}:
+            by_server.setdefault(server, []).append(item)
+    for server, failed in by_server.items():
+        named = [
+            item
+            for item in failed
+            if _SESSION in item.headers or re.search("session", item.body, re.IGNORECASE)
+        ]
+        first = (named or failed)[0]
+        starts = [
+            start for start in facts.signals.starts if start.component == server and start.time <= first.time
+        ]
+        worked = [
+            call
+            for call in facts.setups
+            if call.callee == server and call.answered and call.started < first.time
+        ]
+        restarted = [start for start in starts if worked and start.time > worked[0].started]
+        again = [call for call in worked if restarted and call.started > restarted[-1].time]
+        healed = [
+            call
+            for call in (*facts.setups, *facts.calls)
+            if call.callee == server and call.answered and call.started > failed[-1].time
+        ]
+        if not worked or again or healed or not (named or restarted):
+            continue
+        client = first.component if first.component != server else worked[-1].caller or facts.client
+        clues = [
+            Clue(
+                f"{server} answered {first.status}: {first.body[:120]}",
+                0.5,
+                tuple(item.record for item in failed),
+            ),
+            Clue(f"{client} sent no initialize after that", 0.4),
+        ]
+        if restarted:
+            clues.append(Clue(f"{server} had been started anew", 0.5, (restarted[-1].record,)))
+        if named:
+            clues.append(Clue("the request names a session of before", 0.4, (named[0].record,)))
+        hit = [
+            call
+            for call in facts.operations
+            if call.failed and server in {call.callee, facts.backend_of(call.last)}
+        ]
+        hit = [call for call in hit if call.started >= first.time - _CLOSE]
+        numbers = frozenset[int]().union(*(call.family for call in hit))
+        words = {
+            "number": count(len(failed), "request"),
+            "status": first.status,
+            "client": client,
+            "code": ""
+            if first.status == _NOT_FOUND
+            else f" Here it says {first.status}, which no client can know.",
+        }
+        cause = client if first.status == _NOT_FOUND else server
+        yield Match(server, cause, tuple(clues), hit[0].tool if len(hit) == 1 else None, numbers, words)
+
+
+@rule(
+    "F28",
+    layer="handshake",
+    severity="error",
+    title="{component} refuses requests for their Host or Origin header",
+    summary="{component} answered {status} to {path}: {why}.",
+    explanation="Servers that guard against DNS rebinding accept only hosts and origins they know. "
+    "Behind Docker "
+    "or a proxy the header names another host than the server expects.",
+    fix="Add {host} to the allowed hosts and origins of {component}, or let the proxy rewrite the header.",
+    supersedes=("F27", "B13", "B05", "R13", "B08", "R12", "R14", "R11"),
+    references=("F28", "modelcontextprotocol/python-sdk#1798", "awslabs/mcp#4507"),
+)
+def host_refused(facts: Facts) -> Iterator[Match]:
+    for server, items in _unserved(facts):
+        guarded = [
+            item
+            for item in items
+            if item.status == _MISDIRECTED
+            or (item.status == _FORBIDDEN and re.search(r"\b(?:host|origin)\b", item.body, re.IGNORECASE))
+        ]
+        if not guarded:
+            continue
+        first = guarded[0]
+        host = first.headers.get("origin") or first.headers.get("host") or urlsplit(first.url or "").netloc
+        clue = Clue(f"{first.component} logged {first.status} “{first.body[:120]}”", 0.9, _rows(guarded))
+        words = {
+            "status": first.status,
+            "path": first.path,
+            "why": "the Host or Origin header is not on its list",
+            "host": host or "the name that clients use",
+        }
+        yield Match(server, server, (clue,), None, _open_calls(server, first, facts), words)
+
+
+@rule(
+    "F27",
+    layer="handshake",
+    severity="error",
+    title="{component} is not served at the address that its client asks",
+    summary="The handshake with {component} at {url} was answered with {status}: {why}.",
+    explanation="405 means another transport (SSE where Streamable HTTP is asked, or the reverse), "
+    "404 another path "
+    "or port, 3xx a slash too many or too few. A GET that is answered with 405 is a harmless probe.",
+    fix="Correct the URL of {component} in the settings of {cause_in} (path, port, slash), and "
+    "choose the transport "
+    "that {component} speaks.",
+    supersedes=("B13", "B05", "R13", "B08", "R12", "R14", "R11", "F18"),
+    references=("F27", "open-webui/mcpo#209", "QwenLM/qwen-code#8784"),
+)
+def wrong_address(facts: Facts) -> Iterator[Match]:
+    for server, items in _unserved(facts):
+        wrong = [item for item in items if item.status in _ELSEWHERE and item.verb in {"POST", None}]
+        if not wrong:
+            continue
+        first, last = wrong[0], wrong[-1]
+        why = {404: "there is nothing at this path", 405: "this is another transport"}.get(
+            last.status, "it is somewhere else, perhaps a slash away"
+        )
+        clues = (
+            Clue(f"{first.component} logged {last.status} “{last.body[:120]}”", 0.7, _rows(wrong)),
+            Clue("no handshake with it succeeded", 0.5),
+        )
+        words = {"url": last.url or "its address", "status": last.status, "why": why}
+        client = first.component if first.component != server else facts.client
+        yield Match(server, client, clues, None, _open_calls(server, first, facts), words)
+
+
+@rule(
+    "F34",
+    layer="call",
+    severity="error",
+    title="The HTTP headers of {cause_in} contradict the message",
+    summary="{component} refused {tool} with -32020: {error}",
+    explanation="Since 2026-07-28 `Mcp-Method`, `Mcp-Name` and `MCP-Protocol-Version` repeat in "
+    "headers what the "
+    "body says, and a server refuses a request where both differ or one is missing.{which}",
+    fix="Make {cause_in}, or the proxy between, set the headers from the very message that it sends.",
+    supersedes=("R08", "R09", "R10", "R12", "B05", "R03"),
+    references=("F34", "MCP changelog 2026-07-28"),
+)
+def headers_differ(facts: Facts) -> Iterator[Match]:
+    for call in (*facts.calls, *facts.setups):
+        if call.error_code != _HEADER_MISMATCH or call.legs or call.callee is None:
+            continue
+        near = [
+            item
+            for item in facts.signals.exchanges
+            if abs(item.time - call.started) <= _CLOSE and _differing(item, call)
+        ]
+        clues = [Clue(f"{call.callee} answered -32020 “{call.error_text[:160]}”", 0.85, call.rows)]
+        which = ""
+        if near:
+            which = f" The request of {call.method} went out with {listed(_differing(near[0], call))}."
+            clues.append(Clue("the headers logged are of another message", 0.5, (near[0].record,)))
+        words = {"error": call.error_text or "a header differs from the body", "which": which}
+        numbers = facts.operation_of(call).family
+        yield Match(call.callee, call.caller or facts.client, tuple(clues), call.tool, numbers, words)
+
+
+def _differing(item: HttpExchange, call: Call) -> list[str]:
+    """The headers of an exchange that say something else than the message."""
+    told = {"mcp-method": call.method, "mcp-name": call.tool}
+    return [
+        f"{name}: {item.headers[name]}"
+        for name, value in told.items()
+        if name in item.headers and value is not None and item.headers[name] != value
+    ]
+
+
+def _unserved(facts: Facts) -> Iterator[tuple[str, list[HttpExchange]]]:
+    """Failed requests by server, of those servers that never answered their client."""
+    found: dict[str, list[HttpExchange]] = {}
+    for item in facts.signals.exchanges:
+        if item.status >= 300:  # noqa: PLR2004 - what HTTP does not call a success
+            found.setdefault(facts.server_of(item) or _UNKNOWN_ADDRESS, []).append(item)
+    for server, items in found.items():
+        reached = any(
+            call.answered
+            and (call.callee == server or (server == _UNKNOWN_ADDRESS and call.caller == items[0].component))
+            for call in (*facts.setups, *facts.calls)
+        )
+        if not reached:
+            yield server, items
+
+
+def _open_calls(server: str, first: HttpExchange, facts: Facts) -> frozenset[int]:
+    hit = [
+        call
+        for call in facts.operations
+        if call.failed and call.callee == server and call.started >= first.time - _CLOSE
+    ]
+    return frozenset[int]().union(*(call.family for call in hit))
+
+
+def _rows(items: list[HttpExchange]) -> tuple[str, ...]:
+    return tuple(item.record for item in items[:10])
