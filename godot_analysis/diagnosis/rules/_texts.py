@@ -17,6 +17,7 @@ __all__ = [
     "error_words",
     "failure_inside",
     "generic",
+    "refused_words",
     "same_error",
     "unserialisable",
 ]

@@ -86,6 +86,17 @@ def test_b08_at_the_very_end_of_a_log(story):
     assert story.codes(live=True) == []
 
 
+def test_log_that_ends_before_a_call_could_arrive(story):
+    """A window cut out of a healthy log: the call had left, and what logs its arrival is not in it."""
+    story.start_relay()
+    story.call("gates_create_document")
+    story.call("gates_create_document", silent=True, answered=False)
+    assert story.codes() == []
+    story.wait(60)
+    story.tell("dewey", "INFO", "still here")
+    assert story.codes() == ["B08"]
+
+
 def test_answer_that_was_only_not_logged_is_no_fault(story):
     story.start_relay()
     story.call("gates_create_document", answered=False)
