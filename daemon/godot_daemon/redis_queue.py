@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from godot_daemon.settings import Settings
 
-# Anywhere in the text: the driver takes "ERR" away and puts the command of a pipeline before it, Redis 6 the name
-# of a script.
+# Anywhere in the text: the driver takes "ERR" away and puts the command of a pipeline before it, Redis 6 the
+# name of a script.
 _WRONG_SETUP: Final = re.compile(
     r"\b(WRONGTYPE|NOAUTH|WRONGPASS|NOPERM)\b|invalid password|unknown (redis )?command", re.IGNORECASE
 )
