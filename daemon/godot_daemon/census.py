@@ -7,24 +7,27 @@ that was sent before the first question is in at least one of these places when 
 
 from __future__ import annotations
 
+import itertools
 import json
+import operator
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from godot_daemon.decoding import decode
 from godot_daemon.record import Origin, Record
+from godot_daemon.spans import WORD, of_words, outside, runs, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from godot_daemon.database import Connection
     from godot_daemon.redis_queue import Backlog, RedisQueue
-
-Span = tuple[int, int]
-"""Sequence numbers from … to, both included."""
+    from godot_daemon.spans import Span
 
 _PAGE: Final = 1000
+_MASK: Final = (1 << WORD) - 1
+"""Bitmaps come as signed numbers."""
 _NOWHERE: Final = Origin("", 0, 0)
 
 _REACHED: Final = """
@@ -34,34 +37,29 @@ select instance, max(seq) from (
 where instance is not null and seq is not null group by 1
 """
 
-# One row per instance: how many different numbers up to the horizon, and which are missing or there twice.
+# The numbers up to the horizon as bitmaps, 64 of an instance in a row: as exact as sorting, and far quicker.
 _FOUND: Final = """
 with horizon as (select * from unnest(%s::text[], %s::bigint[]) as horizon (instance, last)),
 found as (
     select instance, seq, true as stored from logs where instance is not null and seq is not null
     union all
     select instance, seq, false from dead_letters where instance is not null and seq is not null
-),
-ordered as (
-    select instance, seq, stored, lag(seq) over run as before, lag(stored) over run as before_stored
-    from found join horizon using (instance)
-    where seq <= last
-    window run as (partition by instance order by seq, stored desc)
 )
-select instance,
-       count(*) filter (where stored and before is distinct from seq),
-       count(*) filter (where not stored and before is distinct from seq),
-       count(*) filter (where stored and before_stored and before = seq),
-       max(seq),
-       array_agg(coalesce(before, 0) + 1 order by seq) filter (where seq > coalesce(before, 0) + 1),
-       array_agg(seq - 1 order by seq) filter (where seq > coalesce(before, 0) + 1)
-from ordered group by instance
+select instance, seq >> 6,
+       coalesce(bit_or(1::bigint << (seq & 63)::integer) filter (where stored), 0),
+       coalesce(bit_or(1::bigint << (seq & 63)::integer) filter (where not stored), 0),
+       count(*) filter (where stored)
+from found join horizon using (instance)
+where seq <= last
+group by 1, 2 order by 1, 2
 """
 
 _LOST: Final = """
 select instance, coalesce(data #>> '{lost,reason}', 'unknown'),
        sum((data #>> '{lost,count}')::numeric)::bigint
-from logs where data @> '{"lost": {}}' and jsonb_typeof(data #> '{lost,count}') = 'number'
+from logs where data @> '{"lost": {}}'
+  and case when jsonb_typeof(data #> '{lost,count}') = 'number'
+           then (data #>> '{lost,count}')::numeric between 0 and 1e12 end
 group by 1, 2
 """
 
@@ -107,7 +105,7 @@ class Instance:
     @property
     def missing(self) -> int:
         """How many numbers are nowhere."""
-        return sum(last - first + 1 for first, last in self.gaps)
+        return size(self.gaps)
 
 
 @dataclass(slots=True)
@@ -154,9 +152,11 @@ class _Place:
             self.lost[instance][str(lost.get("reason", "unknown"))] += lost["count"]
 
 
-def take(queue: RedisQueue, connection: Connection) -> Census:
-    """Count everything."""
+def take(queue: RedisQueue, connection: Connection, told: Callable[[str], None] = lambda _: None) -> Census:
+    """Count everything; `told` hears what comes next."""
+    told("how far each process has come")
     reached = dict(connection.execute(_REACHED).fetchall())
+    told("what is in Redis")
     waiting, in_flight = _Place(), _Place()
     with queue.errors():
         for page in _pages(queue):
@@ -167,89 +167,70 @@ def take(queue: RedisQueue, connection: Connection) -> Census:
     with connection.transaction():
         connection.execute("set transaction isolation level repeatable read, read only")
         connection.execute("set local jit = off")
+        told("every sequence number")
         known = {*reached, *waiting.numbers, *in_flight.numbers}
-        horizon = {
-            name: max((reached.get(name, 0), *waiting.numbers[name], *in_flight.numbers[name]))
+        instances = {
+            name: _instance(max((reached.get(name, 0), *waiting.numbers[name], *in_flight.numbers[name])))
             for name in known
         }
-        found = connection.execute(_FOUND, (list(horizon), list(horizon.values()))).fetchall()
-        lost = connection.execute(_LOST).fetchall()
-        lost += connection.execute(_RETIRED_LOSSES, (list(horizon),)).fetchall()
-        retired = connection.execute(_RETIRED, (list(horizon),)).fetchall()
-        retired_total = (connection.execute(_RETIRED_TOTAL).fetchone() or (0,))[0]
+        _find(connection, instances)
+        told("losses that processes have counted themselves")
+        names = list(instances)
+        for query, values in ((_LOST, None), (_RETIRED_LOSSES, (names,))):
+            for name, reason, count in connection.execute(query, values):
+                if name in instances:
+                    instances[name].lost[reason] += count
+        told("what retention has removed")
+        retired = connection.execute(_RETIRED, (names,)).fetchall()
+        [retired_total] = connection.execute(_RETIRED_TOTAL).fetchone() or (0,)
+        told("the ledger")
         totals = connection.execute(_TOTALS).fetchone() or (0,) * 4
         ledger = connection.execute(_LEDGER, {"epoch": backlog.epoch or "-"}).fetchone() or (0,) * 5
 
-    instances = {name: Instance(last=last, gaps=[(1, last)]) for name, last in horizon.items()}
-    for name, stored, dead, doubled, last, first_missing, last_missing in found:
-        instance = instances[name]
-        instance.stored, instance.dead, instance.doubled = stored, dead, doubled
-        instance.gaps = list(zip(first_missing or (), last_missing or (), strict=True))
-        if last < instance.last:
-            instance.gaps.append((last + 1, instance.last))
-    for name, reason, count in lost:
-        if name in instances:
-            instances[name].lost[reason] += count
     spans: defaultdict[str, list[Span]] = defaultdict(list)
     for name, first, until in retired:
         spans[name].append((first, until))
     for name, instance in instances.items():
-        instance.retired = _retire(instance, spans[name])
-        instance.in_flight = _fill(instance, in_flight, name)
-        instance.waiting = _fill(instance, waiting, name)
+        instance.retired = _fill(instance, spans[name])
+        for place, attribute in ((in_flight, "in_flight"), (waiting, "waiting")):
+            filled = _fill(instance, runs(sorted(place.numbers[name])))
+            setattr(instance, attribute, filled)
+            if filled:
+                instance.lost.update(place.lost[name])
     everything = Census(backlog, instances, waiting.anonymous, in_flight.anonymous, *totals, *ledger)
     everything.retired = retired_total
     return everything
 
 
-def _retire(instance: Instance, spans: Sequence[Span]) -> int:
-    """Close the gaps that retention has made; a number that came again later is not counted."""
+def _instance(last: int) -> Instance:
+    return Instance(last=last, gaps=[(1, last)])
+
+
+def _find(connection: Connection, instances: dict[str, Instance]) -> None:
+    """Fill in what the tables hold, row by row: a hostile process may have a word for each record."""
+    horizon = [(name, instance.last) for name, instance in instances.items()]
+    with connection.cursor() as cursor:
+        found = cursor.stream(_FOUND, ([name for name, _ in horizon], [last for _, last in horizon]))
+        for name, rows in itertools.groupby(found, key=operator.itemgetter(0)):
+            instance = instances[name]
+            instance.gaps = list(outside(instance.gaps, of_words(_counted(instance, rows))))
+
+
+def _counted(instance: Instance, rows: Iterable[tuple[str, int, int, int, int]]) -> Iterator[tuple[int, int]]:
+    """Count the numbers of bitmaps that pass by."""
+    for _, word, stored, dead, stored_rows in rows:
+        in_logs, only_dead = (stored & _MASK).bit_count(), (dead & ~stored & _MASK).bit_count()
+        instance.stored += in_logs
+        instance.dead += only_dead
+        instance.doubled += stored_rows - in_logs
+        yield word, stored | dead
+
+
+def _fill(instance: Instance, spans: Iterable[Span]) -> int:
+    """Close gaps with what was found elsewhere; what was found further on already is not counted again."""
     missing_before = instance.missing
-    instance.gaps = list(_outside(instance.gaps, spans))
+    instance.gaps = list(outside(instance.gaps, spans))
     return missing_before - instance.missing
-
-
-def _fill(instance: Instance, place: _Place, name: str) -> int:
-    """Fill gaps with what was found in a place; what was found further on already is not counted again."""
-    numbers = sorted(place.numbers[name])
-    missing_before = instance.missing
-    instance.gaps = list(_without(instance.gaps, numbers))
-    if (filled := missing_before - instance.missing) and place.lost[name]:
-        instance.lost.update(place.lost[name])
-    return filled
-
-
-def _outside(gaps: Iterable[Span], spans: Sequence[Span]) -> Iterator[Span]:
-    """The parts of gaps that lie in none of some sorted, separate spans."""
-    position = 0
-    for first, last in gaps:
-        start = first
-        while position < len(spans) and spans[position][0] <= last:
-            begin, end = spans[position]
-            if begin > start:
-                yield start, begin - 1
-            start = max(start, end + 1)
-            if end > last:
-                break
-            position += 1
-        if start <= last:
-            yield start, last
-
-
-def _without(gaps: Iterable[Span], numbers: Sequence[int]) -> Iterator[Span]:
-    """The parts of sorted gaps that hold none of some sorted numbers."""
-    position = 0
-    for first, last in gaps:
-        start = first
-        while position < len(numbers) and numbers[position] < first:
-            position += 1
-        while position < len(numbers) and numbers[position] <= last:
-            if numbers[position] > start:
-                yield start, numbers[position] - 1
-            start = numbers[position] + 1
-            position += 1
-        if start <= last:
-            yield start, last
 
 
 def _pages(queue: RedisQueue) -> Iterator[list[bytes]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -28,8 +29,8 @@ def audit(redis_url: str | None, database_url: str | None, prefix: str | None, *
     Each process numbers its records, so the proof is in the records themselves: every number up to the
     highest one must be found in the table, among the dead letters, in the queue or in flight, once, or a loss
     must have been counted. Records without numbers, as the original client sends them, are accounted for by
-    the queue's position and the daemon's ledger. It reads everything, so it takes seconds on millions of
-    records; it holds while records are moving.
+    the queue's position and the daemon's ledger. What retention removed is in its books. Everything is read,
+    so it takes a few seconds for each million records; it holds while records are moving.
 
     The exit status is 1 if it does not add up; then it names the processes and the gaps.
 
@@ -49,16 +50,23 @@ def audit(redis_url: str | None, database_url: str | None, prefix: str | None, *
         with database.connect(
             settings.database_url, patience=_PATIENCE_SECONDS, application="godot audit", role=None
         ) as connection:
-            found = take(queue, connection)
+            found = take(queue, connection, _progress)
     except psycopg.Error as error:
         raise database.translated(error, settings.database_url) from error
     finally:
         queue.close()
+        _progress("")
     if as_json:
         click.echo(json.dumps(found.to_dict()))
     else:
         _show(found)
     return 0 if found.balanced else 1
+
+
+def _progress(step: str) -> None:
+    """One line on a terminal that the next step writes over; the last one leaves nothing."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[Kreading {step} …" if step else "\r\x1b[K", err=True, nl=False)
 
 
 def _show(found: Audit) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from godot_daemon.audit import balance
-from godot_daemon.census import Census, Instance, _without
+from godot_daemon.census import Census, Instance
 from godot_daemon.redis_queue import Backlog
 
 
@@ -75,10 +75,3 @@ def test_rows_that_are_gone_or_twice_are_a_problem():
     assert balance(census(Instance(last=3, stored=3), ledger_stored=4)).problems
     assert balance(census(Instance(last=3, stored=3), ledger_dead=1)).problems
     assert balance(census(Instance(last=3, stored=3, doubled=1))).problems
-
-
-def test_gaps_without_numbers_that_were_found():
-    assert list(_without([(1, 10)], [])) == [(1, 10)]
-    assert list(_without([(1, 10)], [1, 5, 10])) == [(2, 4), (6, 9)]
-    assert list(_without([(1, 3), (7, 7), (9, 9)], [2, 5, 7, 30])) == [(1, 1), (3, 3), (9, 9)]
-    assert list(_without([(1, 3)], [1, 2, 3])) == []
