@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +114,17 @@ def test_passwords_are_masked(url, shown):
 def test_printing_settings_shows_no_password():
     settings = Settings.load({"database_url": "postgresql://me:secret@host/db"}, {})
     assert "secret" not in repr(settings) + str(settings) + str(settings.shown())
+
+
+def test_the_documentation_names_every_setting_with_its_default():
+    text = (Path(__file__).resolve().parents[3] / "daemon/README.md").read_text()
+    section = text.partition("## Settings")[2].partition("\n## ")[0]
+    for setting in dataclasses.fields(Settings):
+        shown = "unset" if setting.default is None else f"{setting.default}".removesuffix(".0")
+        lines = [
+            line.replace(",", "") for line in section.splitlines() if f"GODOT_{setting.name.upper()}`" in line
+        ]
+        assert any(shown in line for line in lines), f"{setting.name}: {lines}"
 
 
 def test_settings_do_not_change():
