@@ -7,6 +7,8 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
+from godot_analysis.printable import line
+
 __all__ = ["SEVERITIES", "Diagnosis", "Finding"]
 
 Severity = Literal["error", "warning", "info"]
@@ -50,7 +52,7 @@ class Finding:
         return plain
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """All that `diagnose` found in one log.
 
@@ -100,6 +102,12 @@ class Diagnosis:
             "calls": dict(self.calls),
             "gaps": [dict(gap) for gap in self.gaps],
         }
+
+    def __repr__(self) -> str:
+        """One line: a notebook shows the HTML, `print` the whole text."""
+        root = self.root_cause
+        found = "healthy" if root is None else f"{root.code} in {root.cause_in or root.component}: {root.title}"
+        return f"<Diagnosis: {line(found)}; {len(self.ranked)} findings, {self.calls.get('total', 0)} calls>"
 
     def __str__(self) -> str:
         from godot_analysis.diagnosis.report import as_text  # noqa: PLC0415 - the report needs this class

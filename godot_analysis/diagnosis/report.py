@@ -153,7 +153,10 @@ def _tail(diagnosis: Diagnosis, width: int, paint: Style) -> Iterable[str]:
             for name, number in calls.items()
             if number and name != "total"
         )
-        yield paint(_wrapped(f"{calls['total']} tool calls: {ends}.", width, ""), "quiet")
+        yield paint(
+            _wrapped(f"{calls['total']} tool call{'' if calls['total'] == 1 else 's'}: {ends}.", width, ""),
+            "quiet",
+        )
     elif calls:
         yield paint("No tool call in this log.", "quiet")
     for gap in diagnosis.gaps:

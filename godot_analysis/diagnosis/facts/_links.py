@@ -215,6 +215,17 @@ class LinkFacts(CallFacts):
         return [(row["time"], row["record"]) for row in records(told)]
 
     @cached_property
+    def told_changes(self) -> list[tuple[str, str, pd.Timestamp, str]]:
+        """Each word that a server's list had changed: server, client, time and row."""
+        messages = self.flow.messages
+        told = messages[messages["method"] == "notifications/tools/list_changed"]
+        return [
+            (row["sender"], row["receiver"], row["time"], row["record"])
+            for row in records(told)
+            if row["sender"] and row["receiver"] and row["direction"] == "received"
+        ]
+
+    @cached_property
     def invalid(self) -> list[dict[str, Any]]:
         """The messages that are no valid JSON-RPC, as rows of `messages`, with their sender."""
         messages = self.flow.messages

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.diagnosis.facts._links import LinkFacts
+from godot_analysis.diagnosis.facts._names import family
 from godot_analysis.diagnosis.facts._scan import refuses
 
 if TYPE_CHECKING:
@@ -152,8 +153,10 @@ class Facts(LinkFacts):
         return max(ended, key=lambda call: (call.ended, call.number), default=None)
 
     def owner_of(self, refusal: Refused) -> str | None:
-        """The backend that a refused tool belongs to, as its prefix, its calls or its lists tell."""
-        return refusal.server or self.owners.of(refusal.tool)
+        """The backend of a refused tool, as its prefix, calls, lists, or the name of an added server tell."""
+        named = (family(refusal.tool) or "").lower()
+        added = (item.name for item in self.management if item.name and item.name.lower() == named)
+        return refusal.server or self.owners.of(refusal.tool) or next(added, None)
 
     def _refused_in(self, refusal: Refusal) -> Refused:
         calls = [call for call in self._by_trace.get(refusal.trace or "", ()) if call.tool == refusal.tool]

@@ -21,6 +21,7 @@ _MODULES: Final = (
     "transport",
     "handshake",
     "schema",
+    "offering",
     "discovery",
     "routing",
     "process",

@@ -23,7 +23,7 @@ from godot_analysis.diagnosis.rules._texts import (
 from godot_analysis.diagnosis.rules._words import count, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from godot_analysis.diagnosis.facts import Call, Facts
 
@@ -337,7 +337,7 @@ def _match(
     facts: Facts,
     backend: str,
     clues: tuple[Clue, ...],
-    words: dict[str, object],
+    words: Mapping[str, object],
     *,
     cause: str | None = None,
 ) -> Match:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from godot_analysis.diagnosis.rules._missing import missing, refused_clue
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from godot_analysis.diagnosis.facts import Facts, Listing
+    from godot_analysis.diagnosis.findings import Severity
 
 __all__: list[str] = []
+
+_LOOP: Final = 3
 
 
 @rule(
@@ -134,18 +137,25 @@ def misread(facts: Facts) -> Iterator[Match]:
     "F14",
     layer="discovery",
     severity="error",
-    title="{cause_in} read only the first page of the tools of {component}",
-    summary="{component} said that its list goes on, nobody asked for the rest, and {tool} is on a later "
-    "page.",
-    explanation="`nextCursor` in an answer to `tools/list` means that there is more; the follow-up request "
-    "is missing.",
-    fix="Make {cause_in} repeat `tools/list` with the cursor until there is none.",
+    title="The list of the tools of {component} was not read to its end",
+    summary="{component} said that its list goes on, and {lacking}.",
+    explanation="`nextCursor` in an answer to `tools/list` means that there is more under that cursor.",
+    fix="Make the reader repeat `tools/list` with the cursor until there is none; make {component} "
+    "move the cursor "
+    "on with every page, and leave it out on the last.",
     supersedes=("R13", "R01", "B13"),
     references=("F14", "vercel/ai#19240", "github/copilot-cli#4006"),
 )
 def next_page_not_read(facts: Facts) -> Iterator[Match]:
     for backend, lists in _by_server(facts).items():
         for listing in lists:
+            asked = [other for other in lists if other.cursor == listing.cursor is not None]
+            if listing.next_cursor == listing.cursor is not None and len(asked) >= _LOOP:
+                rows = tuple(row for other in asked for row in other.records)
+                text = f"{count(len(asked), 'answer')} to one cursor ended with that very cursor"
+                words = {"lacking": "its cursor does not move on: the reader gets the same page for ever"}
+                yield Match(backend, backend, (Clue(text, 0.85, rows),), words=words)
+                break
             if listing.next_cursor is None or any(
                 other.cursor == listing.next_cursor and other.time >= listing.time for other in lists
             ):
@@ -162,7 +172,10 @@ def next_page_not_read(facts: Facts) -> Iterator[Match]:
             reader = listing.caller or facts.relay
             tool = lacking[0].tool if lacking else None
             numbers = frozenset[int]().union(*(refusal.calls for refusal in lacking))
-            yield Match(backend, reader, tuple(clues), tool, numbers, severity=None if lacking else "warning")
+            beyond = f"{tool} is on a later page" if tool else "some tools are on a later page"
+            words = {"lacking": f"{reader} did not ask for the rest: {beyond}"}
+            severity: Severity | None = None if lacking else "warning"
+            yield Match(backend, reader, tuple(clues), tool, numbers, words, severity)
             break
 
 
@@ -180,9 +193,7 @@ def next_page_not_read(facts: Facts) -> Iterator[Match]:
     references=("BUG #10", "F13", "anthropics/claude-code#13646"),
 )
 def list_change_missed(facts: Facts) -> Iterator[Match]:
-    for refusal in facts.refused:
-        if refusal.by in facts.roles.relays:
-            continue
+    for refusal in facts.refused_by_host:
         routed = [
             listing
             for listing in facts.listings
@@ -197,7 +208,7 @@ def list_change_missed(facts: Facts) -> Iterator[Match]:
             and listing.names is not None
             and listing.time <= refusal.time
         ]
-        backend = facts.owners.of(refusal.tool)
+        backend = facts.owner_of(refusal)
         added = [
             command
             for command in facts.management
@@ -205,16 +216,19 @@ def list_change_missed(facts: Facts) -> Iterator[Match]:
             and command.name == backend
             and command.time <= refusal.time
         ]
-        if not seen or refusal.tool in (seen[-1].names or ()):
+        if seen and refusal.tool in (seen[-1].names or ()):
             continue
-        fresh = [listing for listing in routed if listing.time > seen[-1].time]
-        if not fresh and not (added and added[-1].time > seen[-1].time):
+        # Relays of the older kind do not log the lists they give; then only the command tells of a change.
+        last = seen[-1].time if seen else facts.start
+        fresh = [listing for listing in routed if listing.time > last] if seen else []
+        reached = [a for a in facts.arrivals if added and a.backend == backend and a.time >= added[-1].time]
+        if not fresh and not (added and added[-1].time > last and (seen or reached)):
             continue
-        told = [time for time, _ in facts.list_changes if seen[-1].time <= time <= refusal.time]
+        told = [time for time, _ in facts.list_changes if last <= time <= refusal.time]
         link = "the second" if told else "the first"
         clues = [
             Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records),
-            Clue("its last tools/list is older than the tool", 0.5, seen[-1].records),
+            *(Clue("its last tools/list is older than the tool", 0.5, item.records) for item in seen[-1:]),
         ]
         if fresh:
             clues.append(
@@ -228,61 +242,13 @@ def list_change_missed(facts: Facts) -> Iterator[Match]:
 
 
 @rule(
-    "F10",
-    layer="discovery",
-    severity="error",
-    title="{client} got {tool} in its list and did not offer it to the model",
-    summary="{tool} was listed to {client}, which refuses it all the same{limit}.",
-    explanation="Server, relay and list are fine: the host dropped, deferred or filtered the tool on its "
-    "own side.",
-    fix="Look at the settings of {client}: limits on the number of tools, allow-lists, tool search, "
-    "permissions.",
-    supersedes=("R01", "B13"),
-    references=("F10", "F15", "F33", "anthropics/claude-code#14605"),
-)
-def dropped_by_host(facts: Facts) -> Iterator[Match]:
-    for refusal in facts.refused:
-        if refusal.by in facts.roles.relays:
-            continue
-        seen = [
-            listing
-            for listing in facts.listings
-            if listing.time <= refusal.time
-            and listing.names is not None
-            and (listing.caller == refusal.by or listing.server in facts.roles.relays)
-        ]
-        if not seen or refusal.tool not in (seen[-1].names or ()):
-            continue
-        clues = [
-            Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records),
-            Clue(f"{seen[-1].server} had listed it to {refusal.by}", 0.7, seen[-1].records),
-        ]
-        limits = [
-            offer for offer in facts.signals.offers if offer.time <= refusal.time and offer.limit is not None
-        ]
-        limit = ""
-        if limits and limits[-1].count is not None:
-            limit = f": it offers {limits[-1].count} tools, its limit is {limits[-1].limit}"
-            clues.append(
-                Clue(
-                    f"it offered {limits[-1].count} tools under a limit of {limits[-1].limit}",
-                    0.4,
-                    (limits[-1].record,),
-                )
-            )
-        words = {"client": refusal.by, "limit": limit}
-        yield Match(
-            facts.owners.of(refusal.tool), refusal.by, tuple(clues), refusal.tool, refusal.calls, words
-        )
-
-
-@rule(
     "R16",
     layer="discovery",
     severity="info",
     title="The tools of {component} were added at run time, and nobody has called one since",
     summary="{component} was added to {relay} and reached, but none of its tools was called afterwards.",
-    explanation="Nothing failed. If somebody misses these tools, the client may not have been told that the "
+    explanation="Nothing failed. If somebody misses these tools, the client may not have been told "
+    "that the "
     "list changed.",
     fix="If the client does not see the tools, restart it or make {relay} send "
     "`notifications/tools/list_changed`.",

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _AROUND: Final = pd.Timedelta(seconds=2)
+_USES: Final = frozenset(
+    {"tools", "resources", "prompts", "completions", "tasks", "extensions", "experimental"}
+)
+_VERSION: Final = re.compile(r"protocol ?version|unsupported version", re.IGNORECASE)
 _SETUP: Final = ("initialize", "tools/list", "server/discover")
 _UNKNOWN_METHOD: Final = re.compile(
     r"unknown (?:\w+ )?(?:method|message|action|type|tool|command)|method not found|no such method"
@@ -138,7 +142,18 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
             continue
         asked = any(listing.time >= arrival.time for listing in facts.lists_of(arrival.backend))
         lacks = [item for item in missing(facts) if item.backend == arrival.backend]
-        if asked or not lacks or facts.well_answered(arrival.backend) is not None:
+        if asked or facts.well_answered(arrival.backend) is not None:
+            continue
+        if not lacks:
+            # A server may be there for something else, but not for nothing.
+            others = any(item.server != arrival.backend for item in facts.listings)
+            if (
+                others
+                and not declared.keys() & _USES
+                and facts.verbatim(arrival.backend, arrival.caller or "")
+            ):
+                clue = Clue("its answer to initialize declares nothing that it serves", 0.55, arrival.records)
+                yield Match(arrival.backend, arrival.backend, (clue,), severity="warning")
             continue
         clues = [
             Clue("its answer to initialize declares no tools", 0.6, arrival.records),
@@ -193,20 +208,30 @@ def no_fallback(facts: Facts) -> Iterator[Match]:
     layer="handshake",
     severity="error",
     title="{component} and its client do not agree on a protocol version",
-    summary="{component} rejected the protocol version it was offered: “{error}”",
-    explanation="The server knows other versions than the one asked for, and answered with an error instead "
-    "of naming one.",
+    summary="{component} and its client found no protocol version in common: “{error}”",
+    explanation="The server knows other versions than the one asked for: it answered with an error "
+    "instead of "
+    "naming one, or named one that the client does not take.",
     fix="Make {component} answer with a version it supports, or let the client offer an older one.",
     supersedes=("B05", "B13", "R13"),
     references=("F17", "xpzouying/xiaohongshu-mcp#697"),
 )
 def version_rejected(facts: Facts) -> Iterator[Match]:
     for arrival in facts.arrivals:
-        if arrival.failed and re.search(
-            r"protocol ?version|unsupported version", arrival.text, re.IGNORECASE
-        ):
+        if arrival.failed and _VERSION.search(arrival.text):
             clue = Clue(f"initialize was answered with “{arrival.text}”", 0.85, arrival.records)
             yield Match(arrival.backend, arrival.backend, (clue,), words={"error": arrival.text})
+        answered = arrival.result.get("protocolVersion") if isinstance(arrival.result, dict) else None
+        if arrival.failed or not isinstance(answered, str) or facts.lists_of(arrival.backend):
+            continue
+        for item in facts.signals.complaints:
+            if item.time >= arrival.time and _VERSION.search(item.said) and answered in item.said:
+                clues = (
+                    Clue(f"{item.component} logged: {item.text[:160]}", 0.7, (item.record,)),
+                    Clue(f"{arrival.backend} had answered {answered}", 0.5, arrival.records),
+                )
+                yield Match(arrival.backend, arrival.backend, clues, words={"error": item.text[:160]})
+                break
 
 
 def _not_understood(backend: str, lacks: list[Missing], facts: Facts) -> list[Complaint]:

@@ -10,6 +10,8 @@ from godot_analysis.diagnosis.rules._words import count, listed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pandas as pd
+
     from godot_analysis.diagnosis.facts import Complaint, Facts
 
 __all__: list[str] = []
@@ -87,13 +89,23 @@ def unknown_notification(facts: Facts) -> Iterator[Match]:
 )
 def lonely_errors(facts: Facts) -> Iterator[Match]:
     told = {row for call in facts.operations if call.failed for row in call.rows}
+    waiting: dict[str, pd.Timestamp] = {}  # since when each end of a call without an end may complain of it
+    for call in facts.calls:
+        for end in {call.caller, call.callee} if call.failed else ():
+            if end is None:
+                continue
+            told |= {item.record for item in facts.complaints_during(call, end)}
+            if call.ended is None:
+                waiting.setdefault(end, call.started)
     by_component: dict[str, list[Complaint]] = {}
     for item in facts.signals.complaints:
-        if item.record not in told:
+        if item.record not in told and not (
+            item.component in waiting and item.time >= waiting[item.component]
+        ):
             by_component.setdefault(item.component, []).append(item)
     for component, items in sorted(by_component.items()):
         clue = Clue(
             f"{count(len(items), 'record')} at WARN or ERROR", 0.5, tuple(item.record for item in items[:10])
         )
-        words = {"number": count(len(items), "warning"), "text": items[0].text[:120]}
+        words = {"number": f"{count(len(items), 'record')} at WARN or ERROR", "text": items[0].text[:120]}
         yield Match(component, None, (clue,), words=words)

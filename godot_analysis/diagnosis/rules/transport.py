@@ -228,7 +228,7 @@ def wrong_address(facts: Facts) -> Iterator[Match]:
     layer="call",
     severity="error",
     title="The HTTP headers of {cause_in} contradict the message",
-    summary="{component} refused {tool} with -32020: {error}",
+    summary="{component} refused {tool} with -32020: “{error}”",
     explanation="Since 2026-07-28 `Mcp-Method`, `Mcp-Name` and `MCP-Protocol-Version` repeat in "
     "headers what the "
     "body says, and a server refuses a request where both differ or one is missing.{which}",

@@ -217,3 +217,15 @@ def test_the_table_of_codes_is_complete():
     table = (Path(rules.__file__).parent / "README.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (\w+) \|", table, re.MULTILINE)
     assert sorted(rows) == sorted((rule.code, rule.layer, rule.severity) for rule in RULES.values())
+
+
+def test_records_delivered_twice_count_once():
+    told = {"component": "relay", "level": "TRACE", "event_created_at": "2026-11-21T20:00:00.000123Z"}
+    call = {**told, "message": "Tool call received: find", "data": {"tool_name": "find", "arguments": {}}}
+    logs = ga.from_records([call, call])
+    assert len(logs) == 2
+    assert ga.diagnose(logs).calls["total"] == 1
+
+
+def test_repr_is_one_line():
+    assert repr(ga.diagnose(ga.from_records([]))) == "<Diagnosis: healthy; 0 findings, 0 calls>"

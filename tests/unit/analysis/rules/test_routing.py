@@ -353,3 +353,25 @@ def test_nobody_is_invented_to_be_the_backend_of_a_foreign_tool(story):
     found = story.diagnose().ranked[0]
     assert found.code == "B13"
     assert "may be" not in found.explanation
+
+
+def test_a_refusal_that_overtook_its_call_is_no_fault_of_an_earlier_one(story):
+    story.start_relay()
+    story.call("gates_list_capabilities")
+    story.start_relay(reaches=["dewey", "fiedler"])
+    trace = story.trace()
+    data = {"tool_name": "gates_list_capabilities", "available_tools": list(story.table)}
+    story.tell(story.relay, "ERROR", "Unknown tool: gates_list_capabilities", data, trace)
+    data = {"tool_name": "gates_list_capabilities", "arguments": {}}
+    story.tell(story.relay, "TRACE", "Tool call received: gates_list_capabilities", data, trace)
+    found = story.diagnose()
+    assert (story.only().component, found.calls["total"], found.calls["error"]) == ("gates", 2, 1)
+
+
+def test_b10_where_the_relay_does_not_log_its_lists(story):
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("relay_add_server", {"name": "gates", "url": "ws://localhost:9051"})
+    story.connect("gates")
+    story.tell("claude-code", "ERROR", "No such tool available: mcp__iccm__gates_create_document")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("B10", "gates", story.relay)

@@ -214,7 +214,7 @@ def test_f13_client_told_and_did_not_ask(story):
     assert (found.code, found.cause_in) == ("B10", "client")
 
 
-def test_f10_listed_and_not_offered(story):
+def test_f15_cut_off_at_the_limit_of_the_host(story):
     greet(story, "relay", "gates", ["gates_open"])
     greet(story, "client", "relay", ["gates_open", "dewey_search"])
     story.tell(
@@ -225,8 +225,16 @@ def test_f10_listed_and_not_offered(story):
     )
     story.tell("client", "ERROR", "No such tool available: mcp__iccm__gates_open")
     found = story.only()
-    assert (found.code, found.cause_in) == ("F10", "client")
+    assert (found.code, found.component, found.cause_in) == ("F15", "gates", "client")
     assert "limit" in found.summary
+
+
+def test_f10_listed_and_not_offered(story):
+    greet(story, "relay", "gates", ["gates_open"])
+    greet(story, "client", "relay", ["gates_open", "dewey_search"])
+    story.tell("client", "ERROR", "No such tool available: mcp__iccm__gates_open")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("F10", "gates", "client")
 
 
 def test_f18_no_fallback_to_the_older_handshake(story):
@@ -315,3 +323,30 @@ def test_b05_foreign_messages_while_the_relay_connects(story):
     story.call("gates_create_document")
     found = story.only()
     assert (found.code, found.component, found.cause_in) == ("B05", "gates", "gates")
+
+
+def test_an_error_under_a_failed_call_is_no_lonely_one(story):
+    """A time-out that its caller logs, without a trace, is what the call suffered from."""
+    call = {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "send", "arguments": {}}}
+    story.exchange("host", "fiedler", call)
+    story.wait(30)
+    story.tell("host", "ERROR", "Request timed out", {"id": 3})
+    story.tell("fiedler", "INFO", "still here")
+    assert "L04" not in {finding.code for finding in story.diagnose().ranked}
+
+
+def test_an_error_beside_all_calls_is_a_lonely_one(story):
+    story.start_relay()
+    story.call("dewey_search")
+    story.wait(60)
+    story.tell("fiedler", "ERROR", "cannot refresh the cache")
+    found = story.diagnose()
+    assert found.healthy
+    note = next(finding for finding in found.ranked if finding.code == "L04")
+    assert "1 record at WARN or ERROR that no call suffered from" in note.summary
+
+
+def test_one_call_is_no_calls(story):
+    story.start_relay()
+    story.call("dewey_search")
+    assert "1 tool call: 1 answered." in str(story.diagnose())

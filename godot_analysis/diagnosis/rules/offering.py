@@ -1,0 +1,294 @@
+"""Rules about what a host makes of the lists it got: limits, hidden tools, equal names, lists out of date."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._words import count, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from godot_analysis.diagnosis.facts import Facts, Listing, Refused
+
+__all__: list[str] = []
+
+_PATIENCE: Final = pd.Timedelta(seconds=5)
+_HIDDEN: Final = re.compile(r"visib|hidden|defer|lazy|mode|disabled|false|denied|permission", re.IGNORECASE)
+_LISTEN: Final = "subscriptions/listen"
+
+
+@rule(
+    "F15",
+    layer="discovery",
+    severity="error",
+    title="{client} takes {limit} tools and no more",
+    summary="{client} was given {held} and offers {offered}, its limit is {limit}: {lacking} is cut off.",
+    explanation="The limit holds for the tools of all servers together; what comes last in the list "
+    "is left out, "
+    "without an error.",
+    fix="Offer fewer tools: switch off servers or single tools in the settings of {client}, or raise "
+    "its limit.",
+    supersedes=("F10", "F33", "R13", "R01", "B13"),
+    references=("F15", "microsoft/vscode#255585", "anyproto/anytype-mcp#5"),
+)
+def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
+    for offer in facts.signals.offers:
+        if offer.limit is None or offer.count is None or offer.count > offer.limit:
+            continue
+        lists = [item for item in _given_to(offer.component, facts) if item.time <= offer.time]
+        latest = {item.server: item for item in lists}
+        held = sum(len(facts.held(server, offer.time)) for server in latest)
+        if held <= offer.limit:
+            continue
+        refused = [
+            item
+            for item in facts.refused_by_host
+            if item.by == offer.component
+            and item.time >= offer.time
+            and any(item.tool in facts.held(server, item.time) for server in latest)
+        ]
+        rows = tuple(row for item in latest.values() for row in item.records)
+        text = f"it was given {count(held, 'tool')} and offered {offer.count} under a limit of {offer.limit}"
+        clues = [Clue(text, 0.8, (offer.record, *rows))]
+        clues += [Clue(f"{item.tool} was refused then", 0.5, item.records) for item in refused[:1]]
+        words = {
+            "client": offer.component,
+            "limit": offer.limit,
+            "held": count(held, "tool"),
+            "offered": offer.count,
+            "lacking": refused[0].tool if refused else "the rest",
+        }
+        server = facts.owner_of(refused[0]) if refused else None
+        tool = refused[0].tool if refused else None
+        calls = frozenset[int]().union(*(item.calls for item in refused))
+        yield Match(server, offer.component, tuple(clues), tool, calls, words, None if refused else "warning")
+        return
+
+
+@rule(
+    "F33",
+    layer="discovery",
+    severity="error",
+    title="{client} hides {tool} from the model",
+    summary="{tool} is in the list of {client}, which keeps it hidden ({remark}) and refuses it.",
+    explanation="The tool is there and only not visible in this mode; with lazy loading the tool "
+    "that would load it "
+    "may be missing itself.",
+    fix="Make {tool} visible in the settings or the mode of {client}, or call the tool that loads it first.",
+    supersedes=("F10", "R13", "R01", "B13"),
+    references=("F33", "epam/statgpt-backend#520", "google-antigravity/antigravity-cli#436"),
+)
+def hidden_by_mode(facts: Facts) -> Iterator[Match]:
+    for refusal in facts.refused_by_host:
+        seen = _seen(refusal, facts)
+        if seen is None or not _HIDDEN.search(refusal.remark):
+            continue
+        clues = (
+            Clue(f"{refusal.by} refused {refusal.tool} ({refusal.remark})", 0.6, refusal.records),
+            Clue(f"{seen.server} had listed it", 0.7, seen.records),
+        )
+        words = {"client": refusal.by, "remark": refusal.remark}
+        yield Match(facts.owner_of(refusal), refusal.by, clues, refusal.tool, refusal.calls, words)
+
+
+@rule(
+    "F13",
+    layer="discovery",
+    severity="error",
+    title="{client} works with an old list of the tools of {component}",
+    summary="The tools of {component} changed, and {client} {what}.",
+    explanation="A new tool reaches a client only by `notifications/tools/list_changed` (since "
+    "2026-07-28 on a "
+    "`subscriptions/listen` stream) followed by a new `tools/list`; {link} is missing here.",
+    fix="Make {component} send the notification, and {client} listen for it and list again; until "
+    "then restart "
+    "{client}.",
+    supersedes=("F10", "R13", "R01", "B13", "R02", "R16"),
+    references=("F13", "anthropics/claude-code#13646", "strands-agents/harness-sdk#4112"),
+)
+def list_out_of_date(facts: Facts) -> Iterator[Match]:
+    for server, client, time, row in facts.told_changes:
+        asked = [item for item in facts.lists_of(server) if item.time >= time]
+        since = [
+            call for call in facts.operations if call.caller == client and call.started > time + _PATIENCE
+        ]
+        refused = [
+            item
+            for item in facts.refused_by_host
+            if item.by == client
+            and item.time > time
+            and item.server in {None, server}
+            and item.tool not in facts.held(server, time)
+            and facts.owner_of(item) in {None, server}
+        ]
+        if asked or not (since or refused) or not facts.verbatim(server, client):
+            continue
+        clues = [
+            Clue(f"{server} sent list_changed, and no tools/list followed", 0.7, (row,)),
+            *(Clue(f"{item.by} refused {item.tool}", 0.5, item.records) for item in refused[:1]),
+        ]
+        clues += [Clue("it went on with other calls", 0.2, since[0].rows)] if since else []
+        words = {"client": client, "what": "was told so and did not list them again", "link": "the second"}
+        tool = refused[0].tool if refused else None
+        yield Match(server, client, tuple(clues), tool, words=words, severity=None if refused else "warning")
+    for refusal in facts.refused_by_host:
+        yield from _grown_unheard(refusal, facts)
+
+
+def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
+    """A refused tool that its server lists later, after a list without it, and nobody was told."""
+    server = facts.owner_of(refusal)
+    if (
+        server is None
+        or server in facts.roles.relays
+        or any(told[0] == server for told in facts.told_changes)
+    ):
+        return
+    before = facts.held(server, refusal.time)
+    later = [item for item in facts.lists_of(server) if item.time > refusal.time and item.names]
+    mine = [item for item in facts.lists_of(server) if item.caller in {refusal.by, None}]
+    if (
+        not before
+        or not mine
+        or refusal.tool in before
+        or not later
+        or refusal.tool not in (later[0].names or ())
+    ):
+        return
+    messages = facts.flow.messages
+    stateless = bool(((messages["era"] == "stateless") & (messages["receiver"] == server)).any())
+    listening = bool(((messages["method"] == _LISTEN) & (messages["receiver"] == server)).any())
+    clues = (
+        Clue(f"{refusal.by} refused {refusal.tool}", 0.4, refusal.records),
+        Clue(f"{server} listed it later, and not before", 0.6, later[0].records),
+    )
+    deaf = stateless and not listening
+    words = {
+        "client": refusal.by,
+        "what": "never listens for changes" if deaf else "was not told",
+        "link": "the stream" if deaf else "the first",
+    }
+    yield Match(server, refusal.by if deaf else server, clues, refusal.tool, refusal.calls, words)
+
+
+@rule(
+    "F10",
+    layer="discovery",
+    severity="error",
+    title="{client} got {what} in its list and did not offer it to the model",
+    summary="{what} was listed to {client}, which {does}.",
+    explanation="Server, relay and list are fine: the host dropped, deferred or filtered the tool on "
+    "its own side.",
+    fix="Look at the settings of {client}: limits on the number of tools, allow-lists, tool search, "
+    "permissions.",
+    supersedes=("R01", "R13", "B13", "R02"),
+    references=("F10", "anthropics/claude-code#14605"),
+)
+def dropped_by_host(facts: Facts) -> Iterator[Match]:
+    for refusal in facts.refused_by_host:
+        seen = _seen(refusal, facts)
+        if seen is None:
+            continue
+        clues = (
+            Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records),
+            Clue(f"{seen.server} had listed it to {refusal.by}", 0.7, seen.records),
+        )
+        words = {"client": refusal.by, "what": refusal.tool, "does": "refuses it all the same"}
+        yield Match(facts.owner_of(refusal), refusal.by, clues, refusal.tool, refusal.calls, words)
+    yield from _server_left_out(facts)
+
+
+def _server_left_out(facts: Facts) -> Iterator[Match]:
+    """A server all of whose tools are missing from what was offered, while those of others are there."""
+    offers = [offer for offer in facts.signals.offers if offer.names]
+    if not offers:
+        return
+    last = offers[-1]
+    names = {name.rsplit("__", 1)[-1] for name in last.names or ()} | set(last.names or ())
+    latest = {item.server: item for item in _given_to(last.component, facts) if item.time <= last.time}
+    offered = {server for server in latest if facts.held(server, last.time) & names}
+    for server, item in latest.items():
+        held = facts.held(server, last.time)
+        used = any(call.tool in held for call in facts.operations)
+        if offered and held and server not in offered and not used:
+            clues = (
+                Clue(f"{server} listed {count(len(held), 'tool')} to {last.component}", 0.4, item.records),
+                Clue("none of them is among those offered to the model", 0.5, (last.record,)),
+            )
+            words = {
+                "client": last.component,
+                "what": f"every tool of {server}",
+                "does": "offers only those of others",
+            }
+            yield Match(server, last.component, clues, words=words, severity="warning")
+
+
+@rule(
+    "F16",
+    layer="naming",
+    severity="warning",
+    title="{tool} is a tool of {servers}, and only one of them is ever reached",
+    summary="{servers} list a tool named {tool}; {holder} knows one, and every call went to {winner}.",
+    explanation="Names are looked up in one table: the last server wins, or the first, and the other "
+    "tool of that name "
+    "cannot be called. Nobody is told.",
+    fix="Rename {tool} on one of them, or let {holder} put the server's name in front of it.",
+    references=("F16", "langchain-ai/langchain-mcp-adapters#605", "CopilotKit/CopilotKit#2409"),
+)
+def same_name(facts: Facts) -> Iterator[Match]:
+    owners: dict[str, dict[str, Listing]] = {}
+    for item in facts.listings:
+        if item.server not in facts.roles.relays or item.server in facts.roles.hosts:
+            for name in item.names or ():
+                owners.setdefault(name, {})[item.server] = item
+    for tool, lists in sorted(owners.items()):
+        callers = {item.caller for item in lists.values()}
+        if len(lists) < 2 or len(callers) != 1:  # noqa: PLR2004 - two make a collision
+            continue
+        holder = callers.pop() or facts.relay
+        shown = _times_shown(tool, holder, facts)
+        calls = [call for call in facts.calls if call.tool == tool and call.callee in lists]
+        reached = {call.callee for call in calls}
+        if shown != 1 or len(reached) != 1:
+            continue
+        winner = next(iter(reached))
+        rows = tuple(row for item in lists.values() for row in item.records)
+        clues = (
+            Clue(f"{listed(sorted(lists))} list {tool}, and it was handed on once", 0.6, rows),
+            Clue(f"{count(len(calls), 'call')} of it reached {winner} alone", 0.3, calls[0].rows),
+        )
+        losers = sorted(set(lists) - {winner})
+        words = {"servers": listed(sorted(lists)), "holder": holder, "winner": winner}
+        yield Match(losers[0], holder, clues, tool, words=words)
+
+
+def _times_shown(tool: str, holder: str, facts: Facts) -> int | None:
+    """How often a name stands in what the holder handed on: to the model, or to its own client."""
+    offers = [
+        offer for offer in facts.signals.offers if offer.component == holder and offer.names is not None
+    ]
+    if offers:
+        return sum(name == tool or name.endswith(f"__{tool}") for name in offers[-1].names or ())
+    given = [item for item in facts.lists_of(holder) if item.tools is not None]
+    return sum(told.get("name") == tool for told in given[-1].tools or ()) if given else None
+
+
+def _given_to(client: str, facts: Facts) -> list[Listing]:
+    """The lists that a client got: its own, or those of the relay whose client is not logged."""
+    own = [item for item in facts.listings if item.caller == client and item.names is not None]
+    relays = facts.roles.relays - facts.roles.hosts
+    return own or [item for item in facts.listings if item.server in relays and item.names is not None]
+
+
+def _seen(refusal: Refused, facts: Facts) -> Listing | None:
+    """The list in which the one who refused a tool had it; None when it had not."""
+    lists = [item for item in _given_to(refusal.by, facts) if item.time <= refusal.time]
+    for server in dict.fromkeys(item.server for item in reversed(lists)):
+        if refusal.server in {None, server} and refusal.tool in facts.held(server, refusal.time):
+            return [item for item in lists if item.server == server][-1]
+    return None

@@ -1,0 +1,409 @@
+"""The failure catalogue on one link: a host and its servers, in message records and ordinary ones."""
+
+from __future__ import annotations
+
+import pytest
+
+VERSION = "2025-06-18"
+WEATHER = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+OUTPUT = {"type": "object", "properties": {"temp": {"type": "number"}}, "required": ["temp"]}
+
+
+class Link:
+    """A host that greets its servers itself, and offers their tools to a model."""
+
+    def __init__(self, story, transport="stdio"):
+        self.story, self.transport, self.last = story, transport, 0
+
+    def send(self, sender, receiver, payload):
+        self.story.exchange(sender, receiver, {"jsonrpc": "2.0", **payload}, transport=self.transport)
+
+    def ask(self, server, method, params=None, *, result=None, error=None, answered=True):
+        self.last += 1
+        request = {"id": self.last, "method": method, **({"params": params} if params is not None else {})}
+        self.send("host", server, request)
+        if answered:
+            answer = {"error": error} if error is not None else {"result": {} if result is None else result}
+            self.send(server, "host", {"id": self.last, **answer})
+        self.story.wait(0.2)
+
+    def greet(self, server, tools, version=VERSION, capabilities=None):
+        params = {
+            "protocolVersion": VERSION,
+            "capabilities": {},
+            "clientInfo": {"name": "host", "version": "1"},
+        }
+        able = {"tools": {"listChanged": True}} if capabilities is None else capabilities
+        result = {"protocolVersion": version, "capabilities": able, "serverInfo": {"name": server}}
+        self.ask(server, "initialize", params, result=result)
+        self.send("host", server, {"method": "notifications/initialized"})
+        if tools is not None:
+            self.list(server, tools)
+
+    def list(self, server, tools, params=None, **more):
+        self.ask(server, "tools/list", params, result={"tools": tools, **more})
+
+    def offer(self, *names, **more):
+        data = {"count": len(names), "names": list(names), **more}
+        self.story.tell("host", "INFO", "tools offered to the model", data)
+
+    def call(self, server, tool, arguments=None, **end):
+        end.setdefault("result", {"content": [{"type": "text", "text": "fine"}]})
+        if "error" in end:
+            end.pop("result")
+        self.ask(server, "tools/call", {"name": tool, "arguments": arguments or {}}, **end)
+
+    def refuse(self, name):
+        self.story.tell("host", "ERROR", f"No such tool available: {name}")
+
+    def complain(self, text, data=None):
+        self.story.tell("host", "ERROR", text, data)
+
+    def http(self, status, url="http://localhost:8000/mcp", verb="POST", level="ERROR", **data):
+        held = {"method": verb, "url": url, "status": status, **data}
+        self.story.tell("host", level, "HTTP request failed", held)
+
+
+@pytest.fixture
+def link(story):
+    return Link(story)
+
+
+@pytest.fixture
+def web(story):
+    return Link(story, "http")
+
+
+def tool(name, schema=None, **more):
+    return {"name": name, "description": name, "inputSchema": schema or WEATHER, **more}
+
+
+ODD = {
+    "F01": (tool("odd", {"anyOf": [{"type": "object", "properties": {}}]}), ("tools.1.custom.input_schema: input_schema "
+            "does not support oneOf, allOf, or anyOf at the top level")),
+    "F02": (tool("odd", {"type": "object", "properties": {"x": {"$ref": "#/$defs/X"}}}),
+            "can't resolve reference #/$defs/X from id #"),
+    "F03": (tool("odd", {"type": "object", "properties": {"days": {"type": "array"}}}),
+            "Invalid schema for function 'odd': array schema missing items"),
+    "F04": (tool("odd", {"type": "object"}), "Invalid schema for function 'odd': object schema missing properties"),
+    "F05": (tool("odd", {**WEATHER, "$schema": "http://json-schema.org/draft-07/schema#"}),
+            "unsupported keyword $schema in tool odd"),
+    "F06": (tool("odd" * 30), "Invalid 'tools[1].name': string too long (string_above_max_length)"),
+    "F07": (tool("odd.name"), "tools.1.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", ODD)
+def test_a_tool_that_the_provider_refused(link, code):
+    odd, said = ODD[code]
+    link.greet("weather", [tool("forecast"), odd])
+    link.complain("API request failed", {"status": 400, "body": said})
+    found = link.story.only()
+    assert (found.code, found.severity, found.component, found.tool) == (
+        code,
+        "error",
+        "weather",
+        odd["name"],
+    )
+
+
+@pytest.mark.parametrize("code", ODD)
+def test_an_odd_tool_without_consequence_is_no_fault(link, code):
+    odd, _ = ODD[code]
+    link.greet("weather", [tool("forecast"), odd])
+    link.call("weather", "forecast", {"city": "Ulm"})
+    link.call("weather", odd["name"])
+    assert link.story.codes() == []
+
+
+@pytest.mark.parametrize("code", ["F01", "F06", "F07"])
+def test_an_odd_tool_that_was_dropped_in_silence(link, code):
+    odd, _ = ODD[code]
+    link.greet("weather", [tool("forecast"), odd])
+    link.offer("mcp__weather__forecast")
+    link.refuse(f"mcp__weather__{odd['name']}")
+    assert link.story.only().code == code
+
+
+def test_f07_one_name_that_hides_the_whole_server(link):
+    link.greet("weather", [tool("forecast"), tool("__IMPORTANT")])
+    link.offer()
+    link.refuse("mcp__weather__forecast")
+    found = link.story.only()
+    assert (found.code, found.component, found.tool) == ("F07", "weather", "__IMPORTANT")
+    assert "with it" in found.explanation
+
+
+def test_an_error_about_the_arguments_of_a_call_is_not_one_about_its_schema(link):
+    link.greet("weather", [tool("forecast", {"type": "object", "properties": {"x": {"type": "array"}}})])
+    link.call("weather", "forecast", error={"code": -32602, "message": "x must have items"})
+    assert link.story.only().code == "R10"
+
+
+def test_f02_definitions_stripped_by_the_relay(link):
+    odd = ODD["F02"][0]
+    whole = {**odd, "inputSchema": {**odd["inputSchema"], "$defs": {"X": {"type": "object"}}}}
+    story = link.story
+    for asker, asked, told in (("relay", "weather", whole), ("client", "relay", odd)):
+        for rpc_id, method, result in (
+            (1, "initialize", {"protocolVersion": VERSION, "capabilities": {"tools": {}}}),
+            (2, "tools/list", {"tools": [told]}),
+        ):
+            story.exchange(asker, asked, {"jsonrpc": "2.0", "id": rpc_id, "method": method, "params": {}})
+            story.exchange(asked, asker, {"jsonrpc": "2.0", "id": rpc_id, "result": result})
+    story.tell("client", "ERROR", "tool rejected", {"error": "can't resolve reference #/$defs/X"})
+    found = story.only()
+    assert (found.code, found.component, found.cause_in, found.tool) == ("F02", "weather", "relay", "odd")
+
+
+def test_f08_renamed_on_a_direct_link(link):
+    link.greet("weather", [tool("get-radar"), tool("forecast")])
+    link.call("weather", "get_radar", error={"code": -32602, "message": "Unknown tool: get_radar"})
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F08", "weather", "host")
+
+
+def test_f10_whole_server_left_out(link):
+    link.greet("weather", [tool("forecast")])
+    link.greet("docs", [tool("find")])
+    link.offer("mcp__docs__find")
+    link.call("docs", "find", {"city": "x"})
+    found = link.story.only()
+    assert (found.code, found.severity, found.component, found.cause_in) == (
+        "F10",
+        "warning",
+        "weather",
+        "host",
+    )
+
+
+def test_f10_is_not_found_while_both_servers_are_offered(link):
+    link.greet("weather", [tool("forecast")])
+    link.greet("docs", [tool("find")])
+    link.offer("mcp__docs__find", "mcp__weather__forecast")
+    assert link.story.codes() == []
+
+
+def test_f11_a_server_without_any_use(link):
+    link.greet("weather", None, capabilities={"logging": {}})
+    link.greet("docs", [tool("find")])
+    assert (link.story.only().code, link.story.only().component) == ("F11", "weather")
+
+
+def test_f11_a_server_of_prompts_alone_is_fine(link):
+    link.greet("weather", None, capabilities={"prompts": {}})
+    link.greet("docs", [tool("find")])
+    assert link.story.codes() == []
+
+
+@pytest.mark.parametrize(("refused", "severity"), [(True, "error"), (False, "warning")])
+def test_f13_told_and_not_asked(link, refused, severity):
+    link.greet("weather", [tool("forecast")])
+    link.send("weather", "host", {"method": "notifications/tools/list_changed"})
+    link.story.wait(30)
+    link.call("weather", "forecast", {"city": "Ulm"})
+    if refused:
+        link.refuse("mcp__weather__radar")
+    found = link.story.only()
+    assert (found.code, found.severity, found.component, found.cause_in) == (
+        "F13",
+        severity,
+        "weather",
+        "host",
+    )
+
+
+def test_f13_told_and_asked(link):
+    link.greet("weather", [tool("forecast")])
+    link.send("weather", "host", {"method": "notifications/tools/list_changed"})
+    link.list("weather", [tool("forecast"), tool("radar")])
+    link.story.wait(30)
+    link.call("weather", "radar", {"city": "Ulm"})
+    assert link.story.codes() == []
+
+
+def test_f14_a_cursor_that_does_not_move(link):
+    link.greet("weather", None)
+    link.list("weather", [tool("forecast")], nextCursor="2")
+    for _ in range(4):
+        link.list("weather", [tool("radar")], {"cursor": "2"}, nextCursor="2")
+    found = link.story.only()
+    assert (found.code, found.cause_in) == ("F14", "weather")
+
+
+def test_f15_two_servers_over_the_limit(link):
+    link.greet("weather", [tool(f"sky_{number}") for number in range(4)])
+    link.greet("docs", [tool(f"doc_{number}") for number in range(4)])
+    link.offer(*(f"mcp__weather__sky_{n}" for n in range(4)), "mcp__docs__doc_0", limit=5)
+    link.refuse("mcp__docs__doc_3")
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in, found.tool) == ("F15", "docs", "host", "doc_3")
+
+
+@pytest.mark.parametrize(
+    ("names", "codes"), [(["find"], ["F16"]), (["mcp__docs__find", "mcp__web__find"], [])]
+)
+def test_f16_one_name_on_two_servers(link, names, codes):
+    for server in ("docs", "web"):
+        link.greet(server, [tool("find")])
+    link.offer(*names)
+    link.call("web", "find", {"city": "x"})
+    assert link.story.codes() == codes
+
+
+def test_f17_the_client_refuses_the_version(link):
+    link.greet("weather", None, version="2024-10-07")
+    link.complain("Server's protocol version is not supported: 2024-10-07")
+    assert (link.story.only().code, link.story.only().component) == ("F17", "weather")
+
+
+def unasked(link):
+    link.send("weather", "host", {"id": None, "error": {"code": -32601, "message": "Method not found"}})
+
+
+def test_f24_answer_to_a_notification_ends_the_connection(link):
+    link.greet("weather", None)
+    unasked(link)
+    link.complain("Invalid JSON-RPC message: id must be string or number, closing", {"server": "weather"})
+    link.story.tell("host", "INFO", "connection closed", {"peer": "weather"})
+    found = link.story.only()
+    assert (found.code, found.cause_in) == ("F24", "weather")
+
+
+def test_f24_is_noise_while_the_connection_lives(link):
+    link.greet("weather", [tool("forecast")])
+    unasked(link)
+    link.call("weather", "forecast", {"city": "Ulm"})
+    assert link.story.codes() == []
+
+
+@pytest.mark.parametrize(("status", "cause"), [(404, "host"), (400, "weather")])
+def test_f26_session_of_before_the_restart(web, status, cause):
+    web.greet("weather", [tool("forecast")])
+    web.story.tell("weather", "INFO", "MCP server starting", {"port": 8000})
+    for _ in range(2):
+        web.call("weather", "forecast", {"city": "Ulm"}, answered=False)
+        web.http(status, headers={"Mcp-Session-Id": "s1"}, body="Session not found")
+    found = web.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F26", "weather", cause)
+
+
+def test_f26_is_over_once_the_client_initialized_again(web):
+    web.greet("weather", [tool("forecast")])
+    web.story.tell("weather", "INFO", "MCP server starting", {"port": 8000})
+    web.http(404, headers={"Mcp-Session-Id": "s1"}, body="Session not found", level="WARN")
+    web.greet("weather", [tool("forecast")])
+    web.call("weather", "forecast", {"city": "Ulm"})
+    assert web.story.codes() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "body"),
+    [("F27", 404, ""), ("F27", 405, "Method Not Allowed"), ("F27", 307, ""), ("F28", 421, "Invalid Host header"),
+     ("F28", 403, "Origin not allowed")],
+)  # fmt: skip
+def test_handshake_answered_by_http_alone(web, code, status, body):
+    web.story.message(
+        "host", "sent", "weather", {"jsonrpc": "2.0", "id": 1, "method": "initialize"}, transport="http"
+    )
+    web.http(status, body=body)
+    found = web.story.only()
+    assert (found.code, found.component) == (code, "weather")
+
+
+def test_f27_in_other_words(web):
+    web.story.tell(
+        "host", "WARN", "POST http://localhost:8000/sse 405 Method Not Allowed", {"server": "weather"}
+    )
+    assert (web.story.only().code, web.story.only().component) == ("F27", "weather")
+
+
+def test_f27_a_probe_is_harmless(web):
+    web.http(405, verb="GET", level="DEBUG", peer="weather")
+    web.greet("weather", [tool("forecast")])
+    web.call("weather", "forecast", {"city": "Ulm"})
+    assert web.story.codes() == []
+
+
+@pytest.mark.parametrize(
+    ("result", "codes"),
+    [
+        ({"structuredContent": {"temp": 3.5}}, []),
+        ({"structuredContent": {"temp": "warm"}}, ["F29"]),
+        ({}, ["F29"]),
+    ],
+)
+def test_f29_result_against_the_output_schema(link, result, codes):
+    link.greet("weather", [tool("forecast", outputSchema=OUTPUT)])
+    link.call("weather", "forecast", {"city": "Ulm"}, result={"content": [], **result})
+    assert link.story.codes() == codes
+
+
+def test_f29_is_an_error_where_the_client_says_so(link):
+    link.greet("weather", [tool("forecast", outputSchema=OUTPUT)])
+    link.call("weather", "forecast", {"city": "Ulm"}, result={"content": []})
+    link.complain("Tool forecast has an output schema but did not return structured content")
+    assert (link.story.only().code, link.story.only().severity) == ("F29", "error")
+
+
+NESTED = {
+    "type": "object",
+    "properties": {"opts": {"type": "object"}, "note": {"type": ["object", "string"]}},
+}
+
+
+def test_f30_argument_as_json_text(link):
+    link.greet("weather", [tool("forecast", NESTED)])
+    link.call(
+        "weather",
+        "forecast",
+        {"opts": '{"a": 1}'},
+        error={"code": -32602, "message": "opts: not a valid dict"},
+    )
+    found = link.story.only()
+    assert (found.code, found.severity, found.cause_in, found.tool) == ("F30", "error", "host", "forecast")
+
+
+@pytest.mark.parametrize("arguments", [{"opts": {"a": 1}}, {"note": '{"a": 1}'}, {}])
+def test_f30_what_the_schema_allows(link, arguments):
+    link.greet("weather", [tool("forecast", NESTED)])
+    link.call("weather", "forecast", arguments)
+    assert link.story.codes() == []
+
+
+def test_f31_misspelt_argument_ignored(link):
+    link.greet("weather", [tool("forecast", {"type": "object", "properties": {"state": {"type": "string"}}})])
+    link.call("weather", "forecast", {"sate": "CA"})
+    found = link.story.only()
+    assert (found.code, found.severity, found.cause_in) == ("F31", "warning", "host")
+    assert "state" in found.summary
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object"},
+        {"type": "object", "properties": {"x": {}}, "additionalProperties": {"type": "string"}},
+    ],
+)
+def test_f31_open_schemas_ignore_nothing(link, schema):
+    link.greet("weather", [tool("forecast", schema)])
+    link.call("weather", "forecast", {"state": "CA"})
+    assert link.story.codes() == []
+
+
+def test_f33_hidden_in_this_mode(link):
+    link.greet("weather", [tool("forecast"), tool("alerts")])
+    link.call("weather", "forecast", {"city": "Ulm"})
+    link.complain("unknown tool name: get_alerts", {"tool": "alerts", "visibility": "hidden"})
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F33", "weather", "host")
+
+
+def test_f34_headers_of_another_message(web):
+    web.greet("weather", [tool("forecast")])
+    web.http(400, level="DEBUG", headers={"Mcp-Method": "tools/list"})
+    web.call("weather", "forecast", {"city": "Ulm"}, error={"code": -32020, "message": "Header mismatch"})
+    found = web.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F34", "weather", "host")
+    assert "mcp-method: tools/list" in found.explanation
