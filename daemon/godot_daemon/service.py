@@ -87,6 +87,9 @@ class Service:
             try:
                 while self._generation(signals):
                     self._reload()
+            except GodotError as error:
+                self._notifier.status(f"ended: {error}")
+                raise
             finally:
                 endpoint.close()
                 self._notifier.close()

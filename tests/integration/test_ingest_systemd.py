@@ -109,6 +109,17 @@ def test_a_stopped_process_starves_the_watchdog(run_daemon, manager, eventually)
     eventually(lambda: manager.count("WATCHDOG=1") > meals)
 
 
+def test_what_only_a_person_can_repair_is_the_last_status(
+    run_daemon, manager, env, empty_database_url, eventually
+):
+    daemon = run_daemon(env={**env, "GODOT_DATABASE_URL": empty_database_url}, ready=False)
+    assert daemon.wait(20) == 1
+    assert manager.count("READY=1") == 0
+    [last] = [line for line in manager.heard if line.startswith("STATUS=")][-1:]
+    assert last.startswith("STATUS=ended: ")
+    assert "godot db upgrade" in last
+
+
 def section(name: str) -> dict[str, list[str]]:
     """The settings of one section of the unit; a setting may come several times."""
     found: dict[str, list[str]] = {}
