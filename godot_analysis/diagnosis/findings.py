@@ -106,7 +106,9 @@ class Diagnosis:
     def __repr__(self) -> str:
         """One line: a notebook shows the HTML, `print` the whole text."""
         root = self.root_cause
-        found = "healthy" if root is None else f"{root.code} in {root.cause_in or root.component}: {root.title}"
+        found = (
+            "healthy" if root is None else f"{root.code} in {root.cause_in or root.component}: {root.title}"
+        )
         return f"<Diagnosis: {line(found)}; {len(self.ranked)} findings, {self.calls.get('total', 0)} calls>"
 
     def __str__(self) -> str:

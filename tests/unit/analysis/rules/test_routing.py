@@ -155,6 +155,7 @@ def test_removed_and_added_again_is_no_fault(story):
 
 def test_b29_route_lost_over_a_restart(story):
     story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("dewey_search")
     story.call("relay_add_server", {"name": "gates", "url": "ws://localhost:9051"})
     story.connect("gates")
     story.call("gates_create_document")
@@ -167,6 +168,7 @@ def test_b29_route_lost_over_a_restart(story):
 
 def test_b29_without_the_failing_call(story):
     story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("dewey_search")
     story.call("relay_add_server", {"name": "gates", "url": "ws://localhost:9051"})
     story.connect("gates")
     story.call("gates_create_document")
@@ -245,6 +247,7 @@ def test_client_refuses_by_itself(story):
 
 def test_b13_added_at_a_wrong_address(story):
     story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("dewey_search")
     story.call("relay_add_server", {"name": "gates", "url": "ws://localhost:9050"})
     story.call("gates_create_document")
     story.call("dewey_search")
@@ -370,6 +373,7 @@ def test_a_refusal_that_overtook_its_call_is_no_fault_of_an_earlier_one(story):
 
 def test_b10_where_the_relay_does_not_log_its_lists(story):
     story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("dewey_search")
     story.call("relay_add_server", {"name": "gates", "url": "ws://localhost:9051"})
     story.connect("gates")
     story.tell("claude-code", "ERROR", "No such tool available: mcp__iccm__gates_create_document")
