@@ -70,6 +70,7 @@ export class ICCMLogger {
   /** The trace id that an MCP message or HTTP headers carry, or null. */
   extract(carrier: Carrier): string | null;
 
+  /** An unknown level changes nothing and is told once on stderr. */
   setLevel(level: Level | Lowercase<Level>): void;
   /** True once all records are in Redis or in the fallback, false after `timeoutMs` (GODOT_EXIT_SECONDS). */
   flush(timeoutMs?: number): Promise<boolean>;

@@ -1,4 +1,4 @@
-// Where records go while Redis is away: stdout, stderr, a size-capped rotated file, or nowhere.
+// Where records go while Redis is away: stdout, stderr, or a size-capped rotated file.
 "use strict";
 
 const fs = require("node:fs");
@@ -32,17 +32,20 @@ async function rotate(path) {
   }
 }
 
+function refuse() {
+  throw new Error("the fallback is off");
+}
+
 /**
  * A place for JSON lines: `write(text)` resolves once they are out, `writeSync(text)` is for a process
- * that ends; `keeps` is false where they are thrown away.
+ * that ends. "off" refuses everything: records wait in memory, whose bound counts what it cannot hold.
  */
 function createFallback(target, maxBytes) {
-  if (target === "off") return { name: "nowhere", keeps: false, write: async () => {}, writeSync() {} };
+  if (target === "off") return { name: "memory", write: async () => refuse(), writeSync: refuse };
   if (target.startsWith("file:")) {
     const path = target.slice("file:".length);
     return {
       name: path,
-      keeps: true,
       write: (text) => appendRotated(path, text, maxBytes),
       writeSync: (text) => fs.appendFileSync(path, text),
     };
@@ -50,7 +53,6 @@ function createFallback(target, maxBytes) {
   const stream = target === "stderr" ? process.stderr : process.stdout;
   return {
     name: target,
-    keeps: true,
     write: (text) => written(stream, text),
     writeSync: (text) => writeAllSync(stream.fd, Buffer.from(text)),
   };

@@ -11,7 +11,7 @@ RANK.set("FATAL", RANK.get("ERROR"));
 
 /** The rank of a level name in any case, or undefined for a name that is none. */
 function rankOf(name) {
-  return RANK.get(String(name).trim().toUpperCase());
+  return typeof name === "string" ? RANK.get(name.trim().toUpperCase()) : undefined;
 }
 
 module.exports = { LEVELS, rankOf };

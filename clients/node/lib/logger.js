@@ -4,7 +4,7 @@
 const { asUuid, currentTrace, extract, inject, withTrace } = require("./context");
 const { LEVELS, rankOf } = require("./levels");
 const { Redactor } = require("./redact");
-const { announce, senderFor } = require("./sender");
+const { announce, announceOnce, senderFor } = require("./sender");
 const { loadSettings } = require("./settings");
 
 const TRACE_LENGTH = 200; // of a trace id that is none: enough to recognise it in the daemon's mark
@@ -80,10 +80,11 @@ class ICCMLogger {
     return extract(carrier);
   }
 
+  /** Log from this level on; an unknown level changes nothing and is told once on stderr. */
   setLevel(level) {
     const rank = rankOf(level);
-    if (rank === undefined) throw new RangeError(`level must be one of ${LEVELS.join(", ")}`);
-    this.#rank = rank;
+    if (rank === undefined) announceOnce(`setLevel: not one of ${LEVELS.join(", ")}`);
+    else this.#rank = rank;
   }
 
   /** Resolves to true once all records are in Redis or in the fallback, to false after `timeoutMs`. */

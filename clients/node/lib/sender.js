@@ -15,6 +15,14 @@ const FIRST_BACKOFF_MS = 100;
 
 /** One line on stderr for the people who run the process: the only place where this library speaks about itself. */
 const announce = (text) => process.stderr.write(`godot-loglib: ${text}\n`);
+const said = new Set();
+
+/** The same line only once in a process. */
+function announceOnce(text) {
+  if (!said.has(text)) announce(text);
+  said.add(text);
+}
+
 const lines = (entries) => entries.map((entry) => `${entry.text}\n`).join("");
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref());
 
@@ -114,24 +122,23 @@ class Sender {
   async #drain() {
     while (this.waiting > 0) {
       if (!this.#fallenBack) for (const loss of this.buffer.takeLosses()) this.#report(loss);
-      this.#inFlight = this.buffer.take(BATCH.count, BATCH.bytes);
-      await this.#deliver(this.#inFlight);
-      this.#inFlight = [];
+      if (this.#inFlight.length === 0) this.#inFlight = this.buffer.take(BATCH.count, BATCH.bytes);
+      const batch = this.#inFlight;
+      if (!(await this.#deliver(batch))) await sleep(this.#nextTry - Date.now());
+      else if (this.#inFlight === batch) this.#inFlight = [];
     }
   }
 
+  /** Bring the batch to Redis or to the fallback; resolves to false if neither takes it, and it stays in hand. */
   async #deliver(batch) {
-    if (this.#fallenBack && Date.now() < this.#nextTry) {
-      await this.#writeFallback(batch);
-      return;
-    }
+    if (this.#fallenBack && Date.now() < this.#nextTry) return this.#writeFallback(batch);
     const attempts = this.#fallenBack ? 1 : RETRIES + 1;
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.queue.push(batch.map((entry) => entry.text));
         if (this.#fallenBack) announce("Redis answers again, leaving the fallback");
         this.#fallenBack = false;
-        return;
+        return true;
       } catch (error) {
         if (attempt < attempts) {
           await sleep(FIRST_BACKOFF_MS * 2 ** (attempt - 1) * (0.5 + Math.random()));
@@ -140,19 +147,18 @@ class Sender {
         if (!this.#fallenBack) announce(`Redis is away (${reason(error)}), logging to ${this.fallback.name}`);
         this.#fallenBack = true;
         this.#nextTry = Date.now() + this.retryMs;
-        await this.#writeFallback(batch);
-        return;
+        return this.#writeFallback(batch);
       }
     }
   }
 
   async #writeFallback(batch) {
+    if (this.#inFlight !== batch) return true; // writeRestSync was faster
     try {
-      if (this.#inFlight !== batch) return; // writeRestSync was faster
       await this.fallback.write(lines(batch));
-      if (!this.fallback.keeps) for (const entry of batch) this.buffer.lose("fallback_off", entry);
+      return true;
     } catch {
-      for (const entry of batch) this.buffer.lose("fallback_failed", entry);
+      return false; // switched off, disk full, broken pipe: the next attempt is at Redis again
     }
   }
 
@@ -195,4 +201,4 @@ function flushAtExit() {
   });
 }
 
-module.exports = { Sender, announce, senderFor };
+module.exports = { Sender, announce, announceOnce, senderFor };

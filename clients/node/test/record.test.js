@@ -47,6 +47,18 @@ test("levels below the logger's are not logged and take no number", async () => 
   assert.deepEqual(records.map(({ level, seq }) => [level, seq]), [["WARN", 1], ["ERROR", 2], ["TRACE", 3]]);
 });
 
+test("an unknown level changes nothing and is told once", async () => {
+  const { records, stderr, status } = await runNode(`
+    const log = new ICCMLogger("x", { level: "warn" });
+    for (const level of ["LOUD", "LOUD", undefined, Object.create(null)]) log.setLevel(level);
+    log.info("still not");
+    log.warn(log.level);
+    process.exit(0);`);
+  assert.equal(status, 0);
+  assert.deepEqual(records.map((record) => record.message), ["WARN"]);
+  assert.equal(stderr, "godot-loglib: setLevel: not one of TRACE, DEBUG, INFO, WARN, ERROR\n");
+});
+
 test("a record is frozen at the call", async () => {
   const { records } = await runNode(`
     const data = { list: [1] };

@@ -122,20 +122,33 @@ test("what does not fit is counted, and told by a loss record once Redis is ther
   assert.equal(found.filter((record) => !record.data?.lost).length + told, 25);
 });
 
-test("a fallback that keeps nothing: the losses are told when Redis is back", needsRedis, async (t) => {
+test("with the fallback off records wait in the buffer, whose bound counts what it cannot hold", needsRedis, async (t) => {
   const { prefix, records } = await openQueue(t);
   const line = await openLine(t);
   line.set("refusing");
-  const log = new ICCMLogger("x", { redisUrl: line.url, prefix, fallback: "off", retrySeconds: 0.1 });
-  for (let i = 0; i < 5; i += 1) log.info("gone");
-  await log.flush();
+  const log = new ICCMLogger("x", { redisUrl: line.url, prefix, fallback: "off", retrySeconds: 0.1, bufferMax: 10 });
+  for (let i = 0; i < 5; i += 1) log.info("waiting");
+  assert.equal(await log.flush(1500), false);
+  for (let i = 0; i < 15; i += 1) log.info("too many");
+  assert.equal(await log.flush(100), false);
   line.set("open");
-  await until(async () => {
-    log.info("again");
-    await log.flush();
-    return (await records()).some((record) => record.data?.lost?.reason === "fallback_off");
-  }, "a loss record");
+  assert.equal(await log.flush(5000), true);
+  const found = await records();
+  const told = found.filter((record) => record.data?.lost);
+  assert.deepEqual(new Set(told.map((record) => record.data.lost.reason)), new Set(["buffer_full"]));
+  assert.equal(found.slice(0, 5).map((record) => record.message).join(), Array(5).fill("waiting").join());
+  const lost = told.reduce((sum, record) => sum + record.data.lost.count, 0);
+  assert.equal(found.length - told.length + lost, 20);
   await log.close();
+});
+
+test("a fallback that cannot be written: nothing is lost before the process ends, and then it is told", async () => {
+  const { stderr, status } = await runNode(`
+    const log = new ICCMLogger("x", { fallback: "file:/nowhere/at/all.jsonl", exitSeconds: 0.2 });
+    log.info("x");
+    log.flush(1500).then((flushed) => { if (flushed) process.exitCode = 1; });`);
+  assert.equal(status, 0);
+  assert.match(stderr, /1 records of x lost \(fallback_failed\)/);
 });
 
 test("a fallback file is rotated, three older ones are kept", async (t) => {
