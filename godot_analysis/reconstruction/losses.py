@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from godot_analysis.loading.records import instant
@@ -22,8 +23,11 @@ LOSS_RECORD: Final = "loss record"
 SEQUENCE_GAP: Final = "sequence gap"
 SILENCE: Final = "silence"
 
+_Process = tuple[str | None, str | None]  # component and instance
+
 _SILENT_US: Final = 500_000  # a shorter silence of everyone is a pause
 _UNUSUAL: Final = 4  # and so is one that is not this many times longer than nine of ten pauses
+_AT_ONCE_US: Final = 5_000  # what is logged so soon after a silence was not begun after it
 _BEFORE_US: Final = 5_000_000  # a question this long before a silence may have been answered in it
 
 
@@ -79,7 +83,7 @@ def find_losses(
     Of a `partial` log, such as that of one trace, gaps in sequence numbers prove nothing.
     """
     gaps = () if partial or _is_one_trace(seen) else _sequence_gaps(seen, seqs)
-    found = [*_loss_records(seen), *gaps, *_silences(seen, calls)]
+    found = [*_loss_records(seen), *gaps, *_silences(seen, seqs, calls)]
     return sorted(found, key=lambda loss: (loss.start or 0, loss.source))
 
 
@@ -129,20 +133,23 @@ def _sequence_gaps(seen: Observations, seqs: list[int | None]) -> Iterable[Loss]
                 )
 
 
-def _silences(seen: Observations, calls: list[Call]) -> Iterable[Loss]:
+def _silences(seen: Observations, seqs: list[int | None], calls: list[Call]) -> Iterable[Loss]:
     """Times in which nobody logged, although a question that stood open before was over after.
 
-    A caller that asks one thing at a time and asks anew after the silence, on the same connections, has had
-    the end of what it asked before: that end is missing from the log.
+    A process that asks one thing at a time and asks anew after the silence, on the same connections, has had
+    the end of what it asked before: that end is missing from the log. Unless the process numbers its records,
+    and none is missing between the two questions: then it never had that end.
     """
     if not seen.times:
         return
     rows = sorted(range(len(seen.times)), key=lambda row: seen.times[row] or 0)
     times = [seen.times[row] or 0 for row in rows]
+    yield from _swallowed_questions(seen, calls, rows, times)
     gaps = _long_gaps(times)
     if not gaps:
         return
-    asked = _starts_by_caller(calls)
+    asked = _starts_by_caller(calls, seen)
+    numbers = _numbers(seen, seqs)
     connects = [
         seen.times[s.row] or 0 for s in seen.sightings if s.kind == REQUEST and s.method == "initialize"
     ]
@@ -152,10 +159,16 @@ def _silences(seen: Observations, calls: list[Call]) -> Iterable[Loss]:
         start, end = times[before], times[after]
         at = bisect_right(starts, start)
         for exchange in dangling[bisect_left(starts, start - _BEFORE_US) : at]:
-            if _went_on(asked, exchange, exchange.start, start):
+            own = asked[_asker(exchange, seen)]
+            following = _next_after(own, exchange.start)
+            if following is not None and following[0] <= start:
                 continue  # to other things before the silence, so it is not the silence that took the end
-            resumed = _next_after(asked[exchange.observer, exchange.peer], end - 1)
-            if resumed is None or _between(connects, start, resumed):
+            resumed = _next_after(own, end - 1)
+            if resumed is None or _between(connects, start, resumed[0]):
+                continue
+            asked_in = _row(exchange, seen)
+            process = seen.components[asked_in], seen.instances[asked_in]
+            if _is_unbroken(numbers.get(process, []), seqs[asked_in], seqs[resumed[1]]):
                 continue
             yield Loss(
                 None,
@@ -169,6 +182,30 @@ def _silences(seen: Observations, calls: list[Call]) -> Iterable[Loss]:
                 [seen.ids[rows[before]] or "", seen.ids[rows[after]] or ""],
             )
             break
+
+
+def _swallowed_questions(
+    seen: Observations, calls: list[Call], rows: list[int], times: list[int]
+) -> Iterable[Loss]:
+    """Silences that end with an answer to what nobody asked: it was asked in the silence."""
+    unasked = [call.outer for call in calls if call.outer is not None and call.outer.request is None]
+    for exchange in unasked:
+        after = bisect_left(times, exchange.start - _AT_ONCE_US)
+        if after == 0 or times[after] - times[after - 1] < _SILENT_US:
+            continue
+        asked = exchange.tool or exchange.method or "a request"
+        silent = (times[after] - times[after - 1]) / 1e6
+        yield Loss(
+            None,
+            None,
+            times[after - 1],
+            times[after],
+            None,
+            f"nobody logged for {silent:.1f} s, and then {exchange.observer} got an answer to {asked} that "
+            "the log does not show",
+            SILENCE,
+            [seen.ids[rows[after - 1]] or "", seen.ids[rows[after]] or ""],
+        )
 
 
 def _long_gaps(times: list[int]) -> list[tuple[int, int]]:
@@ -198,26 +235,48 @@ def _without_end(calls: list[Call]) -> list[Exchange]:
     )
 
 
-def _starts_by_caller(calls: list[Call]) -> dict[tuple[str, str | None], list[int]]:
-    starts: dict[tuple[str, str | None], list[int]] = defaultdict(list)
+def _row(exchange: Exchange, seen: Observations) -> int:
+    """Where the log shows the question; only for exchanges that have one."""
+    return seen.sightings[exchange.request or 0].row
+
+
+def _asker(exchange: Exchange, seen: Observations) -> tuple[str, str | None, str | None]:
+    """The process that asked, as far as the log names it, and whom."""
+    return exchange.observer, exchange.peer, seen.instances[_row(exchange, seen)]
+
+
+def _starts_by_caller(
+    calls: list[Call], seen: Observations
+) -> dict[tuple[str, str | None, str | None], list[tuple[int, int]]]:
+    """When, and in which row, each process asked each peer."""
+    starts: dict[tuple[str, str | None, str | None], list[tuple[int, int]]] = defaultdict(list)
     for call in calls:
         if call.outer is not None and call.outer.request is not None:
-            starts[call.outer.observer, call.outer.peer].append(call.outer.start)
+            starts[_asker(call.outer, seen)].append((call.outer.start, _row(call.outer, seen)))
     for own in starts.values():
         own.sort()
     return starts
 
 
-def _went_on(
-    asked: dict[tuple[str, str | None], list[int]], exchange: Exchange, after: int, until: int
-) -> bool:
-    later = _next_after(asked[exchange.observer, exchange.peer], after)
-    return later is not None and later <= until
+def _numbers(seen: Observations, seqs: list[int | None]) -> dict[_Process, list[int]]:
+    """The numbers of the records that each process left in the log, in order."""
+    found: dict[_Process, set[int]] = defaultdict(set)
+    for row, seq in enumerate(seqs):
+        if seq is not None:
+            found[seen.components[row], seen.instances[row]].add(seq)
+    return {process: sorted(own) for process, own in found.items()}
 
 
-def _next_after(times: list[int], moment: int) -> int | None:
-    at = bisect_right(times, moment)
-    return times[at] if at < len(times) else None
+def _is_unbroken(numbers: list[int], first: int | None, last: int | None) -> bool:
+    """Whether no number is missing between these two of one process."""
+    if first is None or last is None:
+        return False
+    return bisect_left(numbers, last) - bisect_left(numbers, first) == last - first
+
+
+def _next_after(starts: list[tuple[int, int]], moment: int) -> tuple[int, int] | None:
+    at = bisect_right(starts, moment, key=itemgetter(0))
+    return starts[at] if at < len(starts) else None
 
 
 def _between(times: list[int], start: int, end: int) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -449,3 +451,40 @@ def test_an_error_of_the_callee_is_no_answer_to_a_caller_that_logs_answers():
     assert (last["tool"], last["status"], last["error_text"]) == ("close", "pending", "unexpected token")
     assert "still waits" in last["note"]
     assert record_id(5) in last["evidence"]
+
+
+def test_an_answer_right_after_a_silence_shows_that_the_silence_swallowed_its_question():
+    flow = reconstruct("""
+        0.0 relay sends gates ? 1 tools/call open
+        0.1 relay gets  gates = 1
+        0.2 relay sends gates ? 2 tools/call open
+        1.2 relay gets  dewey = 9
+        1.4 relay sends dewey ? 10 tools/call find
+        1.5 relay gets  dewey = 10
+    """)
+    holes = flow.losses[flow.losses["source"] == "silence"]
+    assert len(holes) == 1
+    assert "an answer" in holes["reason"].iloc[0]
+
+
+_ASKED_TWICE = """
+    0.0 app sends gates ? 1 tools/call a %1
+    0.1 app says INFO on my way %2
+    9.0 app sends gates ? 2 tools/call b %3
+    9.1 app says INFO on my way %4
+    9.2 app gets  gates = 2 %5
+"""
+
+
+def test_a_process_that_numbers_its_records_without_a_gap_was_not_silenced():
+    flow = reconstruct(_ASKED_TWICE)
+    assert flow.losses.empty
+    assert told(flow) == ["app → gates a: pending", "app → gates b: answered"]
+
+
+def test_what_another_process_asks_later_tells_nothing_of_the_first():
+    logs = log_table(re.sub(r"%\d", "", _ASKED_TWICE))
+    late = logs["event_created_at"] > logs["event_created_at"].min() + pd.Timedelta(seconds=5)
+    assert not ga.reconstruct(logs).losses.empty
+    logs["instance"] = late.map({False: "host:1:aa", True: "host:2:bb"}).astype("str")
+    assert ga.reconstruct(logs).losses.empty
