@@ -27,6 +27,7 @@ _Process = tuple[str | None, str | None]  # component and instance
 
 _SILENT_US: Final = 500_000  # a shorter silence of everyone is a pause
 _UNUSUAL: Final = 4  # and so is one that is not this many times longer than nine of ten pauses
+_AT_ONCE_US: Final = 5_000  # what is logged so soon after a silence was not begun after it
 _BEFORE_US: Final = 5_000_000  # a question this long before a silence may have been answered in it
 
 
@@ -143,6 +144,7 @@ def _silences(seen: Observations, seqs: list[int | None], calls: list[Call]) -> 
         return
     rows = sorted(range(len(seen.times)), key=lambda row: seen.times[row] or 0)
     times = [seen.times[row] or 0 for row in rows]
+    yield from _swallowed_questions(seen, calls, rows, times)
     gaps = _long_gaps(times)
     if not gaps:
         return
@@ -180,6 +182,30 @@ def _silences(seen: Observations, seqs: list[int | None], calls: list[Call]) -> 
                 [seen.ids[rows[before]] or "", seen.ids[rows[after]] or ""],
             )
             break
+
+
+def _swallowed_questions(
+    seen: Observations, calls: list[Call], rows: list[int], times: list[int]
+) -> Iterable[Loss]:
+    """Silences that end with an answer to what nobody asked: it was asked in the silence."""
+    unasked = [call.outer for call in calls if call.outer is not None and call.outer.request is None]
+    for exchange in unasked:
+        after = bisect_left(times, exchange.start - _AT_ONCE_US)
+        if after == 0 or times[after] - times[after - 1] < _SILENT_US:
+            continue
+        asked = exchange.tool or exchange.method or "a request"
+        silent = (times[after] - times[after - 1]) / 1e6
+        yield Loss(
+            None,
+            None,
+            times[after - 1],
+            times[after],
+            None,
+            f"nobody logged for {silent:.1f} s, and then {exchange.observer} got an answer to {asked} that "
+            "the log does not show",
+            SILENCE,
+            [seen.ids[rows[after - 1]] or "", seen.ids[rows[after]] or ""],
+        )
 
 
 def _long_gaps(times: list[int]) -> list[tuple[int, int]]:
