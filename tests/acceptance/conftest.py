@@ -163,7 +163,9 @@ class Proxy:
                 self._strike(link, coming)
                 if direction == "up" or coming.how != "closed to the server":
                     return
-                coming = None  # what the server does about it is to be seen
+                while source.recv(1 << 16):  # a stream has no holes: nothing but the end may follow
+                    pass
+                break
             target.shutdown(socket.SHUT_WR)
 
     def _due(self, link: _Link, direction: str, passing: bytes) -> Strike | None:
