@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,8 +14,9 @@ from godot_daemon import ledger
 from godot_daemon.copying import encode
 from godot_daemon.decoding import decode
 from godot_daemon.errors import InputError
-from godot_daemon.record import EPOCH, DeadRecord, Origin
-from godot_daemon.sink import STAGING, Prepared, merge
+from godot_daemon.record import EPOCH, DeadRecord, Origin, with_keys
+from godot_daemon.repair import fields
+from godot_daemon.sink import STAGING, Prepared, merge, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -159,7 +159,7 @@ def _retry(connection: Connection, letter: DeadLetter, changes: Mapping[str, Any
             decoded = msgspec.structs.replace(decoded, id=letter.id.bytes)
         prepared = Prepared("", "", [decoded], encode([decoded]), [raw], [], None)
         refused: list[DeadRecord] = []
-        stored = merge(connection, prepared, [0], refused)
+        stored = merge(connection, prepared, unknown(connection, [decoded]), refused)
         if not refused:
             connection.execute("delete from dead_letters where id = %s", (letter.id,))
             ledger.enter(connection, _LEDGER, stored=stored, duplicate=1 - stored, dead=-1)
@@ -172,15 +172,7 @@ def _retry(connection: Connection, letter: DeadLetter, changes: Mapping[str, Any
 
 
 def _changed(raw: bytes, changes: Mapping[str, Any]) -> bytes:
-    """The entry with some keys set: appended, because of equal keys the last one counts."""
+    """The entry with some keys set, if it can have any."""
     if not changes:
         return raw
-    try:
-        is_object = isinstance(json.loads(raw), dict)
-    except (ValueError, RecursionError):
-        is_object = False
-    if not is_object:
-        return raw
-    body = raw.rstrip().removesuffix(b"}").rstrip()
-    separator = b"" if body.endswith(b"{") else b","
-    return body + separator + json.dumps(dict(changes)).encode().removeprefix(b"{")
+    return raw if fields(raw) is None else with_keys(raw, changes)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import uuid
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 LATEST_US: Final = int((dt.datetime(2100, 1, 1, tzinfo=dt.UTC) - EPOCH).total_seconds()) * 1_000_000
@@ -91,3 +95,16 @@ def parse_uuid(text: str) -> bytes | None:
 def show_uuid(value: bytes | None) -> str | None:
     """The usual text of a UUID."""
     return None if value is None else str(uuid.UUID(bytes=value))
+
+
+def with_keys(raw: bytes, keys: Mapping[str, Any]) -> bytes:
+    """The text of a JSON object with some keys set: appended, since of equal keys the last one counts.
+
+    Everything else stays as it was written, so every number stays exact.
+
+    >>> with_keys(b'{"n": 1e400} ', {"component": "gates"})
+    b'{"n": 1e400,"component": "gates"}'
+    """
+    body = raw.rstrip().removesuffix(b"}").rstrip()
+    separator = b"" if body.endswith(b"{") else b","
+    return body + separator + json.dumps(dict(keys)).encode().removeprefix(b"{")

@@ -22,6 +22,7 @@ from godot_daemon.record import (
     DeadRecord,
     Origin,
     Record,
+    derived_id,
     parse_uuid,
 )
 
@@ -55,49 +56,59 @@ def repair(raw: bytes, origin: Origin, index: int) -> Record | DeadRecord:
     """One entry of a batch, repaired and marked, or dead with the reason."""
     marks = _Marks()
     try:
-        fields = _parse(raw, marks)
+        found = _parse(raw, marks)
     except (ValueError, RecursionError) as error:
         why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         return DeadRecord(origin.derived_id(index, raw), raw, "not JSON", why[:_MARK_MAX])
-    if not isinstance(fields, dict):
-        return DeadRecord(origin.derived_id(index, raw), raw, "not an object", _dump(fields)[:_MARK_MAX])
+    if not isinstance(found, dict):
+        return DeadRecord(origin.derived_id(index, raw), raw, "not an object", _dump(found)[:_MARK_MAX])
 
-    record_id = _uuid("id", fields.get("id"), marks) or origin.derived_id(index, raw)
-    trace_id = _uuid("trace_id", fields.get("trace_id"), marks)
-    component = fields.get("component")
+    own_id = _uuid("id", found.get("id"), marks)
+    trace_id = _uuid("trace_id", found.get("trace_id"), marks)
+    component = found.get("component")
     if not isinstance(component, str) or isinstance(component, _Number) or not component:
         return DeadRecord(
-            origin.derived_id(index, raw),
+            # A record that has an id comes again from a replay, at another position in the queue.
+            derived_id(b"dead|" + raw) if own_id else origin.derived_id(index, raw),
             raw,
             "no component",
             f"component is {_dump(component)}"[:_MARK_MAX],
             trace_id=trace_id,
-            instance=_instance(fields.get("instance"), marks),
-            seq=_seq(fields.get("seq"), marks),
+            instance=_instance(found.get("instance"), marks),
+            seq=_seq(found.get("seq"), marks),
         )
     if len(component) > COMPONENT_MAX:
         marks.add("component: longer than 64 characters", component)
-    level = _level(fields.get("level"), marks)
-    message = _message(fields.get("message"), marks)
+    level = _level(found.get("level"), marks)
+    message = _message(found.get("message"), marks)
     marks.found_in_data()
 
     # The marks of what follows data stand after those of data, but data has to carry them all.
     later = _Marks()
-    event_created_at, claim_timed = _time(fields, origin, later)
-    instance = _instance(fields.get("instance"), later)
-    seq = _seq(fields.get("seq"), later)
+    event_created_at, claim_timed = _time(found, origin, later)
+    instance = _instance(found.get("instance"), later)
+    seq = _seq(found.get("seq"), later)
     return Record(
-        record_id,
+        own_id or origin.derived_id(index, raw),
         trace_id,
         component[:COMPONENT_MAX],
         level,
         message,
-        _data(fields, len(message), marks, later),
+        _data(found, len(message), marks, later),
         event_created_at,
         instance,
         seq,
         claim_timed,
     )
+
+
+def fields(raw: bytes) -> dict[str, Any] | None:
+    """The keys of an entry as the daemon reads them; None when it is no object."""
+    try:
+        found = _parse(raw, _Marks())
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 class _Marks:

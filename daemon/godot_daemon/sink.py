@@ -165,7 +165,7 @@ class PostgresSink:
         with connection.transaction():
             connection.execute(STAGING)
             dead = list(prepared.dead)
-            stored = merge(connection, prepared, _unknown(connection, prepared.records), dead)
+            stored = merge(connection, prepared, unknown(connection, prepared.records), dead)
             return self._settle(connection, prepared, stored, dead)
 
     def _connected(self) -> Connection:
@@ -208,7 +208,7 @@ def _copy(connection: Connection, statement: str, rows: Sequence[bytes]) -> None
         raise psycopg.OperationalError("the server hung up during COPY") from error
 
 
-def _unknown(connection: Connection, records: Sequence[Record]) -> Sequence[int]:
+def unknown(connection: Connection, records: Sequence[Record]) -> Sequence[int]:
     """The numbers of the records that have to be merged: all but claim-timed ones that are stored already."""
     timed = [UUID(bytes=record.id) for record in records if record.claim_timed]
     if not timed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 import threading
@@ -194,6 +195,63 @@ def test_a_file_is_replayed_once_however_often(
     assert query("select count(*) from logs where data -> '_extra' @> '{\"original_id\": \"rec-1\"}'") == 1
     assert query("select distinct reason from dead_letters order by 1") == [("no component",), ("not JSON",)]
     assert godot("audit", env=env).returncode == 0
+
+
+def test_a_record_without_a_time_is_stored_once_however_often_it_was_dead(
+    daemon, client, godot, env, query, eventually, tmp_path
+):
+    file = tmp_path / "one.jsonl"
+    file.write_text('{"level":"INFO","message":"no comp"}\n')
+    for expected in ("1 stored, 0 still dead\n", "0 stored, 1 were stored already, 0 still dead\n"):
+        for _ in range(2):
+            assert godot("replay", str(file), env=env).returncode == 0
+            settled(client, eventually, daemon.log)
+        assert query("select count(*) from dead_letters") == 1
+        done = godot("dead", "retry", "--all", "--set", "component=xx", env=env)
+        assert (done.returncode, done.stdout) == (0, expected)
+    assert query("select count(*) from logs") == 1
+    assert godot("audit", env=env).returncode == 0
+
+
+ODD_LINES = {
+    "invalid UTF-8": b'{"component":"x","level":"INFO","message":"caf\xe9"}',
+    "deep": b'{"component":"x","level":"INFO","message":"m","data":' + b"[" * 5000 + b"]" * 5000 + b"}",
+    "no time": b'{"component":"x","level":"INFO","message":"m"} ',
+    "lone surrogate": b'{"component":"x","level":"INFO","message":"\\ud800"}',
+}
+DEAD_LINES = {
+    "UTF-16": '{"component":"x","level":"INFO","message":"m"}'.encode("utf-16")[:-1],
+    "a control byte": b'{"component":"x","level":"INFO","message":"a\x01b"}',
+    "text": b"Traceback (most recent call last):",
+}
+
+
+def test_replay_judges_lines_as_the_daemon_does(daemon, client, godot, env, query, eventually, tmp_path):
+    file = tmp_path / "odd.jsonl"
+    file.write_bytes(b"\xef\xbb\xbf" + b"\n".join([*ODD_LINES.values(), *DEAD_LINES.values()]) + b"\n")
+    for _ in range(3):
+        done = godot("replay", str(file), "--json", env=env)
+        assert json.loads(done.stdout) == {"pushed": 7, "derived_ids": 4, "not_records": [5, 6, 7]}
+        settled(client, eventually, daemon.log)
+    assert query("select count(*), count(distinct id) from logs") == [(len(ODD_LINES),) * 2]
+    assert query("select distinct raw from dead_letters order by 1") == sorted(
+        (line,) for line in DEAD_LINES.values()
+    )
+    assert godot("audit", env=env).returncode == 0
+
+
+def test_replay_reads_gzip_and_refuses_what_holds_no_record(client, godot, env, make_record, tmp_path):
+    packed, binary, damaged = (tmp_path / name for name in ("a.jsonl.gz", "b.bin", "c.jsonl.gz"))
+    packed.write_bytes(gzip.compress(make_record() + b"\n" + make_record() + b"\n"))
+    binary.write_bytes(bytes(range(256)) * 40)
+    damaged.write_bytes(packed.read_bytes()[:-9])
+    assert godot("replay", str(packed), env=env).stdout == "2 pushed\n"
+    for file in (binary, damaged):
+        refused = godot("replay", str(file), env=env)
+        assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+    assert client.llen("logs:queue") == 2
+    assert godot("replay", "--force", str(binary), env=env).returncode == 0
+    assert client.llen("logs:queue") > 2
 
 
 def test_replay_from_stdin_and_ids_are_those_of_the_analysis(daemon, client, godot, env, query, eventually):

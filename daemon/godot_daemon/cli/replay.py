@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,31 +23,37 @@ _LINES_SHOWN = 10
 @_options.redis_url
 @_options.prefix
 @_options.setting("queue_max")
+@click.option("--force", is_flag=True, help="Push a file even if no line of it is a JSON object.")
 @_options.as_json
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 def replay(
-    file: str, redis_url: str | None, prefix: str | None, queue_max: str | None, *, as_json: bool
+    file: str, redis_url: str | None, prefix: str | None, queue_max: str | None, *, force: bool, as_json: bool
 ) -> None:
     """Push the lines of FILE (JSON lines; - for stdin) into the queue: a fallback file, an export, a capture.
 
-    The same file twice stores nothing twice: lines without an id get one that is made of the line. Lines that
-    are no JSON objects are pushed as they are and become dead letters. While the queue is full it waits, so
-    that nothing is dropped.
+    FILE may be gzipped. The same file twice stores nothing twice: lines without an id get one that is made of
+    the line. While the queue is full it waits, so that nothing is dropped.
+
+    Lines that are no JSON objects are pushed as they are and become dead letters; they cannot carry an id, so
+    each replay makes new ones of them. A file without any JSON object among its first lines is refused.
 
     \b
     Examples:
       godot replay gates-fallback.jsonl
-      zcat old/*.jsonl.gz | godot replay -
+      godot replay old.jsonl.gz
+      ssh gates cat fallback.jsonl | godot replay -
     """  # noqa: D301
     from godot_daemon.redis_queue import RedisQueue
+    from godot_daemon.replay import lines_of
     from godot_daemon.replay import replay as push
 
     settings = Settings.load({"redis_url": redis_url, "prefix": prefix, "queue_max": queue_max})
     queue = RedisQueue(settings)
     with ExitStack() as stack:
         stack.callback(queue.close)
-        lines = sys.stdin.buffer if file == "-" else stack.enter_context(open(file, "rb"))  # noqa: PTH123  "-"
-        done = push(lines, queue, settings.queue_max, _progress if sys.stderr.isatty() else lambda _: None)
+        source: Any = sys.stdin.buffer if file == "-" else stack.enter_context(Path(file).open("rb"))
+        progress = _progress if sys.stderr.isatty() else lambda _: None
+        done = push(lines_of(source), queue, settings.queue_max, progress, force=force)
     if sys.stderr.isatty():
         click.echo("\r\x1b[K", nl=False, err=True)
     if as_json:
