@@ -21,6 +21,7 @@ STATUSES: Final = ("error", "warn", "ok")
 
 _AGO: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d|w)\s*(?:ago)?\s*", re.IGNORECASE)
 _UNIT_SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST: Final = 1000 * 365 * 86400  # seconds; with more, a date may end before the year 1
 _LEVEL_NAMES: Final = {"WARNING": "WARN", "CRITICAL": "ERROR", "FATAL": "ERROR", "NOTICE": "INFO"}
 
 
@@ -117,7 +118,12 @@ def levels_from(level: str) -> tuple[str, ...]:
     >>> levels_from("warning")
     ('WARN', 'ERROR')
     """
-    name = level.upper() if isinstance(level, str) else level
+    if not isinstance(level, str):
+        raise BadFilter(
+            f"unknown level {level!r}",
+            hint=f"one of {', '.join(LEVELS)}: what is above it comes with it",
+        )
+    name = level.strip().upper()
     name = _LEVEL_NAMES.get(name, name)
     if name not in LEVELS:
         raise BadFilter(f"unknown level {level!r}", hint=f"use one of {', '.join(LEVELS)}")
@@ -135,11 +141,11 @@ def moment(value: Moment, name: str) -> Since:
     datetime.datetime(2026, 1, 31, 11, 0, tzinfo=datetime.timezone.utc)
     """
     if isinstance(value, dt.timedelta):
-        return Since(ago=value)
+        return _ago(value.total_seconds(), name)
     if isinstance(value, str):
         found = _AGO.fullmatch(value)
         if found:
-            return Since(ago=dt.timedelta(seconds=float(found[1]) * _UNIT_SECONDS[found[2].lower()]))
+            return _ago(float(found[1]) * _UNIT_SECONDS[found[2].lower()], name)
         try:
             value = dt.datetime.fromisoformat(value.strip())
         except ValueError:
@@ -151,4 +157,13 @@ def moment(value: Moment, name: str) -> Since:
             f"{name} is not a time", hint='2026-01-31T12:00:00+01:00, or how long ago: "15m", "1h", "7d"'
         )
     aware = value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)
-    return Since(at=aware.astimezone(dt.UTC))
+    try:
+        return Since(at=aware.astimezone(dt.UTC))
+    except OverflowError:  # in the first or last hours that there are, in another zone
+        raise BadFilter(f"{name} is beyond all time", hint="a time of this century") from None
+
+
+def _ago(seconds: float, name: str) -> Since:
+    if not abs(seconds) <= _LONGEST:
+        raise BadFilter(f"{name} is beyond all time", hint='at most some centuries ago; "7d" is a week ago')
+    return Since(ago=dt.timedelta(seconds=seconds))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     AnySource: TypeAlias = "str | os.PathLike[str] | Engine | Connection | None"
 
-_FILES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".json", ".log")
+_FILES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".json", ".log", ".parquet")
 
 
 class Source(Protocol):
@@ -46,6 +46,11 @@ def open_source(source: AnySource) -> Source:
         from godot_analysis.loading.jsonl import JsonlFile  # noqa: PLC0415 - each kind of source loads when used
 
         return JsonlFile(path)
+    if not isinstance(source, str) and not hasattr(source, "connect") and not hasattr(source, "execute"):
+        raise BadSource(
+            f"a source is no {type(source).__name__}",
+            hint="a database URL, a SQLAlchemy engine or connection, or the path of a file",
+        )
     from godot_analysis.loading.database import Database  # noqa: PLC0415 - as above; SQLAlchemy takes a quarter second
 
     return Database(source)
@@ -84,5 +89,5 @@ def _is_file(source: str) -> bool:
         return True
     raise BadSource(
         f"{source!r} is neither a database URL nor a file of logs",
-        hint="postgresql://…, a path that ends in .jsonl, or the directory of an archive",
+        hint="postgresql://…, a path that ends in .jsonl or .parquet, or the directory of an archive",
     )

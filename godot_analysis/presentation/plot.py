@@ -8,11 +8,11 @@ import pandas as pd
 
 from godot_analysis import printable, theme
 from godot_analysis.columns import LEVELS
+from godot_analysis.loading.frames import require
+from godot_analysis.reconstruction.flow import Flow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from godot_analysis.reconstruction.flow import Flow
 
 __all__ = ["timeline"]
 
@@ -40,6 +40,11 @@ def timeline(logs: pd.DataFrame | Flow, *, ax: Axes | None = None) -> Axes:
     matplotlib.axes.Axes
         To go on with: `ax.set_xlim(…)`, `ax.figure.savefig(…)`.
 
+    Raises
+    ------
+    BadFrame
+        When `logs` is neither.
+
     Examples
     --------
     >>> import godot_analysis as ga
@@ -48,8 +53,8 @@ def timeline(logs: pd.DataFrame | Flow, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_xlabel()
     "time (UTC, each component's own clock)"
     """
-    losses = None if isinstance(logs, pd.DataFrame) else logs.losses
-    logs = logs if isinstance(logs, pd.DataFrame) else logs.logs
+    losses = logs.losses if isinstance(logs, Flow) else None
+    logs = require(logs.logs if isinstance(logs, Flow) else logs)
     lanes = _lanes(logs, losses)
     ax = _new_axes(len(lanes)) if ax is None else ax
     lane_of = {name: number for number, name in enumerate(lanes)}

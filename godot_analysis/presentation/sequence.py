@@ -10,6 +10,7 @@ import pandas as pd
 
 from godot_analysis.presentation import labels
 from godot_analysis.presentation.scene import interleave, lanes_of, messages_of, notes_of
+from godot_analysis.reconstruction.reconstruct import as_flow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,7 +97,7 @@ class _Unit:
         return self.start + self.length * self.times
 
 
-def lay_out(flow: Flow, most: int = 200, *, fold: bool = True) -> Layout:
+def lay_out(flow: pd.DataFrame | Flow, most: int = 200, *, fold: bool = True) -> Layout:
     """Lay out a flow in causal order, in about `most` rows at most.
 
     Repeats are folded first. If that is not enough, what went wrong stays, then its context, then the first
@@ -105,12 +106,13 @@ def lay_out(flow: Flow, most: int = 200, *, fold: bool = True) -> Layout:
     Parameters
     ----------
     flow
-        What `reconstruct` returned.
+        What `reconstruct` returned, or a log frame for it.
     most
         How many rows to draw.
     fold
         Fold what happened three or more times in a row.
     """
+    flow = as_flow(flow)
     messages, notes = messages_of(flow), notes_of(flow)
     order = interleave(messages, notes)
     codes = _codes(messages, notes)[order]

@@ -13,6 +13,8 @@ from godot_analysis.presentation import labels
 from godot_analysis.presentation.sequence import lay_out
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from godot_analysis.presentation.sequence import Block, Layout, Row
     from godot_analysis.reconstruction.flow import Flow
 
@@ -29,7 +31,7 @@ _HEADS_AGAIN_FROM: Final = 900  # pixels: below that the names at the top are st
 _PROBLEMS_TOLD: Final = 12
 
 
-def sequence(flow: Flow, *, title: str = "", most: int = 200) -> str:
+def sequence(flow: pd.DataFrame | Flow, *, title: str = "", most: int = 200) -> str:
     """Draw a flow as a sequence diagram.
 
     Components stand side by side in the order in which they appear, time runs down. The picture follows the
@@ -38,7 +40,7 @@ def sequence(flow: Flow, *, title: str = "", most: int = 200) -> str:
     Parameters
     ----------
     flow
-        What `reconstruct` returned.
+        What `reconstruct` returned, or a log frame for it.
     title
         A line above the picture.
     most

@@ -11,6 +11,8 @@ from godot_analysis.presentation import labels
 from godot_analysis.presentation.sequence import lay_out
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from godot_analysis.presentation.sequence import Block, Layout, Row
     from godot_analysis.reconstruction.flow import Flow
 
@@ -66,7 +68,7 @@ _ASCII: Final = _Signs("|", "-", "- ", ".", ">", "<", ">", "<", "X", "o", "#", "
 
 
 def sequence(
-    flow: Flow,
+    flow: pd.DataFrame | Flow,
     width: int = 100,
     *,
     color: bool = False,
@@ -81,7 +83,7 @@ def sequence(
     Parameters
     ----------
     flow
-        What `reconstruct` returned.
+        What `reconstruct` returned, or a log frame for it.
     width
         How many cells a line may take.
     color

@@ -66,6 +66,11 @@ def reconstruct(logs: pd.DataFrame) -> Flow:
         return _rebuilt(_once(logs))
 
 
+def as_flow(logs: pd.DataFrame | Flow) -> Flow:
+    """A flow as it is, a log frame rebuilt; anything else is a `BadFrame`."""
+    return logs if isinstance(logs, Flow) else reconstruct(logs)
+
+
 def _rebuilt(logs: pd.DataFrame) -> Flow:
     seen = observe(logs)
     pairing = pair(seen)
@@ -91,7 +96,8 @@ def _once(logs: pd.DataFrame) -> pd.DataFrame:
     close = logs["event_created_at"].duplicated(keep=False) & ~again
     if close.any():
         columns = ("id", "event_created_at", "component", "trace_id", "instance", "message", "data")
-        rows = zip(logs.index[close], *(logs.loc[close, name].astype(object) for name in columns), strict=True)
+        told_of = (logs.loc[close, name].astype(object) for name in columns)
+        rows = zip(logs.index[close], *told_of, strict=True)
         met: set[tuple[str, ...]] = set()
         for index, own, *told in rows:
             alike = tuple(map(repr, told))

@@ -13,6 +13,7 @@ import traitlets
 from godot_analysis import printable
 from godot_analysis.presentation import labels, svg, text
 from godot_analysis.presentation.scene import interleave, lanes_of, messages_of, notes_of
+from godot_analysis.reconstruction.reconstruct import as_flow
 from godot_analysis.widgets._base import Widget, page
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class SequenceDiagram(Widget):
     Parameters
     ----------
     flow
-        What `reconstruct` returned.
+        What `reconstruct` returned, or a log frame for it.
     height
         Height of the scrolling part in pixels.
     fold
@@ -87,9 +88,9 @@ class SequenceDiagram(Widget):
     _details = traitlets.List(traitlets.Dict()).tag(sync=True)
     _row = traitlets.Int(-1).tag(sync=True)
 
-    def __init__(self, flow: Flow, **options: Any) -> None:
+    def __init__(self, flow: pd.DataFrame | Flow, **options: Any) -> None:
         super().__init__(**options)
-        self._flow = flow
+        flow = self._flow = as_flow(flow)
         messages, notes = messages_of(flow), notes_of(flow)
         self._items = interleave(messages, notes)[:_MOST_ROWS]
         self._notes = notes
