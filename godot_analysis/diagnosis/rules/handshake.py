@@ -102,6 +102,8 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
             continue
         if hand.callee in facts.confirmed or not facts.verbatim(hand.callee, hand.caller):
             continue
+        if any(listing.time > hand.started and listing.tools for listing in facts.lists_of(hand.callee)):
+            continue  # it answers requests, so nothing was missing
         refused = [
             (listing.text, listing.records) for listing in facts.lists_of(hand.callee) if listing.failed
         ]
