@@ -128,4 +128,20 @@ CLOCKS: Final[dict[str, str]] = {
     "pairs": "int64",  # request/response pairs behind the estimate
 }
 
+FINDINGS: Final[dict[str, str]] = {
+    "code": "str",  # of the rule, as in diagnosis/rules/README.md
+    "severity": "str",  # error | warning | info
+    "title": "str",
+    "component": "str",  # the one that suffers
+    "cause_in": "str",  # where the fault lies, as far as the log can tell
+    "tool": "str",
+    "confidence": "float64",
+    "summary": "str",
+    "explanation": "str",
+    "fix": "str",
+    "evidence": "object",  # tuple of record ids, the most telling first
+    "references": "object",  # tuple of texts
+    "lines": "object",  # tuple of line numbers; empty unless the log came from a file
+}
+
 STATUSES: Final = ("answered", "error", "tool_error", "cancelled", "timed_out", "pending", "lost")

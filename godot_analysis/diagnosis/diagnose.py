@@ -29,7 +29,7 @@ def diagnose(
     trace_id: str | None = None,
     component: str | None = None,
     tool: str | None = None,
-    live: bool = False,
+    live: bool | None = None,
 ) -> Diagnosis:
     """Name what is wrong in a log, the root cause first, with the rows that prove it.
 
@@ -41,8 +41,9 @@ def diagnose(
     trace_id, component, tool : str, optional
         Keep only findings that concern this trace, component or tool. A component or tool that the log never
         mentions is still looked for: its silence is evidence.
-    live : bool
-        The log goes on, so a call that is under way at its end is no fault.
+    live : bool, optional
+        The log goes on, so a call that is under way at its end is no fault. By default what was loaded from a
+        database is live, as for `godot diagnose`, and everything else is complete.
 
     Returns
     -------
@@ -68,7 +69,7 @@ def diagnose(
     expected = {component} if component else set()
     if tool is not None and (named := family(tool)) is not None:
         expected.add(named)
-    facts = gather(flow, live=live)
+    facts = gather(flow, live=bool(flow.logs.attrs.get("live")) if live is None else live)
     facts = replace(facts, expected=_unheard(expected, facts))
     wanted = _Filter(facts, trace_id, component, tool)
     findings = tuple(judged.finding for judged in judge(facts) if wanted(judged))

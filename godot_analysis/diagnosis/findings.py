@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 import pandas as pd
 
+from godot_analysis.columns import FINDINGS
+from godot_analysis.loading.frames import frame
 from godot_analysis.printable import line
 
 __all__ = ["SEVERITIES", "Diagnosis", "Finding"]
@@ -87,10 +89,10 @@ class Diagnosis:
 
     @property
     def findings(self) -> pd.DataFrame:
-        """One row per finding, ranked, the root cause first."""
-        names = [item.name for item in fields(Finding)]
-        frame = pd.DataFrame([asdict(finding) for finding in self.ranked], columns=names)
-        return frame.astype({"confidence": "float64"})
+        """One row per finding, ranked, the root cause first, with the columns of `columns.FINDINGS`."""
+        return frame(
+            {name: [getattr(finding, name) for finding in self.ranked] for name in FINDINGS}, FINDINGS
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The diagnosis as the one JSON object that `godot diagnose --json` prints."""

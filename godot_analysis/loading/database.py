@@ -73,7 +73,9 @@ class Database:
                     column.extend(part)
         named = dict(zip(LOGS, columns, strict=True))
         named["data"] = _decoded(named["data"])
-        return frame(named, LOGS)
+        logs = frame(named, LOGS)
+        logs.attrs["live"] = True
+        return logs
 
     def traces(self, since: Since | None, component: str | None, status: str | None) -> pd.DataFrame:
         """One row for each trace that was active since then, the newest first."""

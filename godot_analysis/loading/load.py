@@ -90,7 +90,7 @@ def load_logs(
     -------
     DataFrame
         The columns of `godot_analysis.columns.LOGS`. Of a file, `attrs["lines"]` maps ids to line numbers and
-        `attrs["problems"]` lists the lines that are no records.
+        `attrs["problems"]` lists the lines that are no records; of a database, `attrs["live"]` is True.
 
     Raises
     ------

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 import godot_analysis as ga
+from godot_analysis import columns
 from godot_analysis.diagnosis import rules
 from godot_analysis.diagnosis.report import as_text
 from godot_analysis.diagnosis.rules import LAYERS, RULES
+from godot_analysis.loading.tables import log_table
 
 TEXT = {"type": "string", "minLength": 1}
 NAME = {"type": ["string", "null"]}
@@ -229,3 +231,31 @@ def test_records_delivered_twice_count_once():
 
 def test_repr_is_one_line():
     assert repr(ga.diagnose(ga.from_records([]))) == "<Diagnosis: healthy; 0 findings, 0 calls>"
+
+
+def test_findings_have_the_same_columns_and_dtypes_with_and_without_rows(faulty):
+    full, empty = ga.diagnose(faulty).findings, ga.diagnose(ga.from_records([])).findings
+    assert full.dtypes.to_dict() == empty.dtypes.to_dict()
+    assert list(full.columns) == list(columns.FINDINGS)
+    assert pd.concat([full, empty]).dtypes.to_dict() == full.dtypes.to_dict()
+
+
+def _open_call(age: float) -> pd.DataFrame:
+    return log_table(f"0.0 app sends gates ? 1 tools/call a\n{age} app says INFO still here")
+
+
+def test_what_is_under_way_where_a_live_log_ends_is_no_fault():
+    logs = _open_call(3)
+    assert not ga.diagnose(logs).healthy
+    logs.attrs["live"] = True
+    assert ga.diagnose(logs).healthy
+    assert ga.diagnose(ga.reconstruct(logs)).healthy
+    assert not ga.diagnose(logs, live=False).healthy
+    late = _open_call(30)
+    late.attrs["live"] = True
+    assert not ga.diagnose(late).healthy
+
+
+def test_a_call_needs_time_before_it_can_be_missed():
+    assert ga.diagnose(_open_call(0.2)).healthy
+    assert ga.diagnose(log_table("0.0 app sends gates ? 1 tools/call a")).healthy
