@@ -128,7 +128,10 @@ def test_the_command_says_what_it_did(godot, empty_database_url):
 def test_commands_on_a_database_without_schema_say_what_to_run(godot, empty_database_url):
     done = godot("db", "stats", "--database-url", empty_database_url)
     assert done.returncode == 1
-    assert done.stderr == 'godot: PostgreSQL: relation "log_counts_until" does not exist (run `godot db upgrade`)\n'
+    assert (
+        done.stderr
+        == 'godot: PostgreSQL: relation "log_counts_until" does not exist (run `godot db upgrade`)\n'
+    )
 
 
 def test_stats_count_by_component_and_level(godot, database_url):
