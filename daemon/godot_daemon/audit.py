@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from godot_daemon import census
+from godot_daemon.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -168,15 +169,15 @@ def _problems(found: Census, accounts: Sequence[Account], unaccounted: int) -> l
     if unaccounted:
         worst = next(account for account in accounts if account.missing)
         problems.append(
-            f"{unaccounted:,} numbered records are nowhere, most of them of {worst.instance}:"
+            f"{counted(unaccounted, 'numbered record', 'is')} nowhere, most of them of {worst.instance}:"
             " lost with Redis, or in a fallback file that was not replayed"
         )
     if doubled := sum(account.doubled for account in accounts):
-        problems.append(f"{doubled:,} records are stored twice")
+        problems.append(f"{counted(doubled, 'record', 'is')} stored twice")
     acknowledged = found.backlog.claimed - found.backlog.in_flight
     if found.ledger_received_of_epoch < acknowledged:
         short = acknowledged - found.ledger_received_of_epoch
-        problems.append(f"{short:,} records left the queue without being committed")
+        problems.append(f"{counted(short, 'record')} left the queue without being committed")
     if found.rows < found.ledger_stored:
         gone = found.ledger_stored - found.rows
         problems.append(f"{gone:,} rows of logs were stored and are gone")

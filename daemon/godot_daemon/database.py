@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 
 WRITER_ROLE: Final = "godot_writer"
 
+AWAY: Final = "start it, for instance with `godot up`, or set GODOT_DATABASE_URL"
+"""What to do when it does not answer."""
+
 _GRACE_SECONDS: Final = 5.0
 """How much longer than the server's own time-out we wait: a server that works should speak first."""
 
 _RETRY_CLASSES: Final = frozenset(("08", "25", "40", "53", "55", "57", "58", "XX"))
+_AWAY_STATES: Final = ("08", "57P")
 _DATA_CLASSES: Final = frozenset(("22", "23", "54"))
 _SETUP_CLASSES: Final = frozenset(("0A", "28", "3D", "3F", "42"))
 
@@ -63,12 +67,21 @@ def state_class(error: psycopg.Error) -> str:
 
 def translated(error: psycopg.Error, url: str) -> GodotError:
     """The same as one of this package's errors."""
-    text = " ".join((error.diag.message_primary or str(error)).split())
+    text = said(error)
     where = f"PostgreSQL at {masked(url)}"
     if judge(error) is Verdict.SETUP:
         return SetupError(f"{where} refuses: {text}", _advice(error))
-    state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-    return UnavailableError(f"{where} is not available: {text}{state}")
+    if error.sqlstate is None or error.sqlstate.startswith(_AWAY_STATES):
+        return UnavailableError(f"{where} does not answer: {text}", AWAY)
+    return UnavailableError(f"{where} is not available: {text} (SQLSTATE {error.sqlstate})")
+
+
+def said(error: psycopg.Error) -> str:
+    """The server's or the driver's words in one line."""
+    if error.diag.message_primary:
+        return " ".join(error.diag.message_primary.split())
+    # A failure to connect is told once for each address, with a question; the first line is the telling one.
+    return str(error).strip().partition("\n")[0].removeprefix("connection failed: ")
 
 
 def _advice(error: psycopg.Error) -> str:

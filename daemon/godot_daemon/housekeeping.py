@@ -13,6 +13,7 @@ import psycopg
 from godot_daemon import database, levels, retention, stats
 from godot_daemon.archive import ParquetArchive
 from godot_daemon.errors import GodotError
+from godot_daemon.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +115,7 @@ class Housekeeping:
         )
         archived = f", archived to {step.archive}" if step.archive else ""
         self._narrator.info(
-            f"retention: {step.records:,} records of {step.partition} went{kept}{archived}",
+            f"retention: {counted(step.records, 'record')} of {step.partition} went{kept}{archived}",
             partition=step.partition,
             records=step.records,
             pinned=step.pinned,

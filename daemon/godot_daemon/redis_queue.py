@@ -40,6 +40,10 @@ _WRONG_SETUP: Final = re.compile(
 )
 
 
+AWAY: Final = "start it, for instance with `godot up`, or set GODOT_REDIS_URL"
+"""What to do when it does not answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """What the queue holds at one instant."""
@@ -107,7 +111,8 @@ class RedisQueue:
         except (AuthenticationError, NoPermissionError, InvalidResponse) as error:
             raise self._setup_error(error) from error
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
-            raise UnavailableError(f"Redis at {self._shown} does not answer: {error}") from error
+            said = str(error).rstrip(".")
+            raise UnavailableError(f"Redis at {self._shown} does not answer: {said}", AWAY) from error
         except ResponseError as error:
             if _WRONG_SETUP.search(str(error)):
                 raise self._setup_error(error) from error

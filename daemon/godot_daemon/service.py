@@ -22,6 +22,7 @@ from godot_daemon.sink import PostgresSink, prepare
 from godot_daemon.source import RedisSource, worker_name
 from godot_daemon.upkeep import Upkeep
 from godot_daemon.watching import Watch
+from godot_daemon.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -183,7 +184,7 @@ class Service:
             if not ready:
                 self._notifier.patience(_START_SECONDS)
             problems = watch.problems() or ([] if upkeep.checked else ["waiting for PostgreSQL"])
-            self._notifier.status("; ".join(problems) or f"{source.waiting:,} records waiting")
+            self._notifier.status("; ".join(problems) or f"{counted(source.waiting, 'record')} waiting")
             slowest = max(sink.patience for sink in sinks)
             self._stalled_after = _STALLED_SECONDS + 2 * (slowest + self._settings.redis_timeout)
             if not self._unhealthy():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _MASK: Final = "***"
+_NOT_A_NUMBER: Final = "is not a number"
 _LOG_FORMATS: Final = ("auto", "human", "json")
 
 
@@ -173,8 +174,10 @@ def resolve(
         try:
             values[setting.name] = setting.metadata["parse"](place.text)
         except ValueError as error:
-            shown = _MASK if setting.metadata["secret"] else repr(place.text)
-            why = str(error) if str(error).startswith("must") else "is not a number"
+            shown = repr(masked(place.text) if setting.metadata["secret"] else place.text)
+            why = str(error) if str(error).startswith("must") else _NOT_A_NUMBER
+            if setting.metadata["secret"] and why == _NOT_A_NUMBER:
+                why = "is not a URL"
             problems.append(f"{place.where}: {shown} {why}")
     names = [setting.name for setting in settings]
     return Resolution(values, found, places.problems + problems, places.misspelt(names))
@@ -186,5 +189,9 @@ def masked(url: str) -> str:
     >>> masked("postgresql://me:secret@host/godot?password=secret&a=b")
     'postgresql://me:***@host/godot?password=***&a=b'
     """
-    without = re.sub(r"(?<=://)([^/@:]*):.*@", rf"\1:{_MASK}@", url)
-    return re.sub(r"(?<=[?&])(\w*(?:password|secret|client_key|server_key))=[^&]*", rf"\1={_MASK}", without)
+    without = re.sub(r"((?:://|^(?!\w+://))[^/@:]*):.*@", rf"\1:{_MASK}@", url)
+    return re.sub(
+        r"(?:(?<=[?&\s])|^)(\w*(?:password|secret|client_key|server_key))\s*=\s*[^&\s]*",
+        rf"\1={_MASK}",
+        without,
+    )

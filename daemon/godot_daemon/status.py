@@ -10,6 +10,7 @@ import psycopg
 from godot_daemon import database, partitions
 from godot_daemon.errors import GodotError
 from godot_daemon.redis_queue import RedisQueue
+from godot_daemon.wording import counted
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -83,6 +84,6 @@ def _database(status: Status, connection: psycopg.Connection[Any]) -> None:
     status.default_partition = partitions.default_rows(connection)
     if status.default_partition:
         status.problems.append(
-            f"{status.default_partition:,} records are in the default partition:"
+            f"{counted(status.default_partition, 'record', 'is')} in the default partition:"
             " `godot db partitions --absorb` moves them"
         )

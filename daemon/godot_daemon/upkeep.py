@@ -10,6 +10,7 @@ import psycopg
 from godot_daemon import database, migrations, partitions
 from godot_daemon.errors import GodotError, SetupError, UnavailableError
 from godot_daemon.settings import masked
+from godot_daemon.wording import counted
 
 if TYPE_CHECKING:
     from godot_daemon.metrics import Metrics
@@ -88,6 +89,6 @@ class Upkeep:
         self._metrics.misplaced(misplaced)
         if misplaced:
             self._narrator.warning(
-                f"{misplaced:,} records are in the default partition: they are old, or a clock is wrong",
+                f"{counted(misplaced, 'record', 'is')} in the default partition: old, or of a wrong clock",
                 misplaced=misplaced,
             )

@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from godot_daemon.wording import counted
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,7 +41,7 @@ class Watch:
         if batch.adopted_from is not None:
             self._metrics.adopted()
             self._narrator.info(
-                f"took over {len(batch.entries):,} records that {batch.adopted_from} had claimed",
+                f"took over {counted(len(batch.entries), 'record')} that {batch.adopted_from} had claimed",
                 records=len(batch.entries),
                 owner=batch.adopted_from,
             )

@@ -79,7 +79,7 @@ def test_audit_sees_rows_that_are_gone_and_rows_that_are_twice(
             " select gen_random_uuid(), component, level, message, event_created_at, instance, seq"
             " from logs limit 1"
         )
-        assert "1 records are stored twice" in godot("audit", env=env).stdout
+        assert "1 record is stored twice" in godot("audit", env=env).stdout
 
 
 def test_audit_holds_while_records_move(daemon, client, godot, env, make_record, eventually):

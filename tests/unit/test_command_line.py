@@ -103,20 +103,20 @@ def test_a_command_may_choose_its_status(failing):
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        (redis.ConnectionError("refused"), "no connection to Redis: refused (start it"),
-        (redis.TimeoutError("Timeout"), "no connection to Redis: Timeout (start it"),
+        (redis.ConnectionError("refused"), "Redis does not answer: refused (start it"),
+        (redis.TimeoutError("Timeout"), "Redis does not answer: Timeout (start it"),
         (redis.AuthenticationError("WRONGPASS"), "Redis: WRONGPASS (check the user and password"),
         (redis.BusyLoadingError("loading"), "Redis is still reading its data"),
         (redis.ResponseError("wrong type"), "Redis: wrong type"),
         (
             psycopg.OperationalError("connection failed: refused\nagain"),
-            "no connection to PostgreSQL: refused (start",
+            "PostgreSQL does not answer: refused (start",
         ),
         (
             psycopg.OperationalError('server said: FATAL:  role "x" does not exist'),
             'PostgreSQL refuses: role "x" does',
         ),
-        (psycopg.errors.AdminShutdown("bye"), "no connection to PostgreSQL: bye"),
+        (psycopg.errors.AdminShutdown("bye"), "PostgreSQL does not answer: bye"),
         (psycopg.errors.UndefinedTable("no logs"), "PostgreSQL: no logs (run `godot db upgrade`)"),
         (
             psycopg.errors.InsufficientPrivilege("denied"),

@@ -40,7 +40,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "unpin": ("godot_daemon.cli.pin:unpin", "Leave a trace to retention again."),
         "pins": ("godot_daemon.cli.pin:pins", "List pinned traces."),
         "level": ("godot_daemon.cli.level:level", "Set what level a component logs at."),
-        "db": ("godot_daemon.cli.db:db", "Upgrade, inspect and clear the database."),
+        "db": ("godot_daemon.cli.db:db", "Look after the database: schema, partitions, retention."),
     },
 }
 _COMMANDS: Final = {name: entry for section in _SECTIONS.values() for name, entry in section.items()}

@@ -24,7 +24,7 @@ def setting(name: str) -> Callable[[_Command], _Command]:
         f"--{name.replace('_', '-')}",
         metavar=name.rpartition("_")[2].upper(),
         allow_from_autoenv=False,
-        help=f"{about[0].upper()}{about[1:]}.  [env: {variable(name)}; default: {default}]",
+        help=f"{about[0].upper()}{about[1:]}.  [env var: {variable(name)}; default: {default}]",
     )
 
 

@@ -37,6 +37,8 @@ def explain(error: Exception) -> str:
 
 def _explain(error: Exception) -> tuple[str, str | None]:  # noqa: PLR0911 - one for each kind
     analysis = sys.modules.get("godot_analysis.errors")
+    if analysis and isinstance(error, analysis.SourceUnavailable) and not error.details.get("sqlstate"):
+        return _explain_source(error)
     if isinstance(error, GodotError) or (analysis and isinstance(error, analysis.GodotAnalysisError)):
         return getattr(error, "message", str(error)), getattr(error, "hint", None)
     if isinstance(error, click.ClickException):
@@ -54,6 +56,16 @@ def _explain(error: Exception) -> tuple[str, str | None]:  # noqa: PLR0911 - one
     return f"{type(error).__name__}: {error}", "`godot --debug …` shows where"
 
 
+def _explain_source(error: Any) -> tuple[str, str | None]:
+    """The analysis names what to do in Python; here it is the same as for every other command."""
+    where, separator, said = error.message.partition(": ")
+    if not separator or "FATAL:" in said:
+        return error.message, "check GODOT_DATABASE_URL: user, password and database"
+    from godot_daemon.database import AWAY
+
+    return f"PostgreSQL at {where} does not answer: {said.removeprefix('connection failed: ')}", AWAY
+
+
 def _explain_postgres(error: psycopg.Error) -> tuple[str, str | None]:
     said = error.diag.message_primary or str(error)
     if error.sqlstate in _SETUP_HINTS:
@@ -65,11 +77,9 @@ def _explain_postgres(error: psycopg.Error) -> tuple[str, str | None]:
             "check GODOT_DATABASE_URL; `createdb` makes a missing database",
         )
     if error.sqlstate is None or error.sqlstate.startswith(("08", "57P")):
-        # libpq tells the failure once for each address; the first line is the telling one.
-        return (
-            f"no connection to PostgreSQL: {said.splitlines()[0].removeprefix('connection failed: ')}",
-            "start it, for instance with `godot up`, or set GODOT_DATABASE_URL",
-        )
+        from godot_daemon import database
+
+        return f"PostgreSQL does not answer: {database.said(error)}", database.AWAY
     return f"PostgreSQL: {said} [{error.sqlstate}]", error.diag.message_hint
 
 
@@ -79,8 +89,7 @@ def _explain_redis(error: Exception, redis: Any) -> tuple[str, str | None]:
     if isinstance(error, redis.BusyLoadingError):
         return "Redis is still reading its data", "wait a moment and try again"
     if isinstance(error, (redis.ConnectionError, redis.TimeoutError)):
-        return (
-            f"no connection to Redis: {error}",
-            "start it, for instance with `godot up`, or set GODOT_REDIS_URL",
-        )
+        from godot_daemon.redis_queue import AWAY
+
+        return f"Redis does not answer: {error}", AWAY
     return f"Redis: {error}", None

@@ -12,9 +12,11 @@ import psycopg
 
 from godot_daemon import index_keys, migrations, partitions, retention
 from godot_daemon.cli import _options, _print
+from godot_daemon.cli._connecting import connected
 from godot_daemon.errors import SetupError
 from godot_daemon.settings import Settings
 from godot_daemon.stats import collect
+from godot_daemon.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def db() -> None:
-    """Upgrade, inspect and clear the database.
+    """Look after the database: schema, partitions, retention, indexes, counts.
 
     \b
     Example:
@@ -42,7 +44,7 @@ def upgrade(database_url: str | None, *, dry_run: bool) -> None:
     """  # noqa: D301
     url = Settings.load({"database_url": database_url}).database_url
     if dry_run:
-        with psycopg.connect(url) as connection:
+        with connected(url) as connection:
             changes = migrations.pending(connection)
     else:
         changes = migrations.upgrade(url)
@@ -73,7 +75,7 @@ def show_partitions(
       godot db partitions --ensure --days-back 30
     """  # noqa: D301
     url = Settings.load({"database_url": database_url}).database_url
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connected(url) as connection:
         created = partitions.ensure(connection, days_ahead=days_ahead, days_back=days_back) if ensure else []
         created += partitions.absorb(connection) if absorb else []
         listing = partitions.listing(connection)
@@ -103,7 +105,10 @@ def show_partitions(
         ],
     )
     if strays:
-        click.echo(f"alarm: {strays:,} records lie outside all partitions (--absorb moves them)", err=True)
+        click.echo(
+            f"alarm: {counted(strays, 'record', 'lies')} outside all partitions (--absorb moves them)",
+            err=True,
+        )
 
 
 @db.command()
@@ -135,9 +140,7 @@ def retain(
       godot db retain --days 30 --archive-dir /srv/logs
     """  # noqa: D301
     settings = Settings.load({"database_url": database_url, "archive_dir": archive_dir})
-    with psycopg.connect(
-        settings.database_url, autocommit=True, application_name="godot db retain"
-    ) as connection:
+    with connected(settings.database_url, application_name="godot db retain") as connection:
         before = retention.bound(connection, days)
         if dry_run:
             outcome = retention.Outcome(before, retention.forecast(connection, before))
@@ -175,15 +178,13 @@ def _archive(settings: Settings) -> Iterator[retention.Archive | None]:
         return
     from godot_daemon.archive import ParquetArchive
 
-    with psycopg.connect(
-        settings.database_url, autocommit=True, application_name="godot db retain"
-    ) as reading:
+    with connected(settings.database_url, application_name="godot db retain") as reading:
         yield ParquetArchive(settings.archive_dir, reading)
 
 
 def _progress(step: retention.Retired) -> None:
     if sys.stderr.isatty():
-        click.echo(f"{step.partition}: {step.records:,} records", err=True)
+        click.echo(f"{step.partition}: {counted(step.records, 'record')}", err=True)
 
 
 def _show(outcome: retention.Outcome, *, dry_run: bool) -> None:
@@ -208,12 +209,23 @@ def _show(outcome: retention.Outcome, *, dry_run: bool) -> None:
         click.echo(f"nothing has expired: everything is of {_print.day(outcome.before)} or later")
     else:
         verb, kept = ("would remove", "would stay") if dry_run else ("removed", "stay")
-        click.echo(f"{verb} {gone:,} records of before {_print.day(outcome.before)}; {stay:,} {kept}")
+        click.echo(
+            f"{verb} {counted(gone, 'record')} of before {_print.day(outcome.before)}; {stay:,} {kept}"
+        )
+
+
+class _Key(click.ParamType[str]):
+    name = "key"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not value or "\0" in value:
+            self.fail("name one key of data, such as user_id", param, ctx)
+        return value
 
 
 @db.command("index-key")
 @_options.database_url
-@click.argument("key", required=False)
+@click.argument("key", required=False, type=_Key())
 @click.option("--drop", is_flag=True, help="Remove the index again.")
 @_options.as_json
 def index_key(database_url: str | None, key: str | None, *, drop: bool, as_json: bool) -> None:
@@ -229,7 +241,7 @@ def index_key(database_url: str | None, key: str | None, *, drop: bool, as_json:
     url = Settings.load({"database_url": database_url}).database_url
     if drop and key is None:
         raise click.UsageError("--drop needs a KEY")
-    with psycopg.connect(url, autocommit=True, application_name="godot db index-key") as connection:
+    with connected(url, application_name="godot db index-key") as connection:
         if drop and key is not None:
             changed = index_keys.drop_key_index(connection, key)
         elif key is not None:
@@ -239,6 +251,8 @@ def index_key(database_url: str | None, key: str | None, *, drop: bool, as_json:
         found = index_keys.indexed_keys(connection)
     if as_json:
         _print.json_object({"changed": changed, "keys": [dataclasses.asdict(index) for index in found]})
+    elif key is None and not found:
+        click.echo("no key is indexed")
     elif key is None:
         _print.table(
             ("key", "index", "size", "state"),
@@ -273,7 +287,7 @@ def stats(database_url: str | None, *, exact: bool, as_json: bool) -> None:
       godot db stats --json | jq .records
     """  # noqa: D301
     url = Settings.load({"database_url": database_url}).database_url
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connected(url) as connection:
         found = collect(connection, everything=exact)
     if as_json:
         summary: dict[str, Any] = {
@@ -286,7 +300,8 @@ def stats(database_url: str | None, *, exact: bool, as_json: bool) -> None:
         }
         _print.json_object(summary)
         return
-    click.echo(f"{found.records:,} records in {found.partitions} partitions, {_print.size(found.bytes)}")
+    records, parts = counted(found.records, "record"), counted(found.partitions, "partition")
+    click.echo(f"{records} in {parts}, {_print.size(found.bytes)}")
     _print.table(
         ("component", "level", "records", "oldest (UTC)", "newest (UTC)"),
         [
@@ -301,4 +316,4 @@ def stats(database_url: str | None, *, exact: bool, as_json: bool) -> None:
         ],
     )
     if found.default_rows:
-        click.echo(f"alarm: {found.default_rows:,} records lie outside all partitions", err=True)
+        click.echo(f"alarm: {counted(found.default_rows, 'record', 'lies')} outside all partitions", err=True)

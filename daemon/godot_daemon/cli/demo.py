@@ -17,6 +17,7 @@ import click
 from godot_daemon.cli import _options
 from godot_daemon.errors import GodotError, UnavailableError
 from godot_daemon.settings import Settings
+from godot_daemon.wording import counted
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _STORED_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.05
 _TEND_SECONDS: Final = 0.2
-_WIDTHS: Final = (60, 120)
+_WIDTHS: Final = (40, 120)
 
 
 @click.command()
@@ -98,7 +99,7 @@ def _run(
     facts = _play(scenario.name, settings, seed)
     _tell("waiting until every record is stored")
     stored = _wait_until_stored(stack, settings)
-    _tell(f"{stored} records stored, none lost")
+    _tell(f"{counted(stored, 'record')} stored, none lost")
     _show(scenario, facts, stack.database_url, as_json=as_json)
     if keep:
         _keep(stack)
@@ -144,7 +145,9 @@ def _wait_until_stored(stack: Stack, settings: Settings) -> int:
         deadline = time.monotonic() + _STORED_SECONDS
         while (backlog := queue.backlog()).waiting or backlog.in_flight:
             if time.monotonic() > deadline:
-                raise UnavailableError(f"{backlog.waiting} records still wait after {_STORED_SECONDS:.0f} s")
+                raise UnavailableError(
+                    f"{counted(backlog.waiting, 'record', 'waits')} after {_STORED_SECONDS:.0f} s"
+                )
             stack.tend()
             time.sleep(_POLL_SECONDS)
         url = settings.database_url

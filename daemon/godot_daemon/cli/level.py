@@ -146,11 +146,9 @@ def reset(redis_url: str | None, database_url: str | None, prefix: str | None, c
 
 @contextlib.contextmanager
 def _connection(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
-    import psycopg
+    from godot_daemon.cli._connecting import connected
 
-    with psycopg.connect(
-        settings.database_url, autocommit=True, application_name="godot level"
-    ) as connection:
+    with connected(settings.database_url, "godot level") as connection:
         yield connection
 
 

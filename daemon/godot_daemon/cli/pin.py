@@ -11,6 +11,7 @@ import click
 from godot_daemon.cli import _options, _print
 from godot_daemon.cli._times import Deadline
 from godot_daemon.settings import Settings
+from godot_daemon.wording import counted
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -53,7 +54,7 @@ def pin(
         _print.json_object(_as_dict(found))
         return
     until_when = f" until {_print.moment(found.expires_at)}" if found.expires_at else ""
-    click.echo(f"pinned{until_when}: {found.records:,} records")
+    click.echo(f"pinned{until_when}: {counted(found.records, 'record')}")
     if not found.records:
         click.echo("godot: no records of this trace are stored (yet, or any more)", err=True)
 
@@ -115,10 +116,10 @@ def pins(database_url: str | None, *, as_json: bool) -> None:
 
 
 def _connection(database_url: str | None) -> psycopg.Connection[Any]:
-    import psycopg
+    from godot_daemon.cli._connecting import connected
 
     url = Settings.load({"database_url": database_url}).database_url
-    return psycopg.connect(url, autocommit=True, application_name="godot pin")
+    return connected(url, "godot pin")
 
 
 def _as_dict(pin: object) -> dict[str, Any]:

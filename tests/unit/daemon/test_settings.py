@@ -104,6 +104,10 @@ def test_a_program_that_gives_an_unknown_setting_is_wrong():
         ("postgresql:///godot", "postgresql:///godot"),
         ("postgresql:///godot?sslpassword=secret", "postgresql:///godot?sslpassword=***"),
         ("postgresql:///g?oauth_client_secret=x&user=me", "postgresql:///g?oauth_client_secret=***&user=me"),
+        ("me:secret@host/db", "me:***@host/db"),
+        ("host=a user=b password=secret dbname=c", "host=a user=b password=*** dbname=c"),
+        ("postgresql://me:sec[ret@host", "postgresql://me:***@host"),
+        ("127.0.0.1:6379", "127.0.0.1:6379"),
         ("rediss://host?ssl_password=secret&db=1", "rediss://host?ssl_password=***&db=1"),
     ],
 )

@@ -104,3 +104,13 @@ def test_the_readme_lists_exactly_the_catalogue():
         r"^\| `(\w+)` \| `(\w+)` \| `?(.*?)`? \| (.*?) \|$", README.read_text("utf-8"), re.MULTILINE
     )
     assert rows == [(v.keyword, v.name, v.shown, v.meaning) for v in CATALOGUE]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("GODOT_BUFFER_MAX", "not a number from 1 on"), ("GODOT_RETRY_SECONDS", "not a number of seconds")],
+)
+def test_a_word_for_a_number_is_told_in_words_of_people(name, says):
+    parse = next(each.parse for each in CATALOGUE if each.name == name)
+    with pytest.raises(ValueError, match=f"^{says}$"):
+        parse("many")

@@ -61,7 +61,7 @@ class Encoder:
 
     def loss(self, loss: Loss, seq: int) -> bytes:
         """The loss record that tells what will never come."""
-        text = f"{loss.count} records lost ({loss.reason})"
+        text = f"{loss.count} record{'s' * (loss.count != 1)} lost ({loss.reason})"
         between = {"from": self._time(loss.first), "to": self._time(loss.last)}
         lost = {"count": loss.count, "reason": loss.reason, **between}
         return self._line((seq, time.time_ns(), WARN, loss.component), text, None, {"lost": lost})

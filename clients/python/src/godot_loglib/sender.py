@@ -184,9 +184,8 @@ class Sender:
                 lost += len(batch.entries) + sum(loss.count for loss in batch.losses)
                 self._settle(batch)
         if lost:
-            announce(
-                f"{lost} records are lost: neither Redis nor the fallback ({self._fallback.name}) takes them"
-            )
+            what = "1 record is" if lost == 1 else f"{lost} records are"
+            announce(f"{what} lost: neither Redis nor the fallback ({self._fallback.name}) takes more")
 
     # --- the thread ---
 
@@ -296,7 +295,7 @@ class Sender:
         if self._away_since is not None:
             seconds = time.monotonic() - self._away_since
             self._away_since = None
-            went = f"{self._diverted} records went to {self._fallback.name}"
+            went = f"{self._diverted} record{'s' * (self._diverted != 1)} went to {self._fallback.name}"
             announce(f"Redis takes records again after {seconds:.1f} s; {went}")
 
     def _divert(self, batch: _Batch) -> bool:

@@ -32,7 +32,10 @@ def _url(value: object) -> str:
 
 
 def _count(value: object) -> int:
-    number = int(value) if isinstance(value, str | int) else 0
+    try:
+        number = int(value) if isinstance(value, str | int) else 0
+    except ValueError:
+        number = 0
     if number < 1:
         raise ValueError("not a number from 1 on")
     return number
@@ -46,7 +49,10 @@ def _bytes(value: object) -> int:
 
 
 def _seconds(value: object) -> float:
-    number = float(value) if isinstance(value, str | int | float) else 0.0
+    try:
+        number = float(value) if isinstance(value, str | int | float) else 0.0
+    except ValueError:
+        number = 0.0
     if not 0 < number < float("inf"):
         raise ValueError("not a number of seconds")
     return number
