@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pandas as pd
 
-from godot_analysis.columns import STATUSES
+from godot_analysis.diagnosis.asked import Asked
 from godot_analysis.diagnosis.facts import Facts, Gap, family, gather
 from godot_analysis.diagnosis.findings import Diagnosis, Finding
-from godot_analysis.diagnosis.rules import Judgement, judge
+from godot_analysis.diagnosis.rules import judge
 from godot_analysis.errors import BadFilter
 from godot_analysis.reconstruction.flow import Flow
 from godot_analysis.reconstruction.reconstruct import reconstruct
@@ -39,8 +38,9 @@ def diagnose(
         A log frame, or what `reconstruct` made of one. Give the whole system's log, not one trace's: what is
         missing can only be seen beside what is there.
     trace_id, component, tool : str, optional
-        Keep only findings that concern this trace, component or tool. A component or tool that the log never
-        mentions is still looked for: its silence is evidence.
+        Keep only findings and count only calls that concern this trace, component or tool; a finding
+        concerns also the components whose rows it cites. A component or tool that the log never mentions is
+        still looked for, since its silence is evidence, and `.notes` says that the log does not know it.
     live : bool, optional
         The log goes on, so a call that is under way at its end is no fault. By default what was loaded from a
         database is live, as for `godot diagnose`, and everything else is complete.
@@ -70,53 +70,18 @@ def diagnose(
     if tool is not None and (named := family(tool)) is not None:
         expected.add(named)
     facts = gather(flow, live=bool(flow.logs.attrs.get("live")) if live is None else live)
+    asked = Asked(facts, trace_id, component, tool)
     facts = replace(facts, expected=_unheard(expected, facts))
-    wanted = _Filter(facts, trace_id, component, tool)
-    findings = tuple(judged.finding for judged in judge(facts) if wanted(judged))
+    findings = tuple(judged.finding for judged in judge(facts) if asked.concerns(judged))
     return Diagnosis(
         ranked=findings,
-        calls=flow.count_operations() if trace_id is None else _count(facts, trace_id),
+        calls=asked.count(),
         gaps=[_gap(gap) for gap in facts.gaps],
         cited=_cited(flow.logs, findings),
+        records=len(flow.logs),
+        scope=asked.scope,
+        notes=asked.notes(),
     )
-
-
-class _Filter:
-    """Whether a judgement concerns the trace, the component and the tool that were asked for."""
-
-    def __init__(self, facts: Facts, trace_id: str | None, component: str | None, tool: str | None) -> None:
-        logs = facts.flow.logs
-        self._rows = None if trace_id is None else set(logs.loc[logs["trace_id"] == trace_id, "id"])
-        self._calls = {call.number: call for call in facts.calls}
-        self._owner = None if tool is None else facts.owners.of(tool) or family(tool)
-        self._trace, self._component, self._tool = trace_id, component, tool
-
-    def __call__(self, judged: Judgement) -> bool:
-        return self._in_trace(judged) and self._of_component(judged.finding) and self._of_tool(judged)
-
-    def _in_trace(self, judged: Judgement) -> bool:
-        if self._rows is None or not self._rows.isdisjoint(judged.finding.evidence):
-            return True
-        return any(
-            self._calls[number].trace == self._trace for number in judged.calls if number in self._calls
-        )
-
-    def _of_component(self, finding: Finding) -> bool:
-        return self._component is None or self._component in {finding.component, finding.cause_in}
-
-    def _of_tool(self, judged: Judgement) -> bool:
-        if self._tool is None:
-            return True
-        tools = {self._calls[number].tool for number in judged.calls if number in self._calls}
-        if self._tool in tools | {judged.finding.tool}:
-            return True
-        return judged.finding.tool is None and judged.finding.component == self._owner
-
-
-def _count(facts: Facts, trace_id: str) -> dict[str, int]:
-    """The operations of one trace by their end, as `Flow.count_operations` counts those of all."""
-    ends = Counter(call.status for call in facts.operations if trace_id in call.traces)
-    return {"total": ends.total(), **{status: ends[status] for status in STATUSES}}
 
 
 def _unheard(expected: Iterable[str], facts: Facts) -> frozenset[str]:

@@ -68,6 +68,12 @@ class Diagnosis:
         Spans in which the log is incomplete, as `{"component", "from", "to", "why"}`.
     cited : DataFrame
         The log rows that the findings cite: `id, line, event_created_at, component, level, message`.
+    records : int or None
+        How many records there were to judge by; None when that is not known.
+    scope : str
+        The component or tool that was asked for, in words; empty when everything was.
+    notes : tuple of str
+        What to know when reading it: names that the log does not know.
     """
 
     ranked: tuple[Finding, ...]
@@ -76,6 +82,9 @@ class Diagnosis:
     cited: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=list(_EVIDENCE_COLUMNS)), repr=False
     )
+    records: int | None = None
+    scope: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def healthy(self) -> bool:

@@ -79,8 +79,13 @@ def as_html(diagnosis: Diagnosis) -> str:
 
 
 def _verdict(diagnosis: Diagnosis, paint: Style) -> str:
+    if diagnosis.records == 0:
+        return paint("There is no record to judge by.", "quiet")
+    if diagnosis.healthy and diagnosis.notes:
+        return paint("Nothing to judge: the log holds nothing of what was asked for.", "quiet")
     if diagnosis.healthy:
-        return paint("✓ No fault found.", "healthy")
+        concerning = f" that concerns {diagnosis.scope}" if diagnosis.scope else ""
+        return paint(f"✓ No fault found{concerning}.", "healthy")
     counts = {"error": 0, "warning": 0}
     for finding in diagnosis.ranked:
         if finding.severity in counts:
@@ -146,6 +151,8 @@ def _finding_html(finding: Finding, diagnosis: Diagnosis) -> str:
 
 
 def _tail(diagnosis: Diagnosis, width: int, paint: Style) -> Iterable[str]:
+    for note in diagnosis.notes:
+        yield paint(_wrapped(f"Note: {note}", width, "", hang="      "), "label")
     calls = diagnosis.calls
     if calls.get("total"):
         ends = ", ".join(
@@ -158,7 +165,9 @@ def _tail(diagnosis: Diagnosis, width: int, paint: Style) -> Iterable[str]:
             "quiet",
         )
     elif calls:
-        yield paint("No tool call in this log.", "quiet")
+        yield paint(
+            f"No tool call {f'concerns {diagnosis.scope}' if diagnosis.scope else 'in this log'}.", "quiet"
+        )
     for gap in diagnosis.gaps:
         yield paint(_wrapped(f"Gap: {_gap(gap)}", width, "", hang="     "), "quiet")
 

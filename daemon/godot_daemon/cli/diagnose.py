@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from godot_daemon.cli import _options
+from godot_daemon.cli import _options, _print
+from godot_daemon.cli._times import beginning
+from godot_daemon.errors import InputError
 from godot_daemon.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 _FOUND: Final = 3
 _WIDEST: Final = 100
-_NARROWEST: Final = 60
+_NARROWEST: Final = 40
 # What surrounds a trace tells what is missing from it: the handshakes before, the other calls around.
 _AROUND: Final = timedelta(minutes=30)
 _COLOURS: Final[dict[str, dict[str, Any]]] = {
@@ -32,16 +34,14 @@ _COLOURS: Final[dict[str, dict[str, Any]]] = {
 
 
 @click.command()
-@click.option("--trace", "trace_id", metavar="ID", help="Only what concerns this trace.")
+@click.option(
+    "--trace", "trace_id", metavar="ID", type=_options.TraceId(), help="Only what concerns this trace."
+)
 @click.option(
     "--component", metavar="NAME", help="Only what concerns this component, even if it never logged."
 )
 @click.option("--tool", metavar="NAME", help="Only what concerns this tool, even if nobody got to call it.")
-@click.option(
-    "--since",
-    metavar="WHEN",
-    help="Only records since then: 15m, 2h, 1d or a time.  [default: 1h; for a file: all]",
-)
+@_options.since
 @click.option(
     "--file",
     "file",
@@ -78,28 +78,27 @@ def diagnose(
     from godot_analysis.diagnosis.report import as_text
 
     source = str(file) if file else Settings.load({"database_url": database_url}).database_url
-    logs = _load(source, trace_id, since if since or file else "1h")
-    found = find_causes(logs, trace_id=trace_id, component=component, tool=tool, live=file is None)
+    logs = _load(source, trace_id, beginning(since, of_file=file is not None))
+    found = find_causes(logs, trace_id=trace_id, component=component, tool=tool)
     if as_json:
+        for note in found.notes:
+            click.echo(f"godot: {note}", err=True)
         click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))
     else:
-        if logs.empty:
-            click.echo("There is no record to judge by.")
         columns = shutil.get_terminal_size((_WIDEST, 24)).columns
-        click.echo(as_text(found, width=min(max(columns, _NARROWEST), _WIDEST), style=paint))
+        _print.prose(as_text(found, width=min(max(columns, _NARROWEST), _WIDEST), style=paint))
     ctx.exit(0 if found.healthy else _FOUND)
 
 
 def _load(source: str, trace_id: str | None, since: str | None) -> pd.DataFrame:
     """The records to judge by: with a trace, everything around it."""
-    from godot_analysis.errors import BadFilter
     from godot_analysis.loading.load import load_logs, load_trace
 
     if trace_id is None:
         return load_logs(start=since, source=source)
     trace = load_trace(trace_id, source)
     if trace.empty:
-        raise BadFilter(f"no record has the trace id {trace_id}", hint="`godot traces` lists those there are")
+        raise InputError(f"no record has the trace id {trace_id}", "`godot traces` lists those there are")
     times = trace["event_created_at"]
     return load_logs(start=times.min() - _AROUND, end=times.max() + _AROUND, source=source)
 

@@ -119,7 +119,9 @@ def test_nothing_is_healthy():
     assert found.root_cause is None
     assert found.findings.empty
     assert list(found.findings.columns) == [*[*FINDING["properties"]][:-1], "lines"]
-    assert "No fault found" in str(found)
+    for shown in (str(found), found._repr_html_()):
+        assert "There is no record to judge by." in shown
+        assert "✓" not in shown
 
 
 def test_a_flow_serves_as_well_as_its_log(faulty):
@@ -144,6 +146,50 @@ def test_only_a_trace(faulty):
 def test_only_a_component_or_a_tool(faulty):
     assert [finding.code for finding in ga.diagnose(faulty, component="fiedler").ranked] == ["R11"]
     assert [finding.code for finding in ga.diagnose(faulty, tool="gates_close").ranked] == ["B13"]
+
+
+def test_a_component_sees_also_what_its_own_rows_prove(faulty):
+    assert [finding.code for finding in ga.diagnose(faulty, component="relay").ranked] == [
+        "B13",
+        "R01",
+        "R11",
+    ]
+
+
+def test_calls_are_counted_as_far_as_they_concern_what_was_asked_for():
+    logs = log_table("""
+        0.0 app sends relay ? 1 tools/call gates_open
+        0.1 relay gets app  ? 1 tools/call gates_open
+        0.2 relay sends gates ? 5 tools/call open
+        0.3 relay gets gates  = 5
+        0.4 relay sends app = 1
+        0.5 app gets relay  = 1
+        1.0 app sends fiedler ? 2 tools/call send
+        1.1 app gets fiedler  = 2
+    """)
+    asked = [{}, {"component": "gates"}, {"component": "app"}, {"tool": "open"}, {"tool": "gates_open"}]
+    assert [ga.diagnose(logs, **one).calls["total"] for one in asked] == [2, 1, 2, 1, 1]
+    assert "✓ No fault found that concerns component gates." in str(ga.diagnose(logs, component="gates"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "note"),
+    [
+        ({"component": "nobody"}, "The log does not know any component nobody."),
+        ({"component": "gatse"}, "The log does not know any component gatse. Did you mean gates?"),
+        ({"tool": "nothing"}, "The log does not know any tool nothing."),
+        ({"tool": "gates_opne"}, "The log does not know any tool gates_opne. Did you mean gates_open?"),
+    ],
+)
+def test_a_name_that_the_log_does_not_know_is_no_sign_of_health(asked, note):
+    found = ga.diagnose(
+        log_table("0.0 app sends gates ? 1 tools/call gates_open\n0.1 app gets gates = 1"), **asked
+    )
+    assert found.notes == (note,)
+    assert (found.healthy, found.calls["total"]) == (True, 0)
+    for shown in (str(found), found._repr_html_()):
+        assert note in shown
+        assert "✓" not in shown
 
 
 def test_terminal_shows_what_counts_within_its_width(faulty):

@@ -1,0 +1,108 @@
+"""What a diagnosis was asked for: which findings and calls concern it, and whether the log knows it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from godot_analysis.columns import STATUSES
+from godot_analysis.diagnosis.facts import family, nearest
+from godot_analysis.printable import line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from godot_analysis.diagnosis.facts import Call, Facts
+    from godot_analysis.diagnosis.rules import Judgement
+
+__all__ = ["Asked"]
+
+
+class Asked:
+    """The trace, the component and the tool that were asked for; None leaves each of them open."""
+
+    def __init__(self, facts: Facts, trace_id: str | None, component: str | None, tool: str | None) -> None:
+        logs = facts.flow.logs
+        self._facts = facts
+        self._trace, self._component, self._tool = trace_id, component, tool
+        self._rows = None if trace_id is None else set(logs.loc[logs["trace_id"] == trace_id, "id"])
+        self._own = set() if component is None else set(logs.loc[logs["component"] == component, "id"])
+        self._calls = {call.number: call for call in facts.calls}
+        self._owner = None if tool is None else facts.owners.of(tool) or family(tool)
+
+    @property
+    def scope(self) -> str:
+        """The component and the tool in words; empty when everything was asked for."""
+        given = {"component": self._component, "tool": self._tool}
+        return " and ".join(f"{what} {line(name, 80)}" for what, name in given.items() if name is not None)
+
+    def concerns(self, judged: Judgement) -> bool:
+        """Whether a judgement is about what was asked for."""
+        return self._in_trace(judged) and self._of_component(judged) and self._of_tool(judged)
+
+    def count(self) -> dict[str, int]:
+        """The operations asked for by their end, as `Flow.count_operations` counts those of all."""
+        if self._trace is None and not self.scope:
+            return self._facts.flow.count_operations()
+        ends = Counter(call.status for call in self._facts.operations if self._counts(call))
+        return {"total": ends.total(), **{status: ends[status] for status in STATUSES}}
+
+    def notes(self) -> tuple[str, ...]:
+        """That the log does not know a name, with the one that may have been meant."""
+        notes = []
+        if self._component is not None and self._component not in (known := self._known_components()):
+            close = get_close_matches(self._component, known, n=1)
+            notes.append(_unknown("component", self._component, close[0] if close else None))
+        if self._tool is not None and self._tool not in (tools := self._known_tools()):
+            notes.append(_unknown("tool", self._tool, nearest(self._tool, tools)))
+        return tuple(notes)
+
+    def _in_trace(self, judged: Judgement) -> bool:
+        if self._rows is None or not self._rows.isdisjoint(judged.finding.evidence):
+            return True
+        return any(
+            self._calls[number].trace == self._trace for number in judged.calls if number in self._calls
+        )
+
+    def _of_component(self, judged: Judgement) -> bool:
+        finding = judged.finding
+        if self._component is None or self._component in {finding.component, finding.cause_in}:
+            return True
+        return not self._own.isdisjoint(finding.evidence)
+
+    def _of_tool(self, judged: Judgement) -> bool:
+        if self._tool is None:
+            return True
+        tools = {self._calls[number].tool for number in judged.calls if number in self._calls}
+        if self._tool in tools | {judged.finding.tool}:
+            return True
+        return judged.finding.tool is None and judged.finding.component == self._owner
+
+    def _counts(self, call: Call) -> bool:
+        if self._trace is not None and self._trace not in call.traces:
+            return False
+        legs = [call, *(self._calls[number] for number in call.family if number in self._calls)]
+        ends = {name for leg in legs for name in (leg.caller, leg.callee)}
+        if self._component is not None and self._component not in ends:
+            return False
+        return self._tool is None or self._tool in {leg.tool for leg in legs}
+
+    def _known_tools(self) -> set[str]:
+        facts = self._facts
+        names: set[str] = {call.tool for call in facts.calls if call.tool}
+        names |= {item.tool for item in facts.refused}
+        for listing in facts.listings:
+            names |= listing.names or frozenset()
+        return names.union(*(table for _, table, _ in facts.tables))
+
+    def _known_components(self) -> set[str]:
+        facts = self._facts
+        known = {*facts.flow.components, *facts.roles.relays, *facts.roles.clients, *facts.backends}
+        families: Iterable[str | None] = map(family, self._known_tools())
+        return known | {name for name in families if name is not None}
+
+
+def _unknown(what: str, name: str, close: str | None) -> str:
+    hint = "" if close is None else f" Did you mean {line(close, 80)}?"
+    return f"The log does not know any {what} {line(name, 80)}.{hint}"
