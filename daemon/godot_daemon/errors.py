@@ -35,6 +35,11 @@ class SettingsError(GodotError):
         super().__init__("; ".join(problems), "`godot ingest --help` lists the settings")
         self.problems = tuple(problems)
 
+    @property
+    def of_options(self) -> bool:
+        """Whether something is wrong with what the user has typed, not only with what was there before."""
+        return any(problem.startswith("--") for problem in self.problems)
+
 
 class UnavailableError(GodotError):
     """A server does not answer: start it, or wait; trying again is right."""

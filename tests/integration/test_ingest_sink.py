@@ -292,4 +292,7 @@ def test_a_missing_table_or_database_is_for_a_person_to_repair(settings, empty_d
 def test_an_own_id_of_a_hopeless_record_does_not_hide_another_one(sink, query, make_record):
     hopeless = json.dumps({"id": str(uuid.uuid4()), "message": "no component"}).encode()
     assert isinstance(prepare(batch([hopeless])).dead[0], DeadRecord)
-    assert write(sink, [hopeless, hopeless]).dead == {"no component": 2}
+    other = hopeless.replace(b"no component", b"another")
+    assert write(sink, [hopeless, other]).dead == {"no component": 2}
+    again = write(sink, [other, hopeless])  # as a replay of its file pushes it
+    assert (again.dead, again.duplicate) == ({}, 2)

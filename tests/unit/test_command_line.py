@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from pathlib import Path
 
 import click
 import psycopg
@@ -137,3 +139,79 @@ def test_errors_of_the_analysis_keep_their_hint():
         _problems.explain(GodotAnalysisError("no such trace", hint="list them"))
         == "no such trace (list them)"
     )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["trace", "xyz"],
+        ["diagnose", "--trace", "nope"],
+        ["diagnose", "--since", "banana"],
+        ["compare", "a", "b", "--since", ""],
+        ["traces", "--since", "99999999d"],
+        ["ingest", "--batch-size", "0"],
+        ["ingest", "--metrics-port", "99999"],
+        ["status", "--database-url", "mysql://x/y"],
+        ["status", "--redis-url", "foo"],
+        ["db", "index-key", ""],
+        ["ingest", "--no-such-option"],
+    ],
+    ids=" ".join,
+)
+def test_what_was_typed_wrong_is_told_in_one_line_and_exits_with_2(arguments, capsys):
+    assert cli.run(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("godot: ")
+    assert captured.err.count("\n") == 1
+
+
+def test_a_usage_error_says_where_the_help_is(capsys):
+    assert cli.run(["ingest", "--x"]) == 2
+    assert capsys.readouterr().err == "godot: No such option '--x' (see `godot ingest --help`)\n"
+
+
+def test_settings_of_the_environment_are_no_usage_error(monkeypatch):
+    monkeypatch.setenv("GODOT_BATCH_SIZE", "0")
+    assert cli.run(["status"]) == 1
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+def test_an_encoding_without_arrows_is_no_reason_to_fail(godot, encoding):
+    captures = Path(__file__).parents[2] / "demo" / "captures"
+    healthy, bug13 = (str(captures / f"{name}.jsonl") for name in ("healthy", "bug13"))
+    for command in (["diagnose", "--since", "all", "--file", bug13], ["compare", healthy, bug13]):
+        done = godot(*command, env={"PYTHONIOENCODING": encoding, "COLUMNS": "40"})
+        assert (done.returncode, done.stderr) == (3, "")
+        assert max(map(len, done.stdout.splitlines())) <= 60
+        whole, escaped = (
+            json.loads(godot(*command, "--json", env={"PYTHONIOENCODING": each}).stdout)
+            for each in ("utf-8", "ascii")
+        )
+        assert whole == escaped
+
+
+def test_since_all_and_the_whole_file(godot, tmp_path):
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    assert godot("traces", "--file", str(empty)).stderr == "no trace\n"
+    for command in ("diagnose", "compare", "traces"):
+        assert "`all`" in godot(command, "--help").stdout
+
+
+def test_a_server_that_is_away_is_told_alike_by_every_command(godot):
+    away = {
+        "GODOT_DATABASE_URL": "postgresql://me:hunter2@127.0.0.1:1/godot",
+        "GODOT_REDIS_URL": "redis://127.0.0.1:1",
+    }
+    told = set()
+    for command in ("diagnose", "traces", "dead list", "pins", "level list", "db stats"):
+        done = godot(*command.split(), env=away)
+        assert done.returncode == 1
+        told.add(done.stderr)
+    [line] = told
+    assert line.startswith("godot: PostgreSQL at postgresql://me:***@127.0.0.1:1/godot does not answer: ")
+    assert line.endswith("refused (start it, for instance with `godot up`, or set GODOT_DATABASE_URL)\n")
+    status = godot("status", env=away)
+    assert line.removeprefix("godot: ") in status.stderr
+    assert "set GODOT_REDIS_URL)" in status.stderr

@@ -13,7 +13,9 @@ from typing import Final, NoReturn
 
 import click
 
+from godot_daemon.cli import _print
 from godot_daemon.cli._problems import explain
+from godot_daemon.errors import SettingsError
 
 _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Run": {
@@ -44,6 +46,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     },
 }
 _COMMANDS: Final = {name: entry for section in _SECTIONS.values() for name, entry in section.items()}
+_MISUSED: Final = 2
 _INTERRUPTED: Final = 130  # what a shell reports for a program that Ctrl-C ended
 
 
@@ -100,7 +103,11 @@ def cli(ctx: click.Context, *, debug: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line: exit 0 when fine, 1 failed, 2 misused; one line on stderr for an error."""
-    sys.exit(run(sys.argv[1:]))
+    try:
+        _print.escape_what_cannot_be_written()
+        sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:  # while an error was being told
+        sys.exit(_INTERRUPTED)
 
 
 def run(arguments: list[str]) -> int:
@@ -110,12 +117,17 @@ def run(arguments: list[str]) -> int:
         status = cli.main(arguments, prog_name="godot", standalone_mode=False, obj=invocation)
     except click.Abort:
         return _INTERRUPTED
-    except click.UsageError as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        return error.exit_code
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "godot"
+        message = " ".join(error.format_message().split()).rstrip(".")
+        click.echo(f"godot: {message} (see `{where} --help`)", err=True)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - this is the edge: whatever it is, a person reads it now
         if invocation.debug:
             traceback.print_exc()
         click.echo(f"godot: {explain(error)}", err=True)
-        return 1
+        return _MISUSED if isinstance(error, SettingsError) and error.of_options else 1
     return status if isinstance(status, int) else 0

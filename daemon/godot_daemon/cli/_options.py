@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from uuid import UUID
 
 import click
 
+from godot_daemon.cli._times import Since
 from godot_daemon.origins import variable
 from godot_daemon.settings import Settings
 
@@ -13,6 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+
+class TraceId(click.ParamType[str]):
+    """A UUID, or its 32 hex digits; 36 characters from then on."""
+
+    name = "trace id"
+
+    def convert(self, value: str | UUID, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read it; a usage error when it is none."""
+        try:
+            return str(value if isinstance(value, UUID) else UUID(value.strip()))
+        except ValueError:
+            self.fail(f"{value!r} is no trace id (`godot traces` lists them)", param, ctx)
 
 
 def setting(name: str) -> Callable[[_Command], _Command]:
@@ -33,3 +48,9 @@ database_url: Final = setting("database_url")
 prefix: Final = setting("prefix")
 archive_dir: Final = setting("archive_dir")
 as_json: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+since: Final = click.option(
+    "--since",
+    metavar="WHEN",
+    type=Since(),
+    help="Only what is newer: 15m, 2h, 1d, a time, or `all`.  [default: 1h; for a file: all]",
+)

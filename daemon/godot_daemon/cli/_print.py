@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
+import sys
 from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +16,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _KIBI: Final = 1024
+_PLAIN: Final = str.maketrans(
+    {"→": "->", "←": "<-", "…": "...", "\u2013": "-", "—": "-", "·": "-", "•": "*", "\u00d7": "x", "≠": "!="}
+    | {
+        "✓": "+",
+        "✗": "x",
+        "│": "|",
+        "─": "-",
+        "└": "`",
+        "├": "|",
+        "“": '"',
+        "”": '"',
+        "\u2019": "'",
+        "▸": ">",
+    }
+)
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str | int]]) -> None:
@@ -40,6 +58,29 @@ def safe(text: str) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text
     )
+
+
+def prose(text: str) -> None:
+    """Text for people; where the terminal lacks typographic signs, their plain cousins."""
+    click.echo(text if speaks_unicode() else text.translate(_PLAIN))
+
+
+def speaks_unicode() -> bool:
+    """Whether the output takes every character."""
+    return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+
+
+def escape_what_cannot_be_written() -> None:
+    r"""Write a character that the output's encoding lacks as `\\u2192`, which is right in JSON too."""
+    codecs.register_error("godot.escape", _escaped)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="godot.escape")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def json_object(value: object) -> None:

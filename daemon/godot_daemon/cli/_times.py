@@ -8,6 +8,8 @@ from typing import Final
 
 import click
 
+EVERYTHING: Final = "all"
+_USUALLY: Final = "1h"
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)", re.IGNORECASE)
 _SECONDS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LONGEST_SECONDS: Final = 100 * 365 * 86_400
@@ -51,3 +53,28 @@ class Deadline(click.ParamType[dt.datetime]):
         if moment <= now:
             self.fail(f"{value!r} is past", param, ctx)
         return moment
+
+
+class Since(click.ParamType[str]):
+    """Where to begin: how long ago, a time, or `all`. It stays text, which the analysis reads."""
+
+    name = "when"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check it; a usage error when it has no meaning."""
+        from godot_analysis.errors import BadFilter
+        from godot_analysis.loading.filters import moment
+
+        if value == EVERYTHING:
+            return value
+        try:
+            moment(value, "since").before(dt.datetime.now(dt.UTC))
+        except (BadFilter, OverflowError):
+            self.fail(f"{value!r} is none of 15m, 2h, 1d, 2026-01-31T12:00+01:00, all", param, ctx)
+        return value
+
+
+def beginning(since: str | None, *, of_file: bool) -> str | None:
+    """What to load from: the last hour unless somebody says otherwise, and a file as a whole."""
+    since = since or (EVERYTHING if of_file else _USUALLY)
+    return None if since == EVERYTHING else since

@@ -10,7 +10,9 @@ from uuid import UUID
 
 import click
 
-from godot_daemon.cli import _options
+from godot_daemon.cli import _options, _print
+from godot_daemon.cli._times import beginning
+from godot_daemon.errors import InputError
 from godot_daemon.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 _BREAKING: Final = 3
 _WIDEST: Final = 100
-_NARROWEST: Final = 60
+_NARROWEST: Final = 40
 _COLOURS: Final[dict[str, dict[str, Any]]] = {
     "breaking": {"fg": "red"},
     "healthy": {"fg": "green", "bold": True},
@@ -39,11 +41,7 @@ _COLOURS: Final[dict[str, dict[str, Any]]] = {
     show_default=True,
     help="Of components: everything, or only how they were greeted.",
 )
-@click.option(
-    "--since",
-    metavar="WHEN",
-    help="Only records since then: 15m, 2h, 1d or a time.  [default: 1h; for a file: all]",
-)
+@_options.since
 @click.option(
     "--file",
     "file",
@@ -81,12 +79,10 @@ def compare(
 
     found = _compare(a, b, what, since=since, file=file, database_url=database_url)
     if as_json:
-        text = json.dumps(found.to_dict(), ensure_ascii=False, indent=2, default=str)
-        # A lone surrogate cannot be written in UTF-8; as its escape it stays valid JSON.
-        click.echo(text.encode("utf-8", "backslashreplace"))
+        click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=2, default=str))
     else:
         columns = shutil.get_terminal_size((_WIDEST, 24)).columns
-        click.echo(as_text(found, width=min(max(columns, _NARROWEST), _WIDEST), style=_paint))
+        _print.prose(as_text(found, width=min(max(columns, _NARROWEST), _WIDEST), style=_paint))
     ctx.exit(_BREAKING if found.breaking else 0)
 
 
@@ -108,7 +104,7 @@ def _compare(
     source = str(file) if file else Settings.load({"database_url": database_url}).database_url
     if kind == "trace":
         return ga.compare(_trace(a, source), _trace(b, source), labels=(a, b))
-    logs = ga.load_logs(start=since if since or file else "1h", source=source)
+    logs = ga.load_logs(start=beginning(since, of_file=file is not None), source=source)
     return ga.compare(a, b, what=what, logs=logs)
 
 
@@ -127,9 +123,7 @@ def _trace(trace_id: str, source: str) -> pd.DataFrame:
 
     logs = ga.load_trace(trace_id, source)
     if logs.empty:
-        raise ga.BadFilter(
-            f"no record has the trace id {trace_id}", hint="`godot traces` lists those there are"
-        )
+        raise InputError(f"no record has the trace id {trace_id}", "`godot traces` lists those there are")
     return logs
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from godot_daemon.cli import _options
+from godot_daemon.cli import _options, _print
 from godot_daemon.errors import GodotError, UnavailableError
 from godot_daemon.settings import Settings
 from godot_daemon.wording import counted
@@ -175,9 +175,10 @@ def _show(scenario: Scenario, facts: DemoRun, database_url: str, *, as_json: boo
         return
     narrowest, widest = _WIDTHS
     width = min(max(shutil.get_terminal_size((widest, 24)).columns, narrowest), widest)
-    picture = sequence(ga.reconstruct(logs), width, color=True, title=scenario.summary)
+    unicode = _print.speaks_unicode()
+    picture = sequence(ga.reconstruct(logs), width, color=True, unicode=unicode, title=scenario.summary)
     # click takes the colours out again where nobody would see them.
-    click.echo(f"{picture}\n\n{as_text(found, width=width, style=paint)}")
+    _print.prose(f"{picture}\n\n{as_text(found, width=width, style=paint)}")
 
 
 def _keep(stack: Stack) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from godot_daemon.cli import _options, _print
+from godot_daemon.cli._times import beginning
+from godot_daemon.errors import InputError
 from godot_daemon.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ _file = click.option(
 
 
 @click.command()
-@click.argument("trace_id", required=False)
+@click.argument("trace_id", required=False, type=_options.TraceId())
 @_file
 @click.option(
     "--svg",
@@ -81,9 +83,7 @@ def trace(
 
 
 @click.command()
-@click.option(
-    "--since", default="1h", show_default=True, metavar="WHEN", help="15m, 2h, 1d, a time, or `all`."
-)
+@_options.since
 @click.option("--component", metavar="NAME", help="Only traces in which this component logged.")
 @click.option(
     "--status", type=click.Choice(["error", "warn", "ok"]), help="Only traces with this worst level."
@@ -92,7 +92,7 @@ def trace(
 @_options.database_url
 @_options.as_json
 def traces(
-    since: str,
+    since: str | None,
     component: str | None,
     status: str | None,
     file: Path | None,
@@ -111,11 +111,12 @@ def traces(
     import godot_analysis as ga
 
     source = _source(file, database_url)
-    found = ga.list_traces(None if since == "all" else since, component, status, source)
+    start = beginning(since, of_file=file is not None)
+    found = ga.list_traces(start, component, status, source)
     if as_json:
         click.echo(json.dumps(_records(found), ensure_ascii=False, indent=2))
     elif found.empty:
-        click.echo("no trace: `--since all` looks further back", err=True)
+        click.echo("no trace: `--since all` looks further back" if start else "no trace", err=True)
     else:
         _print.table(
             ("trace", "began (UTC)", "took", "records", "components", "worst", "first message"), _rows(found)
@@ -133,9 +134,7 @@ def _load(trace_id: str | None, source: Path | str) -> pd.DataFrame:
         return ga.load_logs(source=source)
     logs = ga.load_trace(trace_id, source)
     if logs.empty:
-        raise ga.BadFilter(
-            f"no record has the trace id {trace_id}", hint="`godot traces` lists those there are"
-        )
+        raise InputError(f"no record has the trace id {trace_id}", "`godot traces` lists those there are")
     return logs
 
 
@@ -145,12 +144,10 @@ def _draw(flow: Flow, title: str, rows: int) -> None:
     on_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if on_terminal else _WIDTH_OF_A_FILE
     # click strips the colours where the output is no terminal, or NO_COLOR is set.
-    drawn: str = ga.text.sequence(flow, width, color=True, unicode=_speaks_unicode(), title=title, most=rows)
+    drawn: str = ga.text.sequence(
+        flow, width, color=True, unicode=_print.speaks_unicode(), title=title, most=rows
+    )
     click.echo(drawn)
-
-
-def _speaks_unicode() -> bool:
-    return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
 
 
 def _frames(flow: Flow) -> dict[str, Any]:
