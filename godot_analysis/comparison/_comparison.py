@@ -32,6 +32,9 @@ class Comparison:
         The differences: what breaks somebody first, each group in its own order, which for traces is time.
     remarks : tuple of str
         What to know when reading them.
+    compared : tuple of str or None
+        What both sides showed, where it was less than what was asked for, so that finding no difference means
+        less; empty when there was nothing to compare.
 
     Examples
     --------
@@ -50,6 +53,7 @@ class Comparison:
     about: str
     ranked: tuple[Difference, ...] = ()
     remarks: tuple[str, ...] = ()
+    compared: tuple[str, ...] | None = None
 
     @property
     def breaking(self) -> bool:
@@ -76,7 +80,14 @@ class Comparison:
     def summary(self) -> str:
         """The comparison in one sentence."""
         if self.first is None:
-            return f"No difference between {self.left} and {self.right}."
+            if self.compared is None:
+                return f"No difference between {self.left} and {self.right}."
+            if not self.compared:
+                return f"Nothing to compare between {self.left} and {self.right}."
+            seen = " and ".join(self.compared)
+            return (
+                f"No difference between {self.left} and {self.right} in {seen}, which is all that both show."
+            )
         found = ", ".join(f"{count} {name}" for name, count in self.counts.items() if count)
         began = "first " if self.about == "traces" else ""
         return f"{found} between {self.left} and {self.right}; {began}{self.first.message}."

@@ -30,8 +30,8 @@ _SAME_SERVER: Final = 0.5  # from this share of common names on, two lists are v
 
 def component_differences(
     left: str, right: str, flow: Flow, what: str, budget: Budget
-) -> tuple[str, str, list[Difference], list[str]]:
-    """The two names (of two hops of one list the server's first), the differences, and remarks.
+) -> tuple[str, str, list[Difference], list[str], tuple[str, ...] | None]:
+    """The two names (of two hops of one list the server's first), the differences, remarks, what both show.
 
     Raises
     ------
@@ -52,17 +52,18 @@ def component_differences(
         left, right = right, left
     mine, theirs = log.observed(left), log.observed(right)
     if left == right:
-        return left, right, [], []
+        return left, right, [], [], None
     if what == EVERYTHING and log.passes_on(left, right) and mine.listing and theirs.listing:
         found = _hops(mine.listing, theirs.listing, log.listed_elsewhere(left, right), budget)
-        return left, right, found, [f"{right} offers the list of {left} to others: what it made of it"]
+        return left, right, found, [f"{right} offers the list of {left} to others: what it made of it"], None
     found = list(_reached(mine, theirs))
     if found:
-        return left, right, found, []
+        return left, right, found, [], None
     found += _handshakes(mine, theirs)
     if what == EVERYTHING:
         found += [*_asked(mine, theirs), *_calls(mine, theirs), *_lists(mine, theirs, budget)]
-    return left, right, found, _remarks(mine, theirs) if what == EVERYTHING else []
+    remarks = _remarks(mine, theirs) if what == EVERYTHING else []
+    return left, right, found, remarks, _compared(mine, theirs, what)
 
 
 def _reached(left: Observed, right: Observed) -> Iterable[Difference]:
@@ -184,6 +185,19 @@ def _remarks(left: Observed, right: Observed) -> list[str]:
         counts = f"{len(left.listing.tools)} and {len(right.listing.tools)} tools"
         told.append(f"different servers ({counts}): compared in manner, not tool by tool")
     return told
+
+
+def _compared(left: Observed, right: Observed, what: str) -> tuple[str, ...] | None:
+    """What both of them show; None when that is all that was asked for."""
+    if left.listing is not None and right.listing is not None and what == EVERYTHING:
+        return None
+    greeted = left.handshake is not None and right.handshake is not None
+    if what == HANDSHAKE:
+        return None if greeted else ()
+    called = bool(left.statuses and right.statuses)
+    return tuple(
+        name for name, shown in (("how they were greeted", greeted), ("how calls ended", called)) if shown
+    )
 
 
 def _count(listing: Listing | None) -> str | None:

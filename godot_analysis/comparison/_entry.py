@@ -93,14 +93,18 @@ def compare(
     budget = Budget(_MOST_WORK)
     found: list[Difference]
     remarks: list[str] = []
+    compared: tuple[str, ...] | None = None
     if isinstance(a, str) and isinstance(b, str):
         if logs is None:
             raise BadFrame(f"where are {a} and {b}?", hint="add logs=…")
-        left, right, found, remarks = component_differences(a, b, _flow(logs), what, budget)
+        left, right, found, remarks, compared = component_differences(a, b, _flow(logs), what, budget)
         about = "components"
     elif isinstance(a, Logs) and isinstance(b, Logs):
         left, right = labels
-        found, about = trace_differences(_flow(a), _flow(b), budget), "traces"
+        flows = _flow(a), _flow(b)
+        found, about = trace_differences(*flows, budget), "traces"
+        if all(flow.messages.empty for flow in flows):
+            compared, remarks = (), ["neither of them shows a message"]
     elif not isinstance(a, str | Logs) and not isinstance(b, str | Logs):
         left, right = labels
         found, about = tool_differences(_tools(a), _tools(b), budget=budget), "tool lists"
@@ -108,7 +112,7 @@ def compare(
         raise BadFrame(f"cannot compare {_kind(a)} with {_kind(b)}", hint=_HINT)
     if budget.spent:
         remarks = [*remarks, "more than fits a comparison: what is nested deepest was left out"]
-    return Comparison(left, right, about, ranked(found), tuple(remarks))
+    return Comparison(left, right, about, ranked(found), tuple(remarks), compared)
 
 
 def lint(

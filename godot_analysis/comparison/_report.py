@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -72,14 +73,15 @@ def as_text(comparison: Comparison, *, width: int = 100, style: Style | None = N
 
 
 def _verdict(comparison: Comparison, paint: Style, width: int) -> str:
-    role = "breaking" if comparison.breaking else "healthy"
+    role = "breaking" if comparison.breaking else "healthy" if _told(comparison) else "quiet"
     return paint(_wrapped(_headline(comparison), width, "", "  "), role)
 
 
 def _headline(comparison: Comparison) -> str:
     left, right = line(comparison.left, 60), line(comparison.right, 60)
     if not comparison.ranked:
-        return f"✓ No difference between {left} and {right}."
+        summary = line(replace(comparison, left=left, right=right).summary, 1_000)
+        return f"✓ {summary}" if _told(comparison) else summary
     names = " and ".join(
         name if name == side else f"{name} ({side})" for name, side in ((left, "left"), (right, "right"))
     )
@@ -87,6 +89,11 @@ def _headline(comparison: Comparison) -> str:
     total = len(comparison.ranked)
     sign = "✗" if comparison.breaking else "✓ Nothing breaks:"
     return f"{sign} {total} difference{'' if total == 1 else 's'} between {names}: {found}."
+
+
+def _told(comparison: Comparison) -> bool:
+    """Whether it says something that no difference was found, or that one was."""
+    return bool(comparison.ranked) or comparison.compared is None
 
 
 def _group_text(judgement: str, found: list[Difference], width: int, paint: Style) -> str:
@@ -110,7 +117,7 @@ def _group_text(judgement: str, found: list[Difference], width: int, paint: Styl
 
 def as_html(comparison: Comparison) -> str:
     """The comparison as a self-contained HTML fragment; every text that came from a log is escaped."""
-    role = "alarm" if comparison.breaking else "healthy"
+    role = "alarm" if comparison.breaking else "healthy" if _told(comparison) else "quiet"
     body = [f'<h3 class="{role}">{escape(_headline(comparison))}</h3>']
     first = comparison.first
     if first is not None and first.breaking:

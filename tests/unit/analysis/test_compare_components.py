@@ -258,3 +258,25 @@ def test_no_two_backends_of_a_healthy_system_are_broken(demo_capture):
     for one in names:
         for other in names:
             assert not ga.compare(one, other, logs=logs).breaking, (one, other)
+
+
+def test_nothing_to_compare_is_no_agreement():
+    found = compare("gates", "dewey", "0.0 gates says INFO up", "0.1 dewey says INFO up")
+    assert (found.breaking, found.summary) == (False, "Nothing to compare between gates and dewey.")
+    for shown in (str(found), found._repr_html_()):
+        assert "✓" not in shown
+        assert "no list of the tools of gates is in the log" in shown
+    empty = ga.from_records([])
+    assert "✓" not in str(ga.compare(empty, empty))
+    assert "Nothing to compare" in str(
+        compare("gates", "dewey", "0 gates says INFO up", "1 dewey says INFO up", what="initialize")
+    )
+
+
+def test_agreement_reaches_as_far_as_both_were_seen():
+    found = compare("gates", "dewey", greeted("gates", 1), greeted("dewey", 2))
+    assert str(found).startswith(
+        "No difference between gates and dewey in how they were greeted, which is all"
+    )
+    alike = compare("gates", "dewey", greeted("gates", 1), greeted("dewey", 2), what="initialize")
+    assert str(alike) == "✓ No difference between gates and dewey."
