@@ -102,7 +102,7 @@ def test_only_the_handshake(compare):
     ("arguments", "status", "said"),
     [
         (("gatse", "dewey", "--file", HEALTHY), 1, "did you mean gates?"),
-        (("gates", "dewey", "--file", HEALTHY, "--since", "yesterday"), 1, "godot: "),
+        (("gates", "dewey", "--file", HEALTHY, "--since", "yesterday"), 2, "--since"),
         (("gates",), 2, "Missing argument"),
         (("gates", HEALTHY), 2, "of one kind"),
         ((HEALTHY, BUG13, "--since", "1h"), 2, "not with two files"),

@@ -121,7 +121,7 @@ def test_wrong_use(godot, faulty):
     assert godot("diagnose", "--file", "nowhere.jsonl").returncode == 2
     assert godot("diagnose", "--colour").returncode == 2
     unknown = godot("diagnose", "--file", str(faulty), "--trace", "abc")
-    assert unknown.returncode == 1
+    assert unknown.returncode == 2
     assert "Traceback" not in unknown.stderr
 
 

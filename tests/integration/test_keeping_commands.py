@@ -44,7 +44,7 @@ class TestPins:
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("pinned until ")
-        assert done.stdout.endswith(": 1 records\n")
+        assert done.stdout.endswith(": 1 record\n")
         [pin] = json.loads(godot("pins", "--json", env=env).stdout)
         assert (pin["trace_id"], pin["owner"], pin["records"], pin["expired"]) == (self.TRACE, "me", 1, False)
         remaining = dt.datetime.fromisoformat(pin["expires_at"]) - dt.datetime.now(dt.UTC)

@@ -110,7 +110,7 @@ def test_a_picture_is_written(godot, tmp_path):
     [
         ((), 2, "name a trace"),
         ((TRACE, "--file", str(BUG13)), 1, "godot: no record has the trace id"),
-        (("xyz", "--file", str(BUG13)), 1, "godot: not a trace id"),
+        (("xyz", "--file", str(BUG13)), 2, "is no trace id"),
         (("--file", "nowhere.jsonl"), 2, "does not exist"),
         ((TRACE, "--database-url", "postgresql://127.0.0.1:1/none"), 1, "godot: "),
     ],

@@ -40,12 +40,14 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str | int]]) -> None:
     cells = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
     is_number = [isinstance(cell, int) for cell in rows[0]]
-    for row in (titles, *cells):
-        aligned = [
+    lines = (
+        "  ".join(
             cell.rjust(width) if right else cell.ljust(width)
             for cell, width, right in zip(row, widths, is_number, strict=True)
-        ]
-        click.echo("  ".join(aligned).rstrip())
+        ).rstrip()
+        for row in (titles, *cells)
+    )
+    click.echo("\n".join(lines))  # at once, so that `| head -1` is no failure
 
 
 def safe(text: str) -> str:

@@ -83,8 +83,7 @@ def _list(scenarios: Any, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([{"name": each.name, "summary": each.summary} for each in scenarios], indent=2))
         return
-    for each in scenarios:
-        click.echo(f"{each.name:12} {each.summary}")
+    click.echo("\n".join(f"{each.name:12} {each.summary}" for each in scenarios))
 
 
 def _run(
