@@ -214,3 +214,22 @@ def test_a_flow_from_the_database(source: str, shared_captures: Path):
         ga.reconstruct(ga.load_logs(source=source)).count_operations()
         == ga.reconstruct(logs).count_operations()
     )
+
+
+def test_a_call_under_way_is_no_fault_to_the_library_as_to_the_command(source: str, godot: Any):
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "gates_open"}}
+    data = {"mcp": {"direction": "sent", "peer": "gates", "payload": message}}
+    with psycopg.connect(source) as connection:
+        connection.execute(
+            "insert into logs (id, component, level, message, data, event_created_at)"
+            " values (gen_random_uuid(), 'relay', 'TRACE', 'sent', %s, %s)",
+            (json.dumps(data), NOW - dt.timedelta(seconds=2)),
+        )
+    logs = ga.load_logs(source=source)
+    assert logs.attrs["live"] is True
+    found = ga.diagnose(logs)
+    assert found.calls["pending"] == 1
+    assert "B08" not in found.findings["code"].tolist()
+    assert "B08" in ga.diagnose(logs, live=False).findings["code"].tolist()
+    told = godot("diagnose", "--since", "1h", "--json", env={"GODOT_DATABASE_URL": source})
+    assert json.loads(told.stdout) == found.to_dict()
