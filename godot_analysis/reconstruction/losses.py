@@ -144,12 +144,13 @@ def _silences(seen: Observations, seqs: list[int | None], calls: list[Call]) -> 
         return
     rows = sorted(range(len(seen.times)), key=lambda row: seen.times[row] or 0)
     times = [seen.times[row] or 0 for row in rows]
-    yield from _swallowed_questions(seen, calls, rows, times)
+    numbers = _numbers(seen, seqs)
+    complete = {process for process, own in numbers.items() if own[0] == 1 and own[-1] == len(own)}
+    yield from _swallowed_questions(seen, calls, rows, times, complete)
     gaps = _long_gaps(times)
     if not gaps:
         return
     asked = _starts_by_caller(calls, seen)
-    numbers = _numbers(seen, seqs)
     connects = [
         seen.times[s.row] or 0 for s in seen.sightings if s.kind == REQUEST and s.method == "initialize"
     ]
@@ -185,11 +186,17 @@ def _silences(seen: Observations, seqs: list[int | None], calls: list[Call]) -> 
 
 
 def _swallowed_questions(
-    seen: Observations, calls: list[Call], rows: list[int], times: list[int]
+    seen: Observations, calls: list[Call], rows: list[int], times: list[int], complete: set[_Process]
 ) -> Iterable[Loss]:
-    """Silences that end with an answer to what nobody asked: it was asked in the silence."""
+    """Silences that end with an answer to what nobody asked: it was asked in the silence.
+
+    Not by a process whose records are complete: that one never logged its question.
+    """
     unasked = [call.outer for call in calls if call.outer is not None and call.outer.request is None]
     for exchange in unasked:
+        row = seen.sightings[exchange.answer or 0].row
+        if (seen.components[row], seen.instances[row]) in complete:
+            continue
         after = bisect_left(times, exchange.start - _AT_ONCE_US)
         if after == 0 or times[after] - times[after - 1] < _SILENT_US:
             continue

@@ -488,3 +488,13 @@ def test_what_another_process_asks_later_tells_nothing_of_the_first():
     assert not ga.reconstruct(logs).losses.empty
     logs["instance"] = late.map({False: "host:1:aa", True: "host:2:bb"}).astype("str")
     assert ga.reconstruct(logs).losses.empty
+
+
+def test_a_process_with_all_its_numbers_lost_no_question():
+    table = """
+        0.0 app says INFO up {}
+        9.0 app gets gates = 7 {}
+    """
+    assert reconstruct(table.format("", "")).losses["source"].tolist() == ["silence"]
+    assert reconstruct(table.format("%1", "%2")).losses.empty
+    assert reconstruct(table.format("%1", "%3")).losses["source"].tolist() == ["sequence gap", "silence"]
