@@ -76,7 +76,7 @@ class TestPartitions:
         assert partitions.default_rows(connection) == 1
         done = godot("db", "partitions", env={"GODOT_DATABASE_URL": database_url})
         assert done.returncode == 0
-        assert "alarm: 1 records lie outside all partitions" in done.stderr
+        assert "alarm: 1 record lies outside all partitions" in done.stderr
 
     def test_creating_its_partition_moves_it_over(self, connection, godot, database_url):
         day = TODAY - dt.timedelta(days=30)

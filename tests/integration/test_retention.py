@@ -424,7 +424,7 @@ class TestCounts:
         env = {"GODOT_DATABASE_URL": database_url}
         done = godot("db", "stats", env=env)
         assert done.stdout.startswith("6 records in 4 partitions")
-        assert "alarm: 1 records lie outside all partitions" in done.stderr
+        assert "alarm: 1 record lies outside all partitions" in done.stderr
         exact = json.loads(godot("db", "stats", "--exact", "--json", env=env).stdout)
         assert (exact["records"], exact["default_rows"]) == (6, 1)
 

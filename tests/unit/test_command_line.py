@@ -14,7 +14,7 @@ import redis
 from click.testing import CliRunner
 
 from godot_analysis.errors import GodotAnalysisError
-from godot_daemon import cli
+from godot_daemon import cli, start
 from godot_daemon.cli import _problems
 from godot_daemon.errors import InputError
 
@@ -215,3 +215,15 @@ def test_a_server_that_is_away_is_told_alike_by_every_command(godot):
     status = godot("status", env=away)
     assert line.removeprefix("godot: ") in status.stderr
     assert "set GODOT_REDIS_URL)" in status.stderr
+
+
+def test_ctrl_c_during_the_first_import_prints_nothing(monkeypatch, capsys):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.__import__", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        start.main()
+    monkeypatch.undo()
+    assert ended.value.code == 130
+    assert capsys.readouterr() == ("", "")

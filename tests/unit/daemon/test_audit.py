@@ -68,7 +68,7 @@ def test_records_without_numbers_are_balanced_by_position_and_ledger():
     fine.backlog = Backlog(0, 3, 10, "e", {}, {})
     assert balance(fine).balanced
     fine.backlog = Backlog(0, 2, 10, "e", {}, {})
-    assert "1 records left the queue without being committed" in balance(fine).problems
+    assert "1 record left the queue without being committed" in balance(fine).problems
 
 
 def test_rows_that_are_gone_or_twice_are_a_problem():
