@@ -65,6 +65,8 @@ class RedisSource:
     def close(self) -> None:
         """Release what is still claimed: without a heartbeat it is anyone's at once."""
         self._stop.set()
+        if self._heart.is_alive():
+            self._heart.join()  # a last beat after the farewell would keep the claims from the others
         with self._queue.errors():
             self._queue.client.hdel(self._queue.workers, self.worker)
 
