@@ -327,6 +327,7 @@ def test_redis_loses_its_last_second(own_stand, own_valkey, tmp_path):
     own_stand.client.lpush(
         "logs:queue", *[json.dumps({"component": "old", "level": "INFO", "message": "the same"})] * 200
     )
+    assert own_stand.client.execute_command("WAITAOF", 1, 0, 10_000)[0] == 1  # it writes behind a busy fsync
     shutil.copytree(own_valkey.data_dir / "data", tmp_path / "before")
     own_stand.start()
     own_stand.settle()
