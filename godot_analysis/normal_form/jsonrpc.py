@@ -11,7 +11,7 @@ HANDSHAKE = "handshake"
 STATELESS = "stateless"
 
 _STATELESS_SINCE = "2026-07-28"
-_META_VERSION = "io.modelcontextprotocol/protocolVersion"
+META_VERSION = "io.modelcontextprotocol/protocolVersion"
 _NO_FRAME = "no JSON-RPC frame: neither method, result nor error"
 
 
@@ -127,7 +127,7 @@ def _era(method: str, params: dict[str, Any]) -> str | None:
     if method == "server/discover":
         return STATELESS
     meta = params.get("_meta")
-    return STATELESS if isinstance(meta, dict) and _META_VERSION in meta else None
+    return STATELESS if isinstance(meta, dict) and META_VERSION in meta else None
 
 
 def _answered_era(result: Any) -> str | None:

@@ -10,6 +10,7 @@ from godot_analysis.columns import MESSAGES
 from godot_analysis.loading.frames import frame, micros, require, texts, transposed
 from godot_analysis.normal_form import conventions
 from godot_analysis.normal_form.folding import Folder
+from godot_analysis.normal_form.official import validated
 from godot_analysis.normal_form.sightings import ANSWERS, RECEIVED, SENT, Row, Sighting, Weight
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def messages(logs: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         The columns of `godot_analysis.columns.MESSAGES`. The members of a batch are rows of their own. Text
         that is no JSON-RPC is a row of kind `invalid`. What was not logged but follows from what was, is
-        named in `inferred`. Two records of one observer about one message are one row.
+        named in `inferred`. Two records of one observer about one message are one row. `validity` holds what
+        a message has against JSON-RPC, or against the official schema of the protocol version that its
+        connection negotiated; the messages of `reconstruct` are judged by JSON-RPC alone, which is quicker.
 
     Raises
     ------
@@ -62,7 +65,7 @@ def messages(logs: pd.DataFrame) -> pd.DataFrame:
     ['relay', 'gates', 'request', 'tools/list', '3']
     """
     with collection_paused():
-        return as_frame(observe(logs), logs)
+        return validated(as_frame(observe(logs), logs))
 
 
 def observe(logs: pd.DataFrame) -> Observations:

@@ -34,8 +34,7 @@ CARRIED = {
     "numpy": "pandas",
     "traitlets": "anywidget",
     "anyio": "mcp",
-    "mcp_types": "mcp",
-    "pydantic": "mcp",
+    "pydantic": "mcp-types",
 }
 
 LONGEST_MODULE = 400
