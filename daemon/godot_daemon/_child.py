@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from typing import IO
 
 _TETHER: Final = Path(__file__).with_name("_tether.py")
+_SERVICE_MANAGER: Final = frozenset(("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"))
+"""What systemd tells a service is for it alone: a child that feeds the watchdog would hide that we hang."""
+
 _BURIAL_SECONDS: Final = 5.0  # SIGKILL returns before the victim has gone
 
 
@@ -39,7 +42,11 @@ def spawn(
         + [str(number) for number in (os.getpid(), int(death_signal), *user)]
         + list(command),
         cwd=cwd,
-        env=env,
+        env={
+            name: value
+            for name, value in (os.environ if env is None else env).items()
+            if name not in _SERVICE_MANAGER
+        },
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT if output is not None else None,

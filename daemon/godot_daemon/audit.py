@@ -180,8 +180,8 @@ def _problems(found: Census, accounts: Sequence[Account], unaccounted: int) -> l
         problems.append(f"{counted(short, 'record')} left the queue without being committed")
     if found.rows < found.ledger_stored:
         gone = found.ledger_stored - found.rows
-        problems.append(f"{gone:,} rows of logs were stored and are gone")
+        problems.append(f"{counted(gone, 'stored row', 'is')} gone from logs")
     if found.dead_letters < found.ledger_dead:
         gone = found.ledger_dead - found.dead_letters
-        problems.append(f"{gone:,} dead letters were written and are gone")
+        problems.append(f"{counted(gone, 'dead letter', 'is')} gone")
     return problems

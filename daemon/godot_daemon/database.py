@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 
+from godot_daemon import refusal
 from godot_daemon.errors import GodotError, SetupError, UnavailableError
 from godot_daemon.settings import masked
 
@@ -25,15 +26,15 @@ WRITER_ROLE: Final = "godot_writer"
 AWAY: Final = "start it, for instance with `godot up`, or set GODOT_DATABASE_URL"
 """What to do when it does not answer."""
 
-_GRACE_SECONDS: Final = 5.0
-"""How much longer than the server's own time-out we wait: a server that works should speak first."""
+_GRACE_MAX_SECONDS: Final = 5.0
+"""How much longer than the server's own time-out we wait at most: a server that works should speak first."""
 
 _RETRY_CLASSES: Final = frozenset(("08", "25", "40", "53", "55", "57", "58", "XX"))
 _AWAY_STATES: Final = ("08", "57P")
 _DATA_CLASSES: Final = frozenset(("22", "23", "54"))
 _SETUP_CLASSES: Final = frozenset(("0A", "28", "3D", "3F", "42"))
 
-# A failed connection has no SQLSTATE, only the server's text.
+# Where `refusal` finds no SQLSTATE for a failed connection there is only the server's text, here in English.
 _REFUSED: Final = re.compile(
     r"FATAL: .*(authentication failed|does not exist|no pg_hba\.conf entry|permission denied"
     r"|is not permitted to log in)|no password supplied"
@@ -107,15 +108,14 @@ class Connection(psycopg.Connection[Any]):
 
     def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for the server as psycopg does, but not for ever."""
+        limit = self.patience + min(self.patience, _GRACE_MAX_SECONDS)
         try:
-            return super().wait(gen, interval, timeout or self.patience + _GRACE_SECONDS)
+            return super().wait(gen, interval, timeout or limit)
         except psycopg.errors._WaitTimeout as error:  # noqa: SLF001  what psycopg's own timeouts raise
             if timeout:
                 raise
             self.pgconn.finish()
-            raise HangingError(
-                f"no answer within {self.patience + _GRACE_SECONDS:g} s, the connection is closed"
-            ) from error
+            raise HangingError(f"no answer within {limit:g} s, the connection is closed") from error
 
     def interrupt(self) -> None:
         """From another thread: make whatever waits on this connection fail at once."""
@@ -131,9 +131,13 @@ def connect(url: str, *, patience: float, application: str, role: str | None = W
     psycopg.Error
         As the driver raised it: see `judge` and `translated`.
     """
-    connection = Connection.connect(
-        url, autocommit=True, connect_timeout=max(2, round(patience / 3)), application_name=application
-    )
+    try:
+        connection = Connection.connect(
+            url, autocommit=True, connect_timeout=max(2, round(patience / 3)), application_name=application
+        )
+    except psycopg.OperationalError as error:
+        error.sqlstate = error.sqlstate or refusal.state(error, url)
+        raise
     connection.patience = patience
     try:
         limit(connection, patience)

@@ -70,6 +70,8 @@ class RedisQueue:
         """A hash: which in-flight lists there are, and how many entries each has."""
         self.inflight_lists = prefix + "inflight:"
         self.levels = prefix + "levels"
+        self._met = False
+        """Whether it has ever answered as Redis does: then an answer that does not is an accident."""
         self._shown = masked(settings.redis_url)
         self.client: redis.Redis = redis.Redis.from_url(
             settings.redis_url,
@@ -108,8 +110,13 @@ class RedisQueue:
         """Translate the driver's errors: UnavailableError to try again, SetupError to give up."""
         try:
             yield
-        except (AuthenticationError, NoPermissionError, InvalidResponse) as error:
+            self._met = True
+        except (AuthenticationError, NoPermissionError) as error:
             raise self._setup_error(error) from error
+        except InvalidResponse as error:
+            if not self._met:
+                raise self._setup_error(error) from error
+            raise UnavailableError(f"Redis at {self._shown} answers with nonsense: {error}", AWAY) from error
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
             said = str(error).rstrip(".")
             raise UnavailableError(f"Redis at {self._shown} does not answer: {said}", AWAY) from error

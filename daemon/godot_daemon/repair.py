@@ -39,6 +39,7 @@ _MARK_MAX: Final = 200
 _HEAD_CHARACTERS: Final = 4096
 _MILLISECONDS_FROM: Final = 10**11
 
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
 # The end of a text is optional, or a text that never ends would be scanned again from each quote inside it.
@@ -142,6 +143,9 @@ def _parse(raw: bytes, marks: _Marks) -> Any:
     except UnicodeDecodeError:
         text = raw.decode(errors="replace")
         marks.add("text: invalid UTF-8 replaced by U+FFFD")
+    if text.startswith(_BYTE_ORDER_MARK):
+        text = text.lstrip(_BYTE_ORDER_MARK)
+        marks.add("text: byte order mark removed")
     if text.count("{") + text.count("[") > DEPTH_MAX:
         text = _flatten(text, marks)
 
@@ -315,6 +319,16 @@ def _seq(value: Any, marks: _Marks) -> int | None:
     return None
 
 
+def _with_extra(earlier: Any, extra: dict[str, Any], marks: _Marks) -> dict[str, Any]:
+    """The unknown keys, together with those that an earlier delivery has put there."""
+    if earlier is None:
+        return extra
+    if isinstance(earlier, dict) and not earlier.keys() & extra.keys():
+        return {**earlier, **extra}
+    marks.add("data: _extra was taken")
+    return {"data._extra": earlier, **extra}
+
+
 def _data(fields: dict[str, Any], message_size: int, marks: _Marks, later: _Marks) -> bytes | None:
     """The JSON text of `data`, with what there was beside it and with the marks."""
     data = fields.get("data")
@@ -325,8 +339,7 @@ def _data(fields: dict[str, Any], message_size: int, marks: _Marks, later: _Mark
         extra.pop("created_at", None)
     if extra:
         data = data or {}
-        earlier = data.get("_extra")
-        data["_extra"] = {**earlier, **extra} if isinstance(earlier, dict) else extra
+        data["_extra"] = _with_extra(data.get("_extra"), extra, marks)
     if data is None and not marks.lines and not later.lines:
         return None
     encoded = _dump(data or {}).encode()

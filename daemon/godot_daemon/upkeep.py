@@ -77,7 +77,7 @@ class Upkeep:
                 missing = migrations.pending(connection)
                 if missing:
                     raise SetupError(
-                        f"the database at {masked(url)} misses {len(missing)} migrations",
+                        f"the database at {masked(url)} misses {counted(len(missing), 'migration')}",
                         "run `godot db upgrade`",
                     )
                 for day in partitions.ensure(connection, days_ahead=self._settings.days_ahead):

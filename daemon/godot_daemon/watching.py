@@ -70,7 +70,7 @@ class Watch:
         """See `Observer`."""
         with self._lock:
             problem = self._problems.pop(threading.current_thread().name, "")
-        self._narrator.info(f"back after {attempts} attempts", attempts=attempts, was=problem)
+        self._narrator.info(f"back after {counted(attempts, 'attempt')}", attempts=attempts, was=problem)
 
     def problems(self) -> list[str]:
         """What is being retried right now."""
@@ -91,7 +91,7 @@ class Watch:
         for outcome, _ in untold:
             dead.update(outcome.dead)
         milliseconds = 1000 * sum(seconds for _, seconds in untold) / len(untold)
-        text = f"stored {stored:,} record{'s' * (stored != 1)} in "
+        text = f"stored {counted(stored, 'record')} in "
         text += (
             f"{len(untold)} batches of {milliseconds:.0f} ms" if len(untold) > 1 else f"{milliseconds:.0f} ms"
         )

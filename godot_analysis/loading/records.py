@@ -56,6 +56,7 @@ _KEYS: Final = frozenset(
     )
 )
 _UUID: Final = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -179,6 +180,10 @@ def _decoded(raw: bytes) -> tuple[Any, list[str]]:
         text = raw.decode(errors="replace")
         marks.append("text: invalid UTF-8 replaced by U+FFFD")
 
+    if text.startswith(_BYTE_ORDER_MARK):
+        text = text.lstrip(_BYTE_ORDER_MARK)
+        marks.append("text: byte order mark removed")
+
     def constant(name: str) -> str:
         marks.append("data: NaN or Infinity became text")
         return name
@@ -222,7 +227,7 @@ def _clean_text(text: str, marks: list[str]) -> str:
 
 def _split(marks: list[str]) -> tuple[list[str], list[str]]:
     """Marks on the text come first, in the order of the rules, those on `data` later."""
-    order = ("text: invalid", "text: U+0000", "text: lone")
+    order = ("text: invalid", "text: byte order", "text: U+0000", "text: lone")
     texts = sorted(
         (mark for mark in marks if mark.startswith("text:")),
         key=lambda m: [m.startswith(o) for o in order][::-1],
@@ -273,12 +278,22 @@ def _data(record: dict[str, Any], size: int, marks: list[str]) -> dict[str, Any]
         if record.get("event_created_at") is not None and "created_at" in record:
             extra["created_at"] = record["created_at"]
         if extra:
-            data = {**(data or {}), "_extra": extra}
+            data = {**(data or {}), "_extra": _with_extra((data or {}).get("_extra"), extra, marks)}
     if size > _RECORD_MAX:
         text = _json(data)
         marks.append(f"data: too large: {size} bytes")
         data = {"_truncated": {"bytes": size, "head": text[:_HEAD]}}
     return data
+
+
+def _with_extra(earlier: Any, extra: dict[str, Any], marks: list[str]) -> dict[str, Any]:
+    """The unknown keys, together with those that are there already."""
+    if earlier is None:
+        return extra
+    if isinstance(earlier, dict) and not earlier.keys() & extra.keys():
+        return {**earlier, **extra}
+    marks.append("data: _extra was taken")
+    return {"data._extra": earlier, **extra}
 
 
 def _created(record: dict[str, Any], marks: list[str]) -> int | None:
@@ -322,8 +337,8 @@ def _marked(data: dict[str, Any] | None, found: list[str]) -> dict[str, Any] | N
     if not found:
         return data
     short = [mark if len(mark) <= _MARK_MAX else mark[: _MARK_MAX - 1] + "…" for mark in found]
-    earlier = data.get("_repaired") if data else None
-    return {**(data or {}), "_repaired": [*(earlier if isinstance(earlier, list) else []), *short]}
+    earlier = data.get("_repaired", []) if data else []
+    return {**(data or {}), "_repaired": [*(earlier if isinstance(earlier, list) else [earlier]), *short]}
 
 
 def _json(value: Any) -> str:

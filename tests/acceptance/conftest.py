@@ -29,6 +29,7 @@ from godot_daemon.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 FAST = {"GODOT_TAKEOVER_AFTER": "1", "GODOT_DATABASE_TIMEOUT": "1", "GODOT_REDIS_TIMEOUT": "1"}
 _TAIL = 64
@@ -191,6 +192,8 @@ class Proxy:
                 link.near.shutdown(socket.SHUT_WR)
             case "closed to the server":
                 link.far.shutdown(socket.SHUT_WR)
+            case "garbled":  # which only the daemon learns
+                link.near.sendall(b"\x16\x03 this is no answer\r\n")
             case "stalled":  # neither side learns anything, not even when the other one gives up
                 pass
         self._struck.set()
@@ -338,29 +341,43 @@ def strike() -> type[Strike]:
     return Strike
 
 
-@pytest.fixture(scope="module")
-def proxied(
+@pytest.fixture(scope="session")
+def lasting_stand(
     postgres_server: Any,
     _template: str,
     tmp_path_factory: pytest.TempPathFactory,
     eventually: Callable[..., Any],
-) -> Iterator[Any]:
+) -> Callable[[], AbstractContextManager[Any]]:
+    """Makes stands that several tests share: a database of the whole run's PostgreSQL, and a Valkey of their own."""
+
+    @contextlib.contextmanager
+    def make() -> Iterator[Any]:
+        directory = tmp_path_factory.mktemp("stand")
+        name = f"stand_{uuid.uuid4().hex[:8]}"
+        with psycopg.connect(postgres_server.url, autocommit=True) as connection:
+            connection.execute(f"create database {name} template {_template} strategy file_copy")
+        with EmbeddedValkey(directory / "valkey") as valkey:
+            url = postgres_server.url.rpartition("/")[0] + f"/{name}"
+            found = Stand(url, valkey.url, directory, eventually)
+            try:
+                yield found
+            finally:
+                found.close()
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def proxied(lasting_stand: Callable[[], AbstractContextManager[Any]], postgres_server: Any) -> Iterator[Any]:
     """A stand whose one daemon reaches both servers through proxies, for all rows that break connections."""
-    directory = tmp_path_factory.mktemp("proxied")
-    name = f"proxied_{uuid.uuid4().hex[:8]}"
-    url = postgres_server.url.rpartition("/")[0] + f"/{name}"
-    with psycopg.connect(postgres_server.url, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {_template} strategy file_copy")
     with (
-        EmbeddedValkey(directory / "valkey") as valkey,
+        lasting_stand() as found,
         Proxy(postgres_server.port) as postgres_proxy,
-        Proxy(valkey.port) as redis_proxy,
+        Proxy(urlsplit(found.redis_url).port or 0) as redis_proxy,
     ):
-        found: Any = Stand(url, valkey.url, directory, eventually)
         found.proxies = {"PostgreSQL": postgres_proxy, "Redis": redis_proxy}
         found.env |= {
-            "GODOT_DATABASE_URL": postgres_proxy.url(url),
-            "GODOT_REDIS_URL": redis_proxy.url(valkey.url),
+            "GODOT_DATABASE_URL": postgres_proxy.url(found.database_url),
+            "GODOT_REDIS_URL": redis_proxy.url(found.redis_url),
         }
         yield found
-        found.close()

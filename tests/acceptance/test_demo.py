@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from godot_demo import SCENARIOS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -100,14 +102,15 @@ def test_capture_writes_what_the_components_logged(godot: Any, tmp_path: Path) -
 
 def test_list_names_the_scenarios(godot: Any) -> None:
     done = godot("demo", "--list")
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["bug13", "healthy"]
-    assert [each["name"] for each in json.loads(godot("demo", "--list", "--json").stdout)] == [
-        "bug13",
-        "healthy",
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(SCENARIOS)
+    told = json.loads(godot("demo", "--list", "--json").stdout)
+    assert [(each["name"], each["code"]) for each in told] == [
+        (each.name, each.truth and each.truth.code) for each in SCENARIOS.values()
     ]
 
 
 def test_an_unknown_scenario_is_a_mistake_of_usage(godot: Any) -> None:
     done = godot("demo", "bug14")
     assert done.returncode == 2
-    assert "bug13, healthy" in done.stderr
+    assert "did you mean bug13" in done.stderr
+    assert "--list" in done.stderr

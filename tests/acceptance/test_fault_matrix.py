@@ -63,16 +63,36 @@ STAGES = {
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize(("server", "stage"), STAGES)
 def test_a_connection_breaks(proxied, strike, server, stage, how):
+    break_connection(proxied, server, strike(how, **STAGES[server, stage]))
+
+
+def break_connection(proxied, server, strike):
+    """Strike while records are under way; the daemon that meets it is the one that goes on."""
     daemon = (
         proxied.daemons[-1] if proxied.daemons and proxied.daemons[-1].poll() is None else proxied.start()
     )
     proxy = proxied.proxies[server]
-    proxy.arm(strike(how, **STAGES[server, stage]))
+    proxy.arm(strike)
     proxied.push(200 + 100 * ROUNDS)
     assert proxy.struck(within=20), daemon.log()[-3000:]
     proxied.push(100)
     proxied.check()
     assert daemon.poll() is None, daemon.log()
+
+
+GARBLED = {
+    "BEGIN": ("PostgreSQL", {"text": b"BEGIN", **WRITING}),
+    "COMMIT": ("PostgreSQL", {"text": b"COMMIT", **WRITING}),
+    "handshake": ("Redis", {"text": b"SETNAME", "reconnect": True}),
+    "claim": ("Redis", {"text": b"logs:dropped"}),
+    "acknowledgement": ("Redis", {"text": b"UNLINK"}),
+}
+
+
+@pytest.mark.parametrize(("server", "question"), GARBLED.values(), ids=GARBLED)
+def test_an_answer_is_garbled(proxied, strike, server, question):
+    """The protocol is broken, and with it the connection: nobody can tell what was meant."""
+    break_connection(proxied, server, strike("garbled", answer=True, **question))
 
 
 # PostgreSQL keeps a thousand rows of a COPY in its hands before it writes them to the table.

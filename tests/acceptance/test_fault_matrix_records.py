@@ -43,7 +43,9 @@ def moment(text):
 NOT_A_TIME = "event_created_at: not a time"
 KINDS = {
     # what is no JSON, or not only
-    "byte order mark": (b"\xef\xbb\xbf" + made(), "dead"),
+    "byte order mark": (b"\xef\xbb\xbf" + made(), "text: byte order mark removed"),
+    "three byte order marks": (b"\xef\xbb\xbf" * 3 + made(), "text: byte order mark removed"),
+    "only a byte order mark": (b"\xef\xbb\xbf", "dead"),
     "UTF-16": (made().decode().encode("utf-16"), "dead"),
     "UTF-32 without a mark": (made().decode().encode("utf-32-le"), "dead"),
     "gzip": (gzip.compress(made(), mtime=0), "dead"),
@@ -93,6 +95,7 @@ KINDS = {
     "component of 64 emoji": (made(component="\U0001f680" * 64), "row"),
     "instance of 1 MB": (made(instance="host:" + "x" * 1_000_000), "row"),
     "level with an umlaut": (made(level="\u00efnfo"), "level: unknown"),
+    "our own place taken": (made(data={"_extra": [7]}, host="build-7"), "data: _extra was taken"),
     "our own mark": (made(data={"_repaired": "by me", "_extra": 7}), "row"),
     # text
     "lone surrogates in keys": (made(data={"\ud800": {"\udfff": "\ud800"}}), "text: lone surrogate"),

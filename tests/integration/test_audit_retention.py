@@ -75,7 +75,7 @@ def test_what_a_hand_deletes_is_told(old_days, database_url, audit, godot, env):
         assert admin.execute("delete from logs where seq in (30, 31)").rowcount == 2
     status, found = audit()
     assert status == 1
-    assert "2 rows of logs were stored and are gone" in found["problems"]
+    assert "2 stored rows are gone from logs" in found["problems"]
     assert any("2 numbered records are nowhere" in problem for problem in found["problems"])
     assert [30, 31] in found["instances"][0]["gaps"]
 

@@ -73,7 +73,7 @@ def test_audit_sees_rows_that_are_gone_and_rows_that_are_twice(
     assert godot("audit", env=env).returncode == 0
     with psycopg.connect(database_url, autocommit=True) as admin:
         admin.execute("delete from logs where component = 'old'")
-        assert "1 rows of logs were stored and are gone" in godot("audit", env=env).stdout
+        assert "1 stored row is gone from logs" in godot("audit", env=env).stdout
         admin.execute(
             "insert into logs (id, component, level, message, event_created_at, instance, seq)"
             " select gen_random_uuid(), component, level, message, event_created_at, instance, seq"

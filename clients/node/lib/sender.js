@@ -168,7 +168,7 @@ class Sender {
       trace_id: null,
       component,
       level: "WARN",
-      message: `${count} records lost (${why})`,
+      message: `${count} record${count === 1 ? "" : "s"} lost (${why})`,
       data: { lost: { count, reason: why, ...span } },
     });
   }

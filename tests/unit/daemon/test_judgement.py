@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import struct
+import sys
+import threading
+
 import psycopg
 import pytest
 from psycopg import errors
 
-from godot_daemon.database import Verdict, judge, state_class, translated
+from godot_daemon.database import Verdict, connect, judge, state_class, translated
 from godot_daemon.errors import SetupError, UnavailableError
 
 
@@ -71,3 +76,55 @@ def test_translation_says_what_to_do_and_hides_the_password():
     away = translated(psycopg.OperationalError("Connection refused"), "postgresql://me:pw@host/db")
     assert isinstance(away, UnavailableError)
     assert "pw" not in str(missing) + str(away)
+
+
+def startup(client):
+    """What a client says first; it may ask for TLS before."""
+    (size,) = struct.unpack(">i", client.recv(4, socket.MSG_WAITALL))
+    said = client.recv(size - 4, socket.MSG_WAITALL)
+    if len(said) == 4:
+        client.sendall(b"N")
+        startup(client)
+
+
+@pytest.fixture
+def refusing():
+    """Runs a server that refuses whoever connects, in the language of its users."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def start(state, text):
+        def serve():
+            while True:
+                try:
+                    client, _ = listener.accept()
+                except OSError:
+                    return
+                with client:
+                    startup(client)
+                    fields = {b"S": "FATAL", b"V": "FATAL", b"C": state, b"M": text}
+                    body = b"".join(key + value.encode() + b"\0" for key, value in fields.items()) + b"\0"
+                    client.sendall(b"E" + struct.pack(">i", len(body) + 4) + body)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return f"postgresql://anna:geheim@127.0.0.1:{listener.getsockname()[1]}/godot"
+
+    yield start
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux traces what libpq is told")
+@pytest.mark.parametrize(
+    ("state", "text", "verdict"),
+    [
+        ("28P01", "Passwort-Authentifizierung für Benutzer »anna« fehlgeschlagen", Verdict.SETUP),
+        ("3D000", "la base de données « godot » n'existe pas", Verdict.SETUP),
+        ("53300", "接続数が多すぎます", Verdict.RETRY),
+        ("57P03", 'ФАТАЛ" C "28P01" M "\nB\t9\tErrorResponse', Verdict.RETRY),
+    ],
+)
+def test_a_refused_connection_is_judged_in_any_language(refusing, state, text, verdict):
+    with pytest.raises(psycopg.OperationalError) as found:
+        connect(refusing(state, text), patience=2, application="test")
+    assert found.value.sqlstate == state
+    assert judge(found.value) is verdict

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import sys
 import threading
 import time
 import urllib.error
@@ -13,6 +14,7 @@ import urllib.request
 
 import pytest
 
+from godot_daemon import _child
 from godot_daemon.batching import Batch, Outcome
 from godot_daemon.endpoint import Endpoint
 from godot_daemon.errors import SetupError, UnavailableError
@@ -156,3 +158,16 @@ def test_signals_are_waited_for():
         assert signals.wait(5) is signal.SIGTERM
         assert time.monotonic() - started < 2
     assert signal.getsignal(signal.SIGHUP) is before
+
+
+def test_children_do_not_hear_what_the_service_manager_tells_us(monkeypatch, tmp_path):
+    for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("GODOT_HEARD", "yes")
+    printing = [sys.executable, "-c", "import os; print(*sorted(os.environ))"]
+    for given in (None, dict(os.environ)):
+        with (tmp_path / "output").open("wb") as output:
+            assert _child.spawn(printing, env=given, output=output).wait() == 0
+        heard = (tmp_path / "output").read_text().split()
+        assert "GODOT_HEARD" in heard
+        assert not [name for name in heard if name.startswith(("NOTIFY", "WATCHDOG"))]
