@@ -58,7 +58,8 @@ _LOST: Final = re.compile(
 )
 _TIMEOUT: Final = re.compile(r"timed? ?out|etimedout|deadline", re.IGNORECASE)
 _START: Final = re.compile(
-    r"\b(?:starting|started|listening|listens|running on|server ready|booted|up on)\b", re.IGNORECASE
+    r"\b(?:starting|started|listening|listens|running on|server (?:ready|running)|booted|up on)\b",
+    re.IGNORECASE,
 )
 _LEAVING: Final = re.compile(r"disconnect|closed|left|gone|ended", re.IGNORECASE)
 _JOINING: Final = re.compile(r"connect|accept|opened|joined|attached", re.IGNORECASE)
@@ -115,9 +116,10 @@ class Trouble(_Signal):
 
 @dataclass(frozen=True, slots=True)
 class Start(_Signal):
-    """`component` said that it starts or listens."""
+    """`component` said that it starts or listens; `serves` when it said so as a server."""
 
     port: int | None
+    serves: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +313,9 @@ def _connection_or_start(row: _Row, signals: Signals) -> None:
     if isinstance(port, str) and port.isdigit():
         port = int(port)
     if isinstance(port, int) or _START.search(row.message):
-        signals.starts.append(Start(*row.base, port=port if isinstance(port, int) else None))
+        number = port if isinstance(port, int) else None
+        serves = number is not None or "mcp server" in row.message.lower()
+        signals.starts.append(Start(*row.base, port=number, serves=serves))
 
 
 def _refusal(row: _Row, tool: str | None) -> Refusal | None:

@@ -236,7 +236,7 @@ def _belonging(facts: Facts, epoch: Epoch) -> set[str]:
     found |= {route.backend for route in facts.signals.routes}
     found |= {call.callee for call in facts.unheeded if call.callee and epoch.holds(call.started)}
     # A component that announces itself as a server wants to be connected to.
-    listeners = {start.component for start in facts.signals.starts if start.port is not None}
+    listeners = {start.component for start in facts.signals.starts if start.serves}
     found |= {name for name in listeners if name in facts.roles.backends or epoch.burst}
     gone = {item.name for item in facts.management if item.verb == "remove" and not _returned(item, facts)}
     return found - facts.roles.relays - facts.roles.clients - (gone - facts.expected)

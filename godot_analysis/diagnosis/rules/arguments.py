@@ -51,11 +51,13 @@ def output_unlike_schema(facts: Facts) -> Iterator[Match]:
             and call.started <= item.time
             and (str(call.tool) in item.said or facts.last_before(item.time) is call)
         ]
-        worded = call.status == "error" and _STRUCTURED.search(call.error_text)
-        if not worded and (call.status != "answered" or call.result.get("isError") is True):
+        # The server itself may notice, or whoever stands between it and the first sender.
+        ends = (one for one in (call, facts.operation_of(call)) if one.status in {"error", "tool_error"})
+        worded = next((one.error_text for one in ends if _STRUCTURED.search(one.error_text)), None)
+        if worded is None and (call.status != "answered" or call.result.get("isError") is True):
             continue
-        if worded:
-            what = f"the call was answered with “{call.error_text[:120]}”"
+        if worded is not None:
+            what = f"the call was answered with “{worded[:120]}”"
         elif "structuredContent" not in call.result:
             what = "its result has no structuredContent"
         elif (wrong := violation(call.result["structuredContent"], schema)) is not None:

@@ -114,17 +114,18 @@ def hidden_by_mode(facts: Facts) -> Iterator[Match]:
 def list_out_of_date(facts: Facts) -> Iterator[Match]:
     for server, client, time, row in facts.told_changes:
         asked = [item for item in facts.lists_of(server) if item.time >= time]
-        since = [
-            call for call in facts.operations if call.caller == client and call.started > time + _PATIENCE
-        ]
+        # Behind a relay it is its client that misses the tool.
+        behind = client in facts.roles.relays
+        made = facts.calls if behind else facts.operations
+        since = [call for call in made if call.caller == client and call.started > time + _PATIENCE]
         refused = [
             item
             for item in facts.refused_by_host
-            if item.by == client
+            if (item.by == client or behind)
             and item.time > time
             and item.server in {None, server}
             and item.tool not in facts.held(server, time)
-            and facts.owner_of(item) in {None, server}
+            and facts.owner_of(item) in ({server} if behind else {None, server})
         ]
         if asked or not (since or refused) or not facts.verbatim(server, client):
             continue
@@ -151,7 +152,8 @@ def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
         return
     before = facts.held(server, refusal.time)
     later = [item for item in facts.lists_of(server) if item.time > refusal.time and item.names]
-    mine = [item for item in facts.lists_of(server) if item.caller in {refusal.by, None}]
+    askers = {refusal.by, None} | facts.roles.relays
+    mine = [item for item in facts.lists_of(server) if item.caller in askers]
     if (
         not before
         or not mine
@@ -169,7 +171,7 @@ def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
     )
     deaf = stateless and not listening
     words = {
-        "client": refusal.by,
+        "client": mine[0].caller or refusal.by,
         "what": "never listens for changes" if deaf else "was not told",
         "link": "the stream" if deaf else "the first",
     }
@@ -233,7 +235,8 @@ def _server_left_out(facts: Facts) -> Iterator[Match]:
     layer="naming",
     severity="warning",
     title="{tool} is a tool of {servers}, and only one of them is ever reached",
-    summary="{servers} list a tool named {tool}; {holder} knows one, and every call went to {winner}.",
+    summary="{servers} list a tool named {tool}; in {holder} one name stands for both, and every call went "
+    "to {winner}.",
     explanation="Names are looked up in one table: the last server wins, or the first, and the other "
     "tool of that name "
     "cannot be called. Nobody is told.",
@@ -251,15 +254,14 @@ def same_name(facts: Facts) -> Iterator[Match]:
         if len(lists) < 2 or len(callers) != 1:  # noqa: PLR2004 - two make a collision
             continue
         holder = callers.pop() or facts.relay
-        shown = _times_shown(tool, holder, facts)
         calls = [call for call in facts.calls if call.tool == tool and call.callee in lists]
         reached = {call.callee for call in calls}
-        if shown != 1 or len(reached) != 1:
+        if len(reached) != 1 or not _under_one_name(tool, holder, facts):
             continue
         winner = next(iter(reached))
         rows = tuple(row for item in lists.values() for row in item.records)
         clues = (
-            Clue(f"{listed(sorted(lists))} list {tool}, and it was handed on once", 0.6, rows),
+            Clue(f"{listed(sorted(lists))} list {tool}, and {holder} handed on one name", 0.6, rows),
             Clue(f"{count(len(calls), 'call')} of it reached {winner} alone", 0.3, calls[0].rows),
         )
         losers = sorted(set(lists) - {winner})
@@ -267,15 +269,15 @@ def same_name(facts: Facts) -> Iterator[Match]:
         yield Match(losers[0], holder, clues, tool, words=words)
 
 
-def _times_shown(tool: str, holder: str, facts: Facts) -> int | None:
-    """How often a name stands in what the holder handed on: to the model, or to its own client."""
+def _under_one_name(tool: str, holder: str, facts: Facts) -> bool:
+    """Whether the holder handed tools of this name on as one, or as two that nobody can tell apart."""
     offers = [
         offer for offer in facts.signals.offers if offer.component == holder and offer.names is not None
     ]
     if offers:
-        return sum(name == tool or name.endswith(f"__{tool}") for name in offers[-1].names or ())
+        return sum(name == tool or name.endswith(f"__{tool}") for name in offers[-1].names or ()) == 1
     given = [item for item in facts.lists_of(holder) if item.tools is not None]
-    return sum(told.get("name") == tool for told in given[-1].tools or ()) if given else None
+    return bool(given) and any(told.get("name") == tool for told in given[-1].tools or ())
 
 
 def _given_to(client: str, facts: Facts) -> list[Listing]:

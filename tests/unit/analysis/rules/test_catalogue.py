@@ -12,8 +12,8 @@ OUTPUT = {"type": "object", "properties": {"temp": {"type": "number"}}, "require
 class Link:
     """A host that greets its servers itself, and offers their tools to a model."""
 
-    def __init__(self, story, transport="stdio"):
-        self.story, self.transport, self.last = story, transport, 0
+    def __init__(self, story, transport="stdio", client="host"):
+        self.story, self.transport, self.client, self.last = story, transport, client, 0
 
     def send(self, sender, receiver, payload):
         self.story.exchange(sender, receiver, {"jsonrpc": "2.0", **payload}, transport=self.transport)
@@ -21,22 +21,22 @@ class Link:
     def ask(self, server, method, params=None, *, result=None, error=None, answered=True):
         self.last += 1
         request = {"id": self.last, "method": method, **({"params": params} if params is not None else {})}
-        self.send("host", server, request)
+        self.send(self.client, server, request)
         if answered:
             answer = {"error": error} if error is not None else {"result": {} if result is None else result}
-            self.send(server, "host", {"id": self.last, **answer})
+            self.send(server, self.client, {"id": self.last, **answer})
         self.story.wait(0.2)
 
     def greet(self, server, tools, version=VERSION, capabilities=None):
         params = {
             "protocolVersion": VERSION,
             "capabilities": {},
-            "clientInfo": {"name": "host", "version": "1"},
+            "clientInfo": {"name": self.client, "version": "1"},
         }
         able = {"tools": {"listChanged": True}} if capabilities is None else capabilities
         result = {"protocolVersion": version, "capabilities": able, "serverInfo": {"name": server}}
         self.ask(server, "initialize", params, result=result)
-        self.send("host", server, {"method": "notifications/initialized"})
+        self.send(self.client, server, {"method": "notifications/initialized"})
         if tools is not None:
             self.list(server, tools)
 
@@ -67,6 +67,12 @@ class Link:
 @pytest.fixture
 def link(story):
     return Link(story)
+
+
+@pytest.fixture
+def hub(story):
+    """What is behind a relay of this name; each of its calls is one of the host's."""
+    return Link(story, "websocket", client="hub")
 
 
 @pytest.fixture
@@ -222,6 +228,38 @@ def test_f13_told_and_asked(link):
     assert link.story.codes() == []
 
 
+def pass_on(link, hub, server, name):
+    """A call of the host through the relay."""
+    link.send("host", "hub", {"id": 90, "method": "tools/call", "params": {"name": name, "arguments": {}}})
+    hub.call(server, name, {"city": "Ulm"})
+    link.send("hub", "host", {"id": 90, "result": {"content": []}})
+
+
+def test_f13_a_relay_was_told_and_did_not_ask(link, hub):
+    hub.greet("weather", [tool("weather_forecast")])
+    link.greet("hub", [tool("weather_forecast")])
+    pass_on(link, hub, "weather", "weather_forecast")
+    hub.send("weather", "hub", {"method": "notifications/tools/list_changed"})
+    link.refuse("mcp__iccm__weather_radar")
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in, found.tool) == (
+        "F13",
+        "weather",
+        "hub",
+        "weather_radar",
+    )
+
+
+def test_f13_a_relay_was_not_told(link, hub):
+    hub.greet("weather", [tool("weather_forecast")])
+    link.greet("hub", [tool("weather_forecast")])
+    pass_on(link, hub, "weather", "weather_forecast")
+    link.refuse("mcp__iccm__weather_radar")
+    hub.list("weather", [tool("weather_forecast"), tool("weather_radar")])
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F13", "weather", "weather")
+
+
 def test_f14_a_cursor_that_does_not_move(link):
     link.greet("weather", None)
     link.list("weather", [tool("forecast")], nextCursor="2")
@@ -249,6 +287,15 @@ def test_f16_one_name_on_two_servers(link, names, codes):
     link.offer(*names)
     link.call("web", "find", {"city": "x"})
     assert link.story.codes() == codes
+
+
+def test_f16_a_relay_lists_one_name_twice(link, hub):
+    for server in ("docs", "web"):
+        hub.greet(server, [tool("find")])
+    link.greet("hub", [tool("find"), tool("find")])
+    pass_on(link, hub, "docs", "find")
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in, found.tool) == ("F16", "web", "hub", "find")
 
 
 def test_f17_the_client_refuses_the_version(link):
@@ -343,6 +390,27 @@ def test_f29_is_an_error_where_the_client_says_so(link):
     link.greet("weather", [tool("forecast", outputSchema=OUTPUT)])
     link.call("weather", "forecast", {"city": "Ulm"}, result={"content": []})
     link.complain("Tool forecast has an output schema but did not return structured content")
+    assert (link.story.only().code, link.story.only().severity) == ("F29", "error")
+
+
+NO_STRUCTURE = "Tool forecast has an output schema but no structured content was provided"
+
+
+def test_f29_is_an_error_where_the_server_notices(link):
+    link.greet("weather", [tool("forecast", outputSchema=OUTPUT)])
+    result = {"content": [{"type": "text", "text": NO_STRUCTURE}], "isError": True}
+    link.call("weather", "forecast", {"city": "Ulm"}, result=result)
+    found = link.story.only()
+    assert (found.code, found.severity, found.cause_in) == ("F29", "error", "weather")
+
+
+def test_f29_is_an_error_where_a_relay_throws_the_result_away(link, hub):
+    hub.greet("weather", [tool("forecast", outputSchema=OUTPUT)])
+    link.greet("hub", [tool("forecast", outputSchema=OUTPUT)])
+    call = {"name": "forecast", "arguments": {"city": "Ulm"}}
+    link.send("host", "hub", {"id": 90, "method": "tools/call", "params": call})
+    hub.call("weather", "forecast", {"city": "Ulm"}, result={"content": []})
+    link.send("hub", "host", {"id": 90, "error": {"code": 0, "message": NO_STRUCTURE}})
     assert (link.story.only().code, link.story.only().severity) == ("F29", "error")
 
 

@@ -40,6 +40,13 @@ def test_b13_from_silence_alone(story):
     assert 0.3 < found.confidence < 0.7
 
 
+def test_b13_from_the_silence_about_a_server_that_names_no_port(story):
+    story.tell("gates", "INFO", "Gates MCP server running", {"status": "operational"})
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("dewey_search")
+    assert (story.only().code, story.only().component) == ("B13", "gates")
+
+
 def test_b13_for_a_backend_only_the_reader_names(story):
     story.start_relay(reaches=["dewey", "fiedler"])
     story.call("dewey_search")
