@@ -110,6 +110,7 @@ class _Joiner:
         self._observers = observers
         self._offsets: dict[tuple[str, str], float] = {}
         self._contents: dict[int, str | None] = {}
+        self._called: set[tuple[str, str | None]] = set()
 
     def join(self, outers: list[Exchange], inners: list[Exchange]) -> None:
         """Try one key after the other on what is left."""
@@ -128,6 +129,7 @@ class _Joiner:
             lambda x: (x.method,),
         )
         everyone = outers
+        self._called = {(outer.observer, outer.peer) for outer in outers}
         for key in (*sure, *likely):
             outers = [outer for outer in outers if outer.twin is None]
             inners = [inner for inner in inners if inner.twin is None]
@@ -202,6 +204,8 @@ class _Joiner:
             return False
         if outer.peer is not None and outer.peer == inner.peer:
             return False  # sent to a third one, and received from it
+        if outer.peer not in {None, inner.observer} and (outer.observer, inner.observer) in self._called:
+            return False  # whom it calls by its own name it does not call by another one
         return (
             _same(outer.rpc_id, inner.rpc_id)
             and _same(outer.tool, inner.tool)

@@ -42,11 +42,17 @@ def _rename(calls: list[Call], strays: list[Call]) -> None:
     """Peers that log under another name than the one they are called by."""
     names: dict[str, Counter[str]] = defaultdict(Counter)
     observers: set[str] = {view.observer for call in calls for view in call.views}
+    addressed = {(view.observer, view.peer) for call in calls for view in call.views}
     for call in calls:
-        if call.outer is None or call.inner is None:
+        outer, inner = call.outer, call.inner
+        if outer is None or inner is None:
             continue
-        for label, real in ((call.outer.peer, call.inner.observer), (call.inner.peer, call.outer.observer)):
-            if label is not None and label not in observers:
+        for label, real, by in (
+            (outer.peer, inner.observer, outer.observer),
+            (inner.peer, outer.observer, inner.observer),
+        ):
+            # Who calls it by its own name as well does not mean it by another.
+            if label is not None and label not in observers and (by, real) not in addressed:
                 names[label][real] += 1
     aliases = {label: counts.most_common(1)[0][0] for label, counts in names.items()}
     for call in (*calls, *strays):
@@ -200,6 +206,22 @@ def _find_parents(calls: list[Call]) -> None:
             call.parent = _behind(call, outer, served[outer.observer], starts[outer.observer], tied=False)
     _find_silent_routers(calls)
     _find_silent_callers(calls, senders)
+    _cut_circles(calls)
+
+
+def _cut_circles(calls: list[Call]) -> None:
+    """Nothing causes itself: where guesses lead in a circle, the first call of it has no cause."""
+    done: set[int] = set()
+    for call in calls:
+        path: dict[int, Call] = {}
+        one: Call | None = call
+        while one is not None and id(one) not in done and id(one) not in path:
+            path[id(one)] = one
+            one = one.parent
+        if one is not None and id(one) in path:
+            circle = list(path.values())[list(path).index(id(one)) :]
+            min(circle, key=lambda member: member.view.start).parent = None
+        done |= path.keys()
 
 
 def _arrival(call: Call) -> int:
@@ -289,7 +311,7 @@ def _find_silent_callers(calls: list[Call], senders: set[str]) -> None:
             (
                 one
                 for one in reversed(at_work[max(0, at - _LOOK_BACK) : at])
-                if _may_cause(one, inner, senders)
+                if _may_cause(one, inner, senders) and not _descends(one, call)
             ),
             None,
         )
@@ -299,6 +321,18 @@ def _find_silent_callers(calls: list[Call], senders: set[str]) -> None:
             call.inferred.add("sender")
             about = at_work_on.tool or "a call"
             call.notes.append(f"its caller is not logged; {at_work_on.observer} was at work on {about} then")
+
+
+def _descends(call: Call, cause: Call) -> bool:
+    """Whether a call is already known to be an effect of another one."""
+    above = call.parent
+    for _ in range(_LOOK_BACK):
+        if above is None:
+            return False
+        if above is cause:
+            return True
+        above = above.parent
+    return False
 
 
 def _may_cause(behind: Call, inner: Exchange, senders: set[str]) -> bool:

@@ -127,6 +127,7 @@ class Listing:
     caller: str | None
     failed: bool
     unanswered: bool
+    told: bool
     text: str
     count: int | None
     tools: tuple[dict[str, Any], ...] | None
@@ -207,6 +208,7 @@ def listings_of(flow: Flow, counts: Iterable[tuple[pd.Timestamp, str, int, str]]
                 call.caller,
                 failed=call.status in {"error", "tool_error"},
                 unanswered=call.status in UNFINISHED,
+                told=call.answer_seen is not None,
                 text=call.error_text,
                 count=len(listed) if listed is not None else told,
                 tools=listed,
@@ -225,9 +227,8 @@ def management_of(calls: Iterable[Call], relays: Iterable[str]) -> list[Manageme
     for call in calls:
         if (
             call.parent is not None
-            or call.legs
             or not call.tool
-            or (call.callee and call.callee not in known)
+            or any(callee and callee not in known for callee in (call.callee, call.last.callee))
         ):
             continue
         words = set(re.split(r"[_\-./:]+", call.tool.lower()))
@@ -238,7 +239,7 @@ def management_of(calls: Iterable[Call], relays: Iterable[str]) -> list[Manageme
         name = next((arguments[key] for key in _NAME_KEYS if isinstance(arguments.get(key), str)), None)
         url = next((v for v in arguments.values() if isinstance(v, str) and _URL.fullmatch(v)), None)
         if verb == "inspect" or name is not None:
-            found.append(Management(call.started, call.callee, verb, name, url, call))
+            found.append(Management(call.started, call.last.callee, verb, name, url, call))
     return sorted(found, key=lambda item: item.time)
 
 

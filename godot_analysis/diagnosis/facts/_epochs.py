@@ -102,7 +102,7 @@ def _split(burst: list[Arrival], again: Arrival) -> list[Arrival]:
 def _restarted_between(sudden: list[Arrival], early: pd.Timestamp, late: pd.Timestamp) -> bool:
     before = {arrival.backend for arrival in sudden if early <= arrival.time < late}
     after = {arrival.backend for arrival in sudden if late <= arrival.time <= late + _BURST}
-    return bool(before & after)
+    return len(before & after) >= min(2, len(before | after))  # one alone was restarted itself
 
 
 def _fill(epoch: Epoch, arrivals: Sequence[Arrival], explained: set[int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts._scan import Connection, Trouble
 
 __all__ = ["LinkFacts"]
+
+_WHOLE = ("message", "arrow")
+"""The conventions that show every message word for word."""
 
 
 @dataclass
@@ -41,9 +45,7 @@ class LinkFacts(CallFacts):
     def unasked(self) -> list[dict[str, Any]]:
         """Answers, logged word for word, that answer no request: their id is null, missing, or used up."""
         messages = self.flow.messages
-        answers = messages[
-            messages["kind"].isin(["response", "error"]) & (messages["convention"] == "message")
-        ]
+        answers = messages[messages["kind"].isin(["response", "error"]) & messages["convention"].isin(_WHOLE)]
         used = answers["rpc_id"].notna() & answers.duplicated(
             ["observer", "direction", "sender", "receiver", "session", "instance", "rpc_id"]
         )
@@ -76,6 +78,30 @@ class LinkFacts(CallFacts):
             return min(near, key=lambda call: abs(call.started - exchange.time)).callee
         return exchange.component if exchange.component in self.backends else None
 
+    def stateless(self, server: str) -> bool:
+        """Whether somebody speaks to a server in the stateless era, where no handshake is needed."""
+        return server in self._stateless
+
+    @cached_property
+    def _stateless(self) -> frozenset[str]:
+        messages = self.flow.messages
+        return frozenset(messages.loc[messages["era"] == "stateless", "receiver"].dropna().astype(object))
+
+    def instance_of(self, record: str) -> str | None:
+        """The process that wrote a record; None when it does not say."""
+        return self._processes.get(record)
+
+    def instances_of(self, calls: list[Call]) -> frozenset[str]:
+        """The processes that wrote the records of the calls."""
+        rows = {row for call in calls for row in call.evidence}
+        return frozenset(self._processes[row] for row in rows if row in self._processes)
+
+    @cached_property
+    def _processes(self) -> dict[str, str]:
+        logs = self.flow.logs
+        named = logs.loc[logs["instance"].notna(), ["id", "instance"]]
+        return dict(zip(named["id"], named["instance"], strict=True))
+
     @cached_property
     def unheeded(self) -> list[Call]:
         """The relay's handshakes that nobody is seen to have received or answered."""
@@ -101,7 +127,8 @@ class LinkFacts(CallFacts):
     @cached_property
     def _verbatim(self) -> frozenset[str]:
         messages = self.flow.messages
-        return frozenset(messages.loc[messages["convention"] == "message", "observer"].astype(object))
+        whole = messages["convention"].isin(_WHOLE)
+        return frozenset(messages.loc[whole, "observer"].astype(object))
 
     @cached_property
     def strangers(self) -> list[Connection]:
@@ -131,8 +158,18 @@ class LinkFacts(CallFacts):
     @cached_property
     def epochs(self) -> list[Epoch]:
         """The lives of the relay, in order of time; at least one."""
-        mine = self.relay_arrivals
-        starts = [arrival.time for arrival in self.arrivals if arrival.backend in self.roles.relays]
+        # Several hosts, or relays in a row, are lives apart: told are those of the busiest one.
+        hands = Counter(one.caller for one in self.relay_arrivals if one.caller)
+        main = (
+            self.roles.relay
+            if self.roles.relay in hands
+            else max(hands, key=lambda name: hands[name], default=None)
+        )
+        mine = [one for one in self.relay_arrivals if one.caller in {None, main}]
+        greeted = [arrival for arrival in self.arrivals if arrival.backend in self.roles.relays]
+        # Another client that comes later finds a relay that runs.
+        first = {one.backend: one.caller for one in reversed(greeted)}
+        starts = [one.time for one in greeted if one.caller in {None, first[one.backend]}]
         starts += [start.time for start in self.signals.starts if start.component in self.roles.relays]
         return epochs(mine, [arrival for arrival in mine if self.why_reconnected(arrival)], starts)
 
@@ -247,7 +284,7 @@ class LinkFacts(CallFacts):
         messages = self.flow.messages
         answers = messages[messages["kind"].isin(["response", "error"]) & messages["payload"].notna()]
         by_id: dict[str, list[dict[str, Any]]] = {}
-        for row in records(answers[answers["convention"] == "message"]):
+        for row in records(answers[answers["convention"].isin(_WHOLE)]):
             if row["rpc_id"]:
                 by_id.setdefault(row["rpc_id"].strip('"'), []).append(row)
         found = []

@@ -42,7 +42,7 @@ _TOOL_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_\-./:]+[A-Za-z0-9]+)+"
 _HOST_PREFIX: Final = re.compile(r"^mcp__.+?__")
 _REFUSAL: Final = re.compile(
     r"no such tool|unknown tool|unrecogni[sz]ed tool"
-    r"|tool (?:name )?.{0,80}?(?:not (?:found|available|known|registered|exist)"
+    r"|tool (?:name )?[^:\n]{0,80}?(?:not (?:found|available|known|registered|exist)"
     r"|does(?:n't| not) exist|unavailable)|not an? (?:known|valid|available) tool",
     re.IGNORECASE,
 )

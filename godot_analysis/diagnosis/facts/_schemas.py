@@ -57,8 +57,8 @@ def unknown_keys(arguments: dict[str, Any], schema: Any) -> list[str]:
     properties = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(properties, dict) or not properties or any(key in schema for key in _SILENCING):
         return []
-    if schema.get("additionalProperties") not in (None, True):
-        return []
+    if schema.get("additionalProperties") is not None:
+        return []  # refused, described, or welcomed in so many words
     return [key for key in arguments if key not in properties and not key.startswith("_")]
 
 

@@ -24,6 +24,7 @@ __all__ = ["Facts", "Refused"]
 
 
 _PREFIX: Final = re.compile(r"mcp__(.+?)__")
+_OTHER_USES: Final = frozenset({"resources", "prompts", "completions", "tasks", "extensions", "experimental"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,12 @@ class Facts(LinkFacts):
         found = [self._refused_in(refusal) for refusal in self.signals.refusals]
         told = frozenset[int]().union(*(item.calls for item in found))
         for call in self.operations:
-            at_relay = not call.legs and self.backend_of(call) is None
+            last = call.last
+            at_relay = self.backend_of(last) is None
             if call.number in told or not call.tool or not at_relay or not refuses(call.error_text):
                 continue
             table = self.table_at(call.started)
-            by = call.callee or self.relay
+            by = last.callee or self.relay
             found.append(Refused(call.started, by, call.tool, table, call.rows, call.family))
         found += self._refused_by_owner()
         return sorted(found, key=lambda item: item.time)
@@ -156,26 +158,71 @@ class Facts(LinkFacts):
         """The backend of a refused tool, as its prefix, calls, lists, or the name of an added server tell."""
         named = (family(refusal.tool) or "").lower()
         added = (item.name for item in self.management if item.name and item.name.lower() == named)
-        return refusal.server or self.owners.of(refusal.tool) or next(added, None)
+        only = next(iter(self.untold)) if len(self.untold) == 1 else None
+        return refusal.server or self.owners.of(refusal.tool) or next(added, None) or only
+
+    @cached_property
+    def untold(self) -> frozenset[str]:
+        """Servers that may own what nobody lists: not all of their tools are known, though others' are."""
+        told = {item.server for item in self.listings if item.names}
+        pages = {item.cursor for item in self.listings}
+        partly = {item.server for item in self.listings if item.next_cursor and item.next_cursor not in pages}
+        if not told - self.roles.relays:
+            return frozenset()
+        servers = {call.callee for call in self.setups if call.callee} | {
+            item.peer for item in self.signals.exchanges
+        }
+        unlisted = {
+            server
+            for server in servers - {None} - told
+            if not any(self._uses(one.result) for one in self.arrivals if one.backend == server)
+            and self.well_answered(str(server)) is None
+        }
+        return frozenset(filter(None, unlisted | partly)) - self.roles.relays - self.roles.clients
+
+    @staticmethod
+    def _uses(result: Any) -> bool:
+        able = result.get("capabilities") if isinstance(result, dict) else None
+        return isinstance(able, dict) and bool(able.keys() & _OTHER_USES) and "tools" not in able
 
     def _refused_in(self, refusal: Refusal) -> Refused:
-        calls = [call for call in self._by_trace.get(refusal.trace or "", ()) if call.tool == refusal.tool]
+        tool, owner = self._without_prefix(refusal)
+        calls = [call for call in self._by_trace.get(refusal.trace or "", ()) if call.tool == tool]
         if not calls and refusal.component in self.roles.relays:
             near = [
                 call
                 for call in self.operations
-                if call.tool == refusal.tool and call.failed and not call.legs
+                if call.tool == tool and call.failed and self.backend_of(call.last) is None
             ]
             calls = sorted(near, key=lambda call: abs(call.started - refusal.time))[:1]
         table = refusal.table if refusal.table is not None else self._known_by(refusal)
         rows = (refusal.record, *(row for call in calls for row in call.rows if row != refusal.record))
         numbers = frozenset[int]().union(*(call.family for call in calls))
-        named = (_PREFIX.match(refusal.prefix) or [None, None])[1]
+        named = owner or (_PREFIX.match(refusal.prefix) or [None, None])[1]
         servers = (self.backends | set(self.components)) - self.roles.relays - self.roles.clients
         server = named if named in servers else None
         return Refused(
-            refusal.time, refusal.component, refusal.tool, table, rows, numbers, server, remark=refusal.remark
+            refusal.time, refusal.component, tool, table, rows, numbers, server, remark=refusal.remark
         )
+
+    def _without_prefix(self, refusal: Refusal) -> tuple[str, str | None]:
+        """The refused tool as its server names it, and the server, if its host puts that in front."""
+        tool = refusal.tool
+        if (
+            refusal.prefix
+            or tool in self._listed_names
+            or refusal.component in self.roles.relays - self.roles.hosts
+        ):
+            return tool, None
+        for name in sorted({*self.components, *self.backends, *self.roles.relays}, key=len, reverse=True):
+            for front in (f"mcp_{name}_", f"{name}__", f"mcp-{name}-", f"{name}."):
+                if tool.startswith(front) and len(tool) > len(front):
+                    return tool.removeprefix(front), name
+        return tool, None
+
+    @cached_property
+    def _listed_names(self) -> frozenset[str]:
+        return frozenset[str]().union(*(listing.names or () for listing in self.listings))
 
     def _known_by(self, refusal: Refusal) -> frozenset[str] | None:
         offers = [
@@ -184,5 +231,7 @@ class Facts(LinkFacts):
             if offer.component == refusal.component and offer.time <= refusal.time and offer.names is not None
         ]
         if offers:
-            return frozenset(name.removeprefix(refusal.prefix) for name in offers[-1])
+            tool, _ = self._without_prefix(refusal)
+            prefix = refusal.prefix or refusal.tool.removesuffix(tool)
+            return frozenset(name.removeprefix(prefix) for name in offers[-1])
         return self.table_at(refusal.time)

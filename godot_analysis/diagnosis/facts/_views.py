@@ -56,7 +56,8 @@ class CallFacts(Given):
         """The backend that a call went to, from its callee or from the route chosen for it."""
         if call.callee and call.callee not in self.roles.relays:
             return call.callee
-        return self._routed.get(call.trace or "") if not call.legs else None
+        routed = self._routed.get(call.trace or "") if not call.legs else None
+        return None if routed in self.roles.relays else routed
 
     @cached_property
     def _routed(self) -> dict[str, str]:

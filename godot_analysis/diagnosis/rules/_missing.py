@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _ATTEMPTS: Final = pd.Timedelta(seconds=10)
 
-__all__ = ["Missing", "absence_clue", "misnamed", "missing", "refused_clue"]
+__all__ = ["Missing", "absence_clue", "lacking_calls", "misnamed", "missing", "refused_clue"]
 
 
 @dataclass
@@ -106,6 +106,15 @@ def missing(facts: Facts) -> list[Missing]:
     return list(found.values())
 
 
+def lacking_calls(facts: Facts, backend: str | None) -> frozenset[int]:
+    """The calls that failed because the relay had no tools of a backend, or nobody else can own theirs."""
+    mine = [item.calls for item in missing(facts) if item.backend == backend]
+    mine += [
+        item.calls for item in misnamed(facts) if backend in facts.untold and facts.owner_of(item) == backend
+    ]
+    return frozenset[int]().union(*mine)
+
+
 def misnamed(facts: Facts) -> Iterator[Refused]:
     """Refusals of a tool whose backend was there: only the name was wrong."""
     lacking = {id(refusal) for item in missing(facts) for refusal in item.refusals}
@@ -146,6 +155,10 @@ def _backend_lacking(refusal: Refused, facts: Facts) -> str | None:
         table = facts.table_at(refusal.time) or table
     name = family(tool)
     owner = facts.owner_of(refusal)
+    if owner is not None and (held := facts.held(owner, refusal.time)) and tool not in held:
+        return None  # its backend has listed others, and not this one
+    if owner is not None and _taken_away(owner, refusal, facts):
+        return owner
     if table is None:
         return _lacking_unseen(refusal, owner or name, facts)
     if _has_family(tool, table, facts):
@@ -153,6 +166,20 @@ def _backend_lacking(refusal: Refused, facts: Facts) -> str | None:
     if owner is not None:
         return owner
     return None if nearest(tool, table) is not None else _component(name, facts, refusal)
+
+
+def _taken_away(backend: str, refusal: Refused, facts: Facts) -> bool:
+    """Whether the last command before a refusal removed its backend, whatever older lists say."""
+    epoch = facts.epoch_at(refusal.time)
+    orders = [
+        item
+        for item in facts.management
+        if item.name == backend
+        and item.verb != "inspect"
+        and item.time <= refusal.time
+        and epoch.holds(item.time)
+    ]
+    return bool(orders) and orders[-1].verb == "remove"
 
 
 def _has_family(tool: str, table: frozenset[str], facts: Facts) -> bool:

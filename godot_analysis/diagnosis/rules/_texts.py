@@ -6,12 +6,15 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from godot_analysis.diagnosis.facts import refuses
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from godot_analysis.diagnosis.facts import Call
 
 __all__ = [
+    "answers_no",
     "blame",
     "connection_words",
     "error_words",
@@ -19,6 +22,7 @@ __all__ = [
     "generic",
     "refused_words",
     "same_error",
+    "timed_out_words",
     "unserialisable",
 ]
 
@@ -27,7 +31,8 @@ METHOD_NOT_FOUND: Final = -32601
 
 _UNSERIALISABLE: Final = re.compile(
     r"not (?:json )?serializ|serializ\w* (?:failed|error)|circular structure|cannot (?:be )?serializ"
-    r"|could not (?:be )?serializ|failed to serializ|do not know how to serializ|not json.compliant",
+    r"|could not (?:be )?serializ|(?:failed|unable) to serializ|do not know how to serializ"
+    r"|not json.compliant|no serializer|object cycle|json: unsupported (?:type|value)|serialization and deserialization of",
     re.IGNORECASE,
 )
 _DEFECT: Final = re.compile(
@@ -35,14 +40,16 @@ _DEFECT: Final = re.compile(
     r"|assertionerror"
     r"|nonetype|null ?pointer|undefined|is not a function|not iterable|not subscriptable|cannot read propert"
     r"|has no attribute|is not defined|segmentation|internal (?:server )?error|unhandled|stack overflow"
-    r"|unpack|object is not|division by zero|out of range|modulenotfound|importerror|no module named",
+    r"|unpack|object is not|division by zero|out of range|modulenotfound|importerror|no module named"
+    r"|runtime error|nil pointer|invalid memory|unwrap\(\)|panic|object reference not set|\bjava\.\w+\.",
     re.IGNORECASE,
 )
 # What only the one who runs the backend can mend.
 _SURROUNDINGS: Final = re.compile(
     r"api[ _-]?key|credential|unauthori[sz]ed|forbidden|permission denied|database|\bdb\b|disk|out of memory"
     r"|quota"
-    r"|rate limit|connection|refused|timed? ?out|unavailable|unreachable|econn|enospc|eacces|name or service",
+    r"|rate limit|connection|refused|timed? ?out|unavailable|unreachable|econn|enospc|eacces|name or service"
+    r"|upstream|fetch failed|is locked|bad gateway|\b50[0234]\b",
     re.IGNORECASE,
 )
 _MISTAKE: Final = re.compile(
@@ -65,6 +72,9 @@ _REFUSED: Final = re.compile(
     r"|no route to host|enotfound|getaddrinfo",
     re.IGNORECASE,
 )
+_TIMED_OUT: Final = re.compile(
+    r"timed? ?out|timeoutexception|deadline exceeded|terminal signal within", re.IGNORECASE
+)
 _MISSING_ARGUMENT: Final = re.compile(
     r"(?:KeyError: *|missing \d+ required (?:positional|keyword-only) arguments?: *"
     r"|missing required (?:argument|parameter|field|property):? *)"
@@ -83,6 +93,13 @@ _CODE_WORDS: Final = re.compile(
     re.IGNORECASE,
 )
 _BAD_STATUS: Final = frozenset({"error", "failed", "failure"})
+_SHORT: Final = 2
+# What a tool says of the world, and not of the call: what was asked for is not there, or there already.
+_ABSENT: Final = re.compile(
+    r"not found|no such (?!method|tool)|does(?:n't| not) exist|already exists|nothing (?:was )?found|enoent"
+    r"|no (?:matches|results|matching|\w+ with (?:that|this|the)|\w+ (?:was |were )?found)",
+    re.IGNORECASE,
+)
 
 
 def blame(call: Call) -> Literal["caller", "callee", "unknown"]:
@@ -102,6 +119,16 @@ def blame(call: Call) -> Literal["caller", "callee", "unknown"]:
     return "unknown"
 
 
+def answers_no(call: Call) -> bool:
+    """Whether a tool itself answered that what was asked for is not there, which is no fault."""
+    text = call.error_text
+    return (
+        call.status == "tool_error"
+        and _ABSENT.search(text) is not None
+        and not (_DEFECT.search(text) or refuses(text) or _MISSING_ARGUMENT.search(text))
+    )
+
+
 def connection_words(text: str) -> bool:
     """Whether an error tells of a connection that could not be used.
 
@@ -118,6 +145,15 @@ def refused_words(text: str) -> bool:
     (True, False)
     """
     return bool(_REFUSED.search(text))
+
+
+def timed_out_words(text: str) -> bool:
+    """Whether an error tells that nobody would wait any longer.
+
+    >>> timed_out_words("MCP error -32001: Request timed out"), timed_out_words("time is up")
+    (True, False)
+    """
+    return bool(_TIMED_OUT.search(text))
 
 
 def error_words(call: Call) -> str:
@@ -175,9 +211,11 @@ def _told(value: dict[str, Any]) -> str | None:
         error = level.get("error")
         if error and error is not True:
             return _error_words(error)
+        told = level.get("message") or level.get("reason") or level.get("detail")
         failed = level.get("success") is False or level.get("ok") is False
-        if failed or error is True or str(level.get("status", "")).lower() in _BAD_STATUS:
-            told = level.get("message") or level.get("reason") or level.get("detail")
+        # A build that failed is a result like any other: a status is the call's own if it says little else.
+        bad = str(level.get("status", "")).lower() in _BAD_STATUS and (told or len(level) <= _SHORT)
+        if failed or error is True or bad:
             return told if isinstance(told, str) else "it says that it did not succeed"
     return None
 

@@ -11,6 +11,7 @@ from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._texts import (
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
+    answers_no,
     blame,
     connection_words,
     error_words,
@@ -18,6 +19,7 @@ from godot_analysis.diagnosis.rules._texts import (
     generic,
     refused_words,
     same_error,
+    timed_out_words,
     unserialisable,
 )
 from godot_analysis.diagnosis.rules._words import count, listed
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from godot_analysis.diagnosis.facts import Call, Facts
+    from godot_analysis.diagnosis.findings import Severity
 
 __all__: list[str] = []
 
@@ -166,13 +169,16 @@ def listed_but_unknown(facts: Facts) -> Iterator[Match]:
     references=("F32", "intersystems-community/iris-agentic-dev#95"),
 )
 def failure_in_result(facts: Facts) -> Iterator[Match]:
-    for call in facts.calls:
+    relays = facts.roles.relays
+    heard: set[tuple[str | None, str]] = set()
+    for call in sorted(facts.calls, key=lambda call: call.callee in relays):  # a relay only hands it on
         if any(leg.tool == call.tool for leg in call.legs) or call.status not in {"answered", "tool_error"}:
             continue
         told = failure_inside(call.result)
         backend = facts.backend_of(call) or call.callee
-        if told is None or backend is None:
+        if told is None or backend is None or (backend in relays and (call.tool, told) in heard):
             continue
+        heard.add((call.tool, told))
         guilty = blame(replace(call, error_text=told))
         whose = (
             " What it says sounds like a mistake in the arguments of the call." if guilty == "caller" else ""
@@ -217,7 +223,8 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
         fine = facts.well_answered(backend, call.tool)
         if fine is not None:
             clues.append(Clue(f"another call of {call.tool} was answered", 0.5, fine.rows[-1:]))
-        yield _match(call, facts, backend, tuple(clues), {"error": error_words(call)}, cause=facts.client)
+        words = {"error": error_words(call)}
+        yield _match(call, facts, backend, tuple(clues), words, cause=facts.client, severity=_severity(call))
 
 
 @rule(
@@ -246,7 +253,8 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
         fine = facts.well_answered(backend)
         if fine is not None:
             clues.append(Clue(f"other calls to {backend} were answered", 0.2, fine.rows[-1:]))
-        yield _match(call, facts, backend, tuple(clues), {"error": error_words(call)})
+        words = {"error": error_words(call)}
+        yield _match(call, facts, backend, tuple(clues), words, severity=_severity(call))
 
 
 @rule(
@@ -263,9 +271,11 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
 )
 def timed_out(facts: Facts) -> Iterator[Match]:
     for call in facts.operations:
-        if call.status != "timed_out":
-            continue
         last = call.last
+        # Whoever stands between may have given up, and told the first sender so.
+        between = call.status == "error" and not last.answered and timed_out_words(call.error_text)
+        if call.status != "timed_out" and not between:
+            continue
         backend = facts.backend_of(last) or call.callee or facts.relay
         late = last.status == "answered" or "answer came after" in f"{call.note} {last.note}"
         clues = [Clue(f"{call.tool} was given up without an answer", 0.6, call.rows)]
@@ -340,9 +350,15 @@ def _match(
     words: Mapping[str, object],
     *,
     cause: str | None = None,
+    severity: Severity | None = None,
 ) -> Match:
     numbers = facts.operation_of(call).family
-    return Match(backend, cause or backend, clues, call.tool, numbers, words)
+    return Match(backend, cause or backend, clues, call.tool, numbers, words, severity)
+
+
+def _severity(call: Call) -> Severity | None:
+    """A tool that says no with `isError` has answered; nothing is broken."""
+    return "info" if answers_no(call) else None
 
 
 def _rows(call: Call, facts: Facts) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ _LOOP: Final = 3
     "kept.",
     fix="Make {component} listen only when its tools are registered, or send "
     "`notifications/tools/list_changed` then.",
-    supersedes=("R03", "R13", "B29", "B13"),
+    supersedes=("R03", "R13", "B29", "B13", "R01", "R12"),
     references=("F12", "esengine/DeepSeek-Reasonix#5944"),
 )
 def too_early(facts: Facts) -> Iterator[Match]:
@@ -64,7 +64,7 @@ def too_early(facts: Facts) -> Iterator[Match]:
     explanation="The connection and the handshake are fine; without a list there is nothing to route to "
     "{component}.",
     fix="Ask {component} for `tools/list` directly and see why it {what}; then let {relay} reconnect.",
-    supersedes=("R13", "R02", "B29", "B13", "R09"),
+    supersedes=("R13", "R02", "B29", "B13", "R09", "R01", "R12"),
     references=("BUG #13, look-alike: tools/list failed or empty",),
 )
 def no_list(facts: Facts) -> Iterator[Match]:
@@ -295,5 +295,5 @@ def _fault(listing: Listing, backend: str, facts: Facts) -> str | None:
 
 def _never_telling(facts: Facts) -> set[str]:
     """Backends that log what they get but not what they answer: a missing answer says nothing there."""
-    told = {listing.server for listing in facts.listings if not listing.unanswered and not listing.failed}
+    told = {listing.server for listing in facts.listings if listing.told and not listing.failed}
     return {listing.server for listing in facts.listings} - told

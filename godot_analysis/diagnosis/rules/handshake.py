@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.rules._missing import missing, refused_clue
+from godot_analysis.diagnosis.rules._missing import lacking_calls, missing, refused_clue
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._texts import INVALID_PARAMS
 from godot_analysis.diagnosis.rules._words import listed
@@ -44,7 +44,7 @@ _UNKNOWN_METHOD: Final = re.compile(
     "`tools/list` is missing or is not the one that listens there.",
     fix="Give {component} an MCP layer (initialize, tools/list, tools/call as JSON-RPC 2.0), or point "
     "{relay} to the port where it has one.",
-    supersedes=("R03", "R13", "R02", "B29", "B13", "R08", "R09"),
+    supersedes=("R03", "R13", "R02", "B29", "B13", "R08", "R09", "R01", "R12"),
     references=("BUG #5", "BUG #7"),
 )
 def no_mcp_layer(facts: Facts) -> Iterator[Match]:
@@ -93,7 +93,7 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
     explanation="A server may refuse requests until the client has confirmed the handshake; the "
     "confirmation is missing or misnamed here, and the error, “{error}”, does not say so.",
     fix="Make {cause_in} send `notifications/initialized` after the answer to `initialize`.",
-    supersedes=("B05", "R03", "R08", "R10", "R13", "B13"),
+    supersedes=("B05", "R03", "R08", "R10", "R13", "B13", "R01", "R12"),
     references=("F19", "PrefectHQ/fastmcp#1213", "awslabs/mcp#1411"),
 )
 def not_confirmed(facts: Facts) -> Iterator[Match]:
@@ -132,7 +132,7 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
     explanation="A client asks for `tools/list` only if the answer to `initialize` declares "
     "`capabilities.tools`.",
     fix="Declare `tools: {{}}` in the capabilities of {component}.",
-    supersedes=("R03", "R13", "R02", "B29", "B13"),
+    supersedes=("R03", "R13", "R02", "B29", "B13", "R01", "R12"),
     references=("F11", "anthropics/claude-code#34494", "modelcontextprotocol/servers#3649"),
 )
 def no_tools_declared(facts: Facts) -> Iterator[Match]:
@@ -175,7 +175,7 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
     explanation="A server of the older era knows only `initialize`; a client of the newer era has to fall "
     "back to it on any error, which did not happen here.",
     fix="Make the client send `initialize` when `server/discover` fails, or update {component}.",
-    supersedes=("B05", "B13", "R13"),
+    supersedes=("B05", "B13", "R13", "R01", "R12"),
     references=("F18", "modelcontextprotocol/rust-sdk#1040"),
 )
 def no_fallback(facts: Facts) -> Iterator[Match]:
@@ -200,9 +200,9 @@ def no_fallback(facts: Facts) -> Iterator[Match]:
                 Clue(f"server/discover was answered with “{call.error_text or call.status}”", 0.6, call.rows),
                 Clue("no initialize followed on any connection to it", 0.5),
             )
-            yield Match(
-                call.callee, call.caller or facts.client, clues, words={"client": call.caller or "the client"}
-            )
+            words = {"client": call.caller or "the client"}
+            numbers = lacking_calls(facts, call.callee)
+            yield Match(call.callee, call.caller or facts.client, clues, calls=numbers, words=words)
 
 
 @rule(
@@ -215,14 +215,15 @@ def no_fallback(facts: Facts) -> Iterator[Match]:
     "instead of "
     "naming one, or named one that the client does not take.",
     fix="Make {component} answer with a version it supports, or let the client offer an older one.",
-    supersedes=("B05", "B13", "R13"),
+    supersedes=("B05", "B13", "R13", "R01", "R12"),
     references=("F17", "xpzouying/xiaohongshu-mcp#697"),
 )
 def version_rejected(facts: Facts) -> Iterator[Match]:
     for arrival in facts.arrivals:
         if arrival.failed and _VERSION.search(arrival.text):
             clue = Clue(f"initialize was answered with “{arrival.text}”", 0.85, arrival.records)
-            yield Match(arrival.backend, arrival.backend, (clue,), words={"error": arrival.text})
+            numbers, words = lacking_calls(facts, arrival.backend), {"error": arrival.text}
+            yield Match(arrival.backend, arrival.backend, (clue,), calls=numbers, words=words)
         answered = arrival.result.get("protocolVersion") if isinstance(arrival.result, dict) else None
         if arrival.failed or not isinstance(answered, str) or facts.lists_of(arrival.backend):
             continue
@@ -232,7 +233,8 @@ def version_rejected(facts: Facts) -> Iterator[Match]:
                     Clue(f"{item.component} logged: {item.text[:160]}", 0.7, (item.record,)),
                     Clue(f"{arrival.backend} had answered {answered}", 0.5, arrival.records),
                 )
-                yield Match(arrival.backend, arrival.backend, clues, words={"error": item.text[:160]})
+                numbers, words = lacking_calls(facts, arrival.backend), {"error": item.text[:160]}
+                yield Match(arrival.backend, arrival.backend, clues, calls=numbers, words=words)
                 break
 
 

@@ -18,6 +18,7 @@ __all__: list[str] = []
 
 _PATIENCE: Final = pd.Timedelta(seconds=5)
 _BRIEF: Final = pd.Timedelta(seconds=1)
+_PROVEN: Final = 0.9  # a gap that numbers or a loss record tell of
 
 
 @rule(
@@ -77,8 +78,8 @@ def never_ends(facts: Facts) -> Iterator[Match]:
         waited = facts.end - call.started
         if facts.live and waited < _PATIENCE:
             continue
-        if waited < _BRIEF and not last.received:
-            continue  # the log ends before even its arrival could be logged
+        if (waited < _BRIEF and not last.received) or _end_unlogged(call, facts):
+            continue  # the log ends before even its arrival could be logged, or lacks what came then
         behind = [
             other
             for other in facts.operations
@@ -188,7 +189,9 @@ def old_instance(facts: Facts) -> Iterator[Match]:
         starts = sorted((s for s in facts.signals.starts if s.component == backend), key=lambda s: s.time)
         hands = [arrival.time for arrival in facts.relay_arrivals if arrival.backend == backend]
         clues = []
-        for start in starts[::-1]:
+        for start in () if facts.stateless(backend) else starts[::-1]:
+            if facts.instance_of(start.record) in facts.instances_of(served):
+                continue  # the process that started is the one that answers, whatever the clocks say
             connected = [time for time in hands if time < start.time]
             again = [time for time in hands if time >= start.time]
             after = [call for call in served if call.started > start.time]
@@ -290,6 +293,19 @@ def _unheard(facts: Facts) -> Iterator[Call]:
             and last.caller in heard
         ) and last.answer_seen != "receiver":
             yield call
+
+
+def _end_unlogged(call: Call, facts: Facts) -> bool:
+    """Whether records that would have told the end are known to be missing."""
+    ends = {name for leg in (call, call.last) for name in (leg.caller, leg.callee)}
+    until = call.started + max(_PATIENCE, 20 * facts.usual_duration)
+    return any(
+        gap.weight >= _PROVEN
+        and gap.component in ends
+        and (gap.begin is None or gap.begin <= until)
+        and (gap.end is None or gap.end >= call.started)
+        for gap in facts.gaps
+    )
 
 
 def _seconds(call: Call) -> str:

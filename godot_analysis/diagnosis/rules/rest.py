@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
-from godot_analysis.diagnosis.rules._texts import error_words
+from godot_analysis.diagnosis.rules._texts import answers_no, error_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from godot_analysis.diagnosis.facts import Facts
+    from godot_analysis.diagnosis.findings import Severity
 
 __all__: list[str] = []
 
@@ -37,4 +38,5 @@ def failed_somehow(facts: Facts) -> Iterator[Match]:
         clues = (Clue(call.note or f"its end is {call.status}", 0.4, call.rows),)
         words = {"status": call.status.replace("_", " "), "error": error}
         cause = (call.callee if own else None) or where
-        yield Match(where, cause, clues, call.tool, call.family, words)
+        severity: Severity | None = "info" if answers_no(call) else None
+        yield Match(where, cause, clues, call.tool, call.family, words, severity)

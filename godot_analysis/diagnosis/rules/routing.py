@@ -258,7 +258,8 @@ def wrong_name(facts: Facts) -> Iterator[Match]:
         table = refusal.table or frozenset()
         if refusal.tool in table:
             continue
-        kin = sorted(name for name in table if family(name) == family(refusal.tool))
+        named = family(refusal.tool)
+        kin = sorted(name for name in table if named is not None and family(name) == named)
         meant = nearest(refusal.tool, table)
         others = f"of its family there are {listed(kin, 4)}" if kin else "nothing of that name is known"
         clues = [Clue(f"{refusal.tool} was refused as unknown by {refusal.by}", 0.5, refusal.records)]

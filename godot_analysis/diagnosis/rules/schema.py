@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from godot_analysis.comparison import lint
@@ -157,15 +158,16 @@ def _guilty(complaint: _Complaint, held: list[_Held], code: str) -> tuple[_Held,
         for name in sorted(item.names, key=len, reverse=True)
         if re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9_-])", complaint.text)
     ]
-    bad = [(item, rows[0][0]) for item in before if (rows := item.problems.get(code))]
+    rows = [(item, *row) for item in before for row in item.problems.get(code, ())]
+    bad = [(item, tool) for item, tool, _, _ in sorted(rows, key=lambda row: not row[3])]
     if named:
         return named[0]
     if (place := _PLACE.search(complaint.text)) is not None:
-        row = [(item, str(tool.get("name"))) for item in before for tool in item.listing.tools or ()]
+        shown = [(item, str(tool.get("name"))) for item in before for tool in item.listing.tools or ()]
         number = int(place.group(1))
         # A host may put its own tools first: a number that hits a sound tool proves less than a broken one.
-        if number < len(row) and (not bad or row[number] in bad):
-            return row[number]
+        if number < len(shown) and (not bad or shown[number] in bad):
+            return shown[number]
     if bad:
         return bad[0]
     return (before[0], None) if len(before) == 1 else None
@@ -180,6 +182,9 @@ def _held(facts: Facts) -> list[_Held]:
     served = {listing.server for listing in facts.listings if listing.server in relays and listing.tools}
     for listing in facts.listings:
         if listing.tools and not (served and listing.caller in relays):
+            before = last.get(listing.server)
+            if listing.cursor is not None and before is not None:  # the next page of the same list
+                listing = replace(listing, tools=(*(before.tools or ()), *listing.tools))  # noqa: PLW2901
             last[listing.server] = listing
     found = [_Held(item, _problems(item, server), item.names or frozenset()) for server, item in last.items()]
     facts.memo["held lists"] = found

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._words import count, listed
 
@@ -42,7 +43,7 @@ _UNKNOWN_ADDRESS: Final = "a server that the log does not name"
     explanation="Nobody may answer a notification, and an id of null belongs to unreadable requests alone. "
     "Lenient clients skip such an answer; strict ones close the transport.",
     fix="Make {component} answer requests only, each once and with its own id, and never a notification.",
-    supersedes=("R11", "R07", "B08", "B13", "R13", "R03", "R14", "B05"),
+    supersedes=("R11", "R07", "B08", "B13", "R13", "R03", "R14", "B05", "R01", "R12"),
     references=("F24", "zeenix/rust-analyzer-mcp#21", "yjacquin/fast-mcp#39"),
 )
 def answers_unasked(facts: Facts) -> Iterator[Match]:
@@ -65,7 +66,10 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
         ]
         after = [found for found in rows if row["time"] <= found[0] <= row["time"] + _CLOSE]
         recovered = any(
-            call.answered and call.started > row["time"] and server in {call.callee, facts.backend_of(call)}
+            call.answered
+            and call.started > row["time"]
+            and call.caller in {client, None}
+            and server in {call.callee, facts.backend_of(call)}
             for call in (*facts.calls, *facts.setups)
         )
         seen.add(server)
@@ -74,7 +78,9 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
         clues = [Clue(f"{server} sent {what}", 0.5, (row["record"],))]
         if after and not recovered:
             clues += [Clue(text, 0.6, (record,)) for _, record, text in after[:2]]
-            yield Match(server, server, tuple(clues), words={"what": what})
+            yield Match(
+                server, server, tuple(clues), calls=lacking_calls(facts, server), words={"what": what}
+            )
 
 
 @rule(
@@ -165,7 +171,7 @@ def stale_session(facts: Facts) -> Iterator[Match]:
     "Behind Docker "
     "or a proxy the header names another host than the server expects.",
     fix="Add {host} to the allowed hosts and origins of {component}, or let the proxy rewrite the header.",
-    supersedes=("F27", "B13", "B05", "R13", "B08", "R12", "R14", "R11"),
+    supersedes=("F27", "B13", "B05", "R13", "B08", "R12", "R14", "R11", "R01"),
     references=("F28", "modelcontextprotocol/python-sdk#1798", "awslabs/mcp#4507"),
 )
 def host_refused(facts: Facts) -> Iterator[Match]:
@@ -202,7 +208,7 @@ def host_refused(facts: Facts) -> Iterator[Match]:
     fix="Correct the URL of {component} in the settings of {cause_in} (path, port, slash), and "
     "choose the transport "
     "that {component} speaks.",
-    supersedes=("B13", "B05", "R13", "B08", "R12", "R14", "R11", "F18"),
+    supersedes=("B13", "B05", "R13", "B08", "R12", "R14", "R11", "F18", "R01"),
     references=("F27", "open-webui/mcpo#209", "QwenLM/qwen-code#8784"),
 )
 def wrong_address(facts: Facts) -> Iterator[Match]:
@@ -287,7 +293,7 @@ def _open_calls(server: str, first: HttpExchange, facts: Facts) -> frozenset[int
         for call in facts.operations
         if call.failed and call.callee == server and call.started >= first.time - _CLOSE
     ]
-    return frozenset[int]().union(*(call.family for call in hit))
+    return frozenset[int]().union(lacking_calls(facts, server), *(call.family for call in hit))
 
 
 def _rows(items: list[HttpExchange]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from godot_analysis.diagnosis.rules._missing import missing
+from godot_analysis.diagnosis.rules._missing import lacking_calls, missing
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._words import count, listed
 
@@ -29,7 +29,7 @@ _PAGE: Final = 4096
     explanation='An answer must be `{{"jsonrpc": "2.0", "id": …, "result": …}}`; here the bare result was '
     "sent.",
     fix="Wrap what {component} sends into the JSON-RPC frame, with the id of the request.",
-    supersedes=("R03", "R13", "B13", "B08", "R09"),
+    supersedes=("R03", "R13", "B13", "B08", "R09", "R01", "R12"),
     references=("BUG #11",),
 )
 def no_frame(facts: Facts) -> Iterator[Match]:
@@ -66,13 +66,13 @@ def no_frame(facts: Facts) -> Iterator[Match]:
     explanation="The reader takes the header for a message and waits for ever for the real one.",
     fix="Make {component} write each message as one line of JSON, without headers and without line breaks "
     "in it.",
-    supersedes=("F20", "B08", "B05", "B13"),
+    supersedes=("F20", "B08", "B05", "B13", "R01", "R13", "R12"),
     references=("F22", "use-agent-os/agent-os#898"),
 )
 def content_length(facts: Facts) -> Iterator[Match]:
     for sender, rows in _by_sender(facts, "Content-Length").items():
         clue = Clue("what was read begins with Content-Length", 0.95, _records(rows))
-        yield Match(sender, sender, (clue,))
+        yield Match(sender, sender, (clue,), calls=lacking_calls(facts, sender))
 
 
 @rule(
@@ -85,7 +85,7 @@ def content_length(facts: Facts) -> Iterator[Match]:
     "lengths.",
     fix="Read until the end of the line instead of one buffer, or raise the limit of the reader; make long "
     "lists shorter or split them into pages.",
-    supersedes=("B08", "R03", "R13", "B13"),
+    supersedes=("B08", "R03", "R13", "B13", "R01", "R12"),
     references=("F21", "ruvnet/ruflo#2426", "lilhammerfun/clumsies#100"),
 )
 def cut_off(facts: Facts) -> Iterator[Match]:
@@ -97,7 +97,8 @@ def cut_off(facts: Facts) -> Iterator[Match]:
         clues = [Clue("it begins as a message and does not end as one", 0.75, _records(cut))]
         if length % _PAGE == 0:
             clues.append(Clue(f"its length, {length:,}, is that of a buffer", 0.7))
-        yield Match(sender, sender, tuple(clues), words={"length": f"{length:,}"})
+        words = {"length": f"{length:,}"}
+        yield Match(sender, sender, tuple(clues), calls=lacking_calls(facts, sender), words=words)
 
 
 @rule(
