@@ -280,11 +280,22 @@ def _unserved(facts: Facts) -> Iterator[tuple[str, list[HttpExchange]]]:
     for server, items in found.items():
         reached = any(
             call.answered
+            and not _stands_for(call, items)
             and (call.callee == server or (server == _UNKNOWN_ADDRESS and call.caller == items[0].component))
             for call in (*facts.setups, *facts.calls)
         )
         if not reached:
             yield server, items
+
+
+def _stands_for(call: Call, items: list[HttpExchange]) -> bool:
+    """Whether an error is what the client's own library made of a request that HTTP refused."""
+    ended = call.ended
+    return (
+        call.status == "error"
+        and ended is not None
+        and any(call.started <= item.time <= ended and item.component == call.caller for item in items)
+    )
 
 
 def _open_calls(server: str, first: HttpExchange, facts: Facts) -> frozenset[int]:

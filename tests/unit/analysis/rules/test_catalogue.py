@@ -365,6 +365,19 @@ def test_f27_in_other_words(web):
     assert (web.story.only().code, web.story.only().component) == ("F27", "weather")
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "code"), [(404, "Not Found", "F27"), (421, "Invalid Host header", "F28")]
+)
+def test_the_error_that_the_library_of_the_client_makes_of_a_refusal(web, status, body, code):
+    params = {"protocolVersion": VERSION, "capabilities": {}, "clientInfo": {"name": "host", "version": "1"}}
+    request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+    web.story.message("host", "sent", "weather", request, transport="http")
+    web.http(status, level="WARN", body=body, peer="weather")
+    answer = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": body}}
+    web.story.message("host", "received", "weather", answer, transport="http")
+    assert (web.story.only().code, web.story.only().component) == (code, "weather")
+
+
 def test_f27_a_probe_is_harmless(web):
     web.http(405, verb="GET", level="DEBUG", peer="weather")
     web.greet("weather", [tool("forecast")])
