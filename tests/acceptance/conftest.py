@@ -108,7 +108,7 @@ class Proxy:
         if strike.reconnect:
             self.cut_all()
 
-    def struck(self, within: float) -> bool:
+    def struck(self, within: float = 60) -> bool:
         """Whether what was armed has happened."""
         return self._struck.wait(within)
 
@@ -245,11 +245,11 @@ class Stand:
             self.told(daemon, "moving records")
         return daemon
 
-    def told(self, daemon: Any, text: str, within: float = 30) -> None:
+    def told(self, daemon: Any, text: str, within: float = 60) -> None:
         """Wait until a daemon has logged something."""
         self.eventually(lambda: text in daemon.log(), within=within, why=daemon.log)
 
-    def ended(self, daemon: Any, *texts: str, within: float = 20) -> str:
+    def ended(self, daemon: Any, *texts: str, within: float = 60) -> str:
         """A daemon that gives up: exit status 1 and one line that says why."""
         assert daemon.wait(within) == 1, daemon.log()
         [line] = [line for line in daemon.log().splitlines() if line.startswith("godot: ")]

@@ -65,7 +65,7 @@ def test_a_person_sees_the_trace_and_the_cause_and_may_keep_the_servers_for_a_no
     said, complained = (tmp_path / "output").read_text, (tmp_path / "errors").read_text
     with (tmp_path / "output").open("w") as output, (tmp_path / "errors").open("w") as errors:
         process = godot.start("demo", "--keep", stdout=output, stderr=errors)
-        eventually(lambda: "Ctrl-C stops everything" in said(), within=120, why=complained)
+        eventually(lambda: "Ctrl-C stops everything" in said(), within=180, why=complained)
         for text in (
             "client",
             "relay",

@@ -1,12 +1,13 @@
 """Every fault of docs/faults.md: how it is made, and that each record is stored once all the same.
 
-`GODOT_CHAOS_ROUNDS` (3) multiplies the records that are in flight meanwhile, `GODOT_OUTAGE_SECONDS` (5) is how long
+`GODOT_CHAOS_ROUNDS` (3) multiplies the records that are in flight meanwhile, `GODOT_OUTAGE_SECONDS` (3) is how long
 a lock is held. What is killed, suspended or stopped at random instants is in test_faults.py.
 """
 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import os
 import random
@@ -25,7 +26,7 @@ import redis
 from godot_daemon import _child
 
 ROUNDS = int(os.environ.get("GODOT_CHAOS_ROUNDS", "3"))
-OUTAGE_SECONDS = float(os.environ.get("GODOT_OUTAGE_SECONDS", "5"))
+OUTAGE_SECONDS = float(os.environ.get("GODOT_OUTAGE_SECONDS", "3"))
 
 pytestmark = [
     pytest.mark.chaos,
@@ -74,7 +75,7 @@ def break_connection(proxied, server, strike):
     proxy = proxied.proxies[server]
     proxy.arm(strike)
     proxied.push(200 + 100 * ROUNDS)
-    assert proxy.struck(within=20), daemon.log()[-3000:]
+    assert proxy.struck(), daemon.log()[-3000:]
     proxied.push(100)
     proxied.check()
     assert daemon.poll() is None, daemon.log()
@@ -110,14 +111,14 @@ def test_the_slow_owner_comes_back_after_a_takeover(stand, proxy_class, strike, 
         )
         proxy.arm(strike("stalled", **moment, **WRITING))
         stand.push(2000)
-        assert proxy.struck(within=20), owner.log()
+        assert proxy.struck(), owner.log()
         owner.send_signal(signal.SIGSTOP)
         successor = stand.start(**patient)
         stand.told(successor, "took over")
-        stand.check(within=20)
+        stand.check(within=50)  # with them it would take a minute
         proxy.cut_all()
         owner.send_signal(signal.SIGCONT)
-        stand.told(owner, "duplicate")
+        stand.told(owner, " duplicate, ")
         stand.push(100)
         stand.check()
     assert owner.poll() is successor.poll() is None
@@ -125,12 +126,14 @@ def test_the_slow_owner_comes_back_after_a_takeover(stand, proxy_class, strike, 
 
 def test_three_daemons_race_for_one_queue(stand):
     daemons = [stand.start("--batch-size", "20") for _ in range(3)]
-    deadline = time.monotonic() + 30
-    while not all('"stored": ' in daemon.log() for daemon in daemons) and time.monotonic() < deadline:
+
+    def all_have_stored():
         stand.push(100)
+        return all('"stored": ' in daemon.log() for daemon in daemons)
+
+    stand.eventually(all_have_stored)
     stand.push(1000 * ROUNDS)
     stand.check()
-    assert all('"stored": ' in daemon.log() for daemon in daemons)
     assert [daemon.poll() for daemon in daemons] == [None] * 3
 
 
@@ -160,7 +163,7 @@ def test_sigterm_under_load(stand):
         with Load(stand):
             stand.told(daemon, '"stored": ')
             daemon.send_signal(signal.SIGTERM)
-            assert daemon.wait(10) == 0, daemon.log()
+            assert daemon.wait(60) == 0, daemon.log()
         assert not stand.client.exists("logs:inflight", "logs:workers")
         assert "stay claimed" not in daemon.log()
     stand.start()
@@ -174,9 +177,7 @@ def test_sighup_under_load(stand, tmp_path):
     with Load(stand):
         for number in range(1, ROUNDS + 1):
             daemon.send_signal(signal.SIGHUP)
-            stand.eventually(
-                lambda n=number: daemon.log().count("moving records") == n + 1, within=20, why=daemon.log
-            )
+            stand.eventually(lambda n=number: daemon.log().count("moving records") == n + 1, why=daemon.log)
         secret.write_text("not a URL")
         daemon.send_signal(signal.SIGHUP)
         stand.told(daemon, "the settings stay as they were")
@@ -217,7 +218,7 @@ def test_a_table_is_locked(stand):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a running process")
-def test_a_disk_is_full(own_stand, own_postgres):
+def test_files_may_not_grow(own_stand, own_postgres):
     """The kernel refuses to let any file of PostgreSQL grow: the same short write as on a full disk.
 
     Its log is written in files that have their full size already, so it is the table that does not fit.
@@ -243,6 +244,28 @@ def test_a_disk_is_full(own_stand, own_postgres):
     own_stand.told(daemon, "could not extend file")
     assert own_stand.client.exists("logs:inflight")
     limit("unlimited")
+    own_stand.check()
+    assert daemon.poll() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a device that is always full")
+def test_a_disk_is_full(own_stand, own_postgres):
+    """The kernel says ENOSPC: a partition that is still empty lies on /dev/full, which needs no mount and no root."""
+    tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    daemon = own_stand.start()
+    [[place]] = own_stand.admin.execute(
+        "select pg_relation_filepath(name::regclass) from v_partitions where %s >= starts_at and %s < ends_at",
+        (tomorrow, tomorrow),
+    )
+    table = own_postgres.data_dir / "data" / place
+    assert table.stat().st_size == 0
+    table.rename(table.with_suffix(".aside"))
+    table.symlink_to("/dev/full")
+    own_stand.push(5, event_created_at=tomorrow.isoformat())
+    own_stand.told(daemon, "(SQLSTATE 53100)")
+    assert "No space left on device" in daemon.log()
+    assert own_stand.client.exists("logs:inflight")
+    table.with_suffix(".aside").rename(table)
     own_stand.check()
     assert daemon.poll() is None
 
@@ -342,12 +365,12 @@ def test_redis_loses_its_last_second(own_stand, own_valkey, tmp_path):
     own_stand.push(100)
     own_stand.settle()
     first.terminate()
-    assert first.wait(10) == 0
+    assert first.wait(60) == 0
     own_stand.push(100 * ROUNDS)
     own_stand.client.lpush(
         "logs:queue", *[json.dumps({"component": "old", "level": "INFO", "message": "the same"})] * 200
     )
-    assert own_stand.client.execute_command("WAITAOF", 1, 0, 10_000)[0] == 1  # it writes behind a busy fsync
+    assert own_stand.client.execute_command("WAITAOF", 1, 0, 60_000)[0] == 1  # it writes behind a busy fsync
     shutil.copytree(own_valkey.data_dir / "data", tmp_path / "before")
     own_stand.start()
     own_stand.settle()
@@ -397,9 +420,10 @@ datetime.datetime = Jumping
 def test_the_clock_of_the_daemon_jumps_by_decades(stand, tmp_path):
     """Back and forth at each look. Claims and heartbeats go by the clock of Redis, pauses by one that cannot be set."""
     (tmp_path / "sitecustomize.py").write_text(JUMPING)
-    daemons = [stand.start(PYTHONPATH=str(tmp_path)) for _ in range(2)]
+    jumping = {"PYTHONPATH": str(tmp_path), "GODOT_TAKEOVER_AFTER": "6"}
+    daemons = [stand.start(**jumping) for _ in range(2)]
     with Load(stand):
-        time.sleep(3)  # three times as long as a heartbeat may be away
+        time.sleep(5)  # each looks every two seconds whether the other one is dead
     stand.check()
     assert [daemon.poll() for daemon in daemons] == [None, None]
     assert "took over" not in daemons[0].log() + daemons[1].log()

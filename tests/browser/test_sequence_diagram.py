@@ -36,7 +36,7 @@ def show(browser):
 
     def show(widget, **options):
         page = browser.new_page(viewport={"width": 1200, "height": 700}, **options)
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         host = WidgetHost(widget)

@@ -88,7 +88,7 @@ def run_daemon(godot: Any, env: dict[str, str], eventually: Callable[..., Any], 
             process = godot.start("ingest", *arguments, env=env, stderr=stream)
         process.log = log.read_text
         if ready:
-            eventually(lambda: "moving records" in log.read_text() or process.poll() is not None, within=20)
+            eventually(lambda: "moving records" in log.read_text() or process.poll() is not None)
             assert process.poll() is None, log.read_text()
             process.metrics = re.search(r"http://127.0.0.1:\d+", log.read_text())[0]
         return process

@@ -98,7 +98,7 @@ def test_progress_is_for_a_terminal_only(old_days, godot, env):
     with os.fdopen(screen, "rb", buffering=0) as reader:
         with os.fdopen(terminal, "wb") as writer:
             process = godot.start("audit", env=env, stderr=writer)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         shown = reader.read(10_000)
     assert b"reading every sequence number" in shown
     assert shown.endswith(b"\r\x1b[K"), "it leaves nothing behind"

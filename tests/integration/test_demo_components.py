@@ -51,7 +51,7 @@ class Started:
         assert self.process.stdout is not None
         self.process.stdin.close()
         try:
-            return self.process.wait(timeout=20)
+            return self.process.wait(60)
         finally:
             self.process.kill()
             self.process.wait()

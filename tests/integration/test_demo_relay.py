@@ -12,7 +12,7 @@ import pytest
 import redis
 import yaml
 
-from godot_demo.runner import closed_port
+from godot_demo.system import closed_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +67,7 @@ class Line:
         assert self.process.stdout is not None
         self.process.stdin.close()
         try:
-            return self.process.wait(timeout=20)
+            return self.process.wait(60)
         finally:
             self.process.kill()
             self.process.wait()

@@ -20,7 +20,7 @@ def daemon(run_daemon):
 
 
 def settled(client, eventually, why=""):
-    eventually(lambda: not client.exists("logs:queue", "logs:inflight"), within=20, why=why)
+    eventually(lambda: not client.exists("logs:queue", "logs:inflight"), why=why)
 
 
 def test_audit_names_the_instance_and_the_gaps(daemon, client, godot, env, make_record, eventually):
@@ -29,7 +29,7 @@ def test_audit_names_the_instance_and_the_gaps(daemon, client, godot, env, make_
     client.lpush("logs:queue", *entries[:6], *entries[9:15], entries[16])
     settled(client, eventually, daemon.log)
     daemon.send_signal(signal.SIGTERM)
-    daemon.wait(10)
+    daemon.wait(60)
     client.lpush("logs:queue", entries[18])
     found = godot("audit", "--json", env=env)
     assert found.returncode == 1
@@ -272,7 +272,7 @@ def test_replay_waits_rather_than_overflow_the_queue(
     eventually(lambda: client.llen("logs:queue") == 1000)
     assert replaying.poll() is None
     daemon = run_daemon()
-    assert replaying.wait(20) == 0
+    assert replaying.wait(60) == 0
     eventually(lambda: query("select count(*) from logs") == 3000, why=daemon.log)
     assert not client.exists("logs:dropped")
 

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -28,16 +27,17 @@ def stored(query) -> int:
 def test_it_moves_records_and_says_so(run_daemon, client, query, make_record, eventually, godot, env):
     client.lpush("logs:queue", *(make_record() for _ in range(1500)))
     daemon = run_daemon()
-    eventually(lambda: stored(query) == 1500, within=20, why=daemon.log)
+    eventually(lambda: stored(query) == 1500, why=daemon.log)
     eventually(lambda: client.exists("logs:inflight", "logs:queue") == 0)
     metrics = page(daemon.metrics + "/metrics").splitlines()
     assert "godot_records_stored_total 1500.0" in metrics
     assert "godot_queue_records 0.0" in metrics
     assert page(daemon.metrics + "/readyz") == '{"ok": true, "problems": []}'
-    lines = [json.loads(line) for line in daemon.log().splitlines()]
-    assert any(line["message"].startswith("stored ") and line.get("waiting") == 0 for line in lines)
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(10) == 0
+    assert daemon.wait(60) == 0
+    told = [json.loads(line) for line in daemon.log().splitlines() if '"stored ' in line]
+    assert sum(line["stored"] for line in told) == 1500
+    assert told[-1]["waiting"] == 0
     assert client.exists("logs:workers") == 0
     status = json.loads(godot("status", "--json", env=env).stdout)
     assert (status["waiting"], status["stored"], status["problems"]) == (0, 1500, [])
@@ -51,7 +51,7 @@ def test_it_does_not_log_through_its_own_pipeline(run_daemon, client, query, eve
     daemon = run_daemon()
     eventually(lambda: query("select count(*) from dead_letters") == 1, why=daemon.log)
     daemon.terminate()
-    assert daemon.wait(10) == 0
+    assert daemon.wait(60) == 0
     assert client.llen("logs:queue") == stored(query) == 0
 
 
@@ -68,7 +68,7 @@ def test_records_of_the_original_client(run_daemon, client, query, eventually, s
     for line in lines:  # as ICCMLogger does: one LPUSH each
         client.lpush("logs:queue", line)
     daemon = run_daemon()
-    eventually(lambda: stored(query) == len(lines), within=20, why=daemon.log)
+    eventually(lambda: stored(query) == len(lines), why=daemon.log)
     expected = [json.loads(line) for line in lines]
     rows = query(
         "select component, level, message, data,"
@@ -85,40 +85,47 @@ def test_records_of_the_original_client(run_daemon, client, query, eventually, s
     assert audit.returncode == 0, audit.stdout
 
 
-def test_sigterm_under_load_loses_and_doubles_nothing(run_daemon, client, query, make_record, eventually):
+def test_sigterm_under_load_loses_and_doubles_nothing(
+    run_daemon, client, query, database_url, make_record, eventually
+):
     for _ in range(40):
         client.lpush("logs:queue", *(make_record() for _ in range(500)))
-    daemon = run_daemon("--batch-size", "100")
-    eventually(lambda: stored(query) > 1000, within=20, why=daemon.log)
-    started = time.monotonic()
-    daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(10) == 0, daemon.log()
-    assert time.monotonic() - started < 10
-    assert stored(query) + client.llen("logs:queue") == 20_000
+    with psycopg.connect(database_url) as other:
+        other.execute("lock table logs in access exclusive mode")  # so that the signal finds it at work
+        daemon = run_daemon("--batch-size", "100")
+        eventually(lambda: client.exists("logs:inflight"), why=daemon.log)
+        daemon.send_signal(signal.SIGTERM)
+        eventually(lambda: "SIGTERM: finishing what is claimed" in daemon.log(), why=daemon.log)
+    assert daemon.wait(60) == 0, daemon.log()
     assert client.exists("logs:inflight") == 0
-    assert stored(query) < 20_000, "it was too fast for this test: raise the load"
+    assert 0 < stored(query) < 20_000
+    assert stored(query) + client.llen("logs:queue") == 20_000
 
 
 def test_two_daemons_share_the_work(run_daemon, client, query, make_record, eventually, godot, env):
     daemons = [run_daemon("--batch-size", "50"), run_daemon("--batch-size", "50")]
-    for _ in range(40):
+    pushed = 0
+
+    def share(daemon):
+        lines = page(daemon.metrics + "/metrics").splitlines()
+        [line] = [line for line in lines if line.startswith("godot_records_stored_total ")]
+        return float(line.split()[1])
+
+    def both_have_stored():
+        nonlocal pushed
         client.lpush("logs:queue", *(make_record() for _ in range(250)))
-    eventually(lambda: stored(query) == 10_000, within=30)
-    shares = []
-    for daemon in daemons:
-        [line] = [
-            line
-            for line in page(daemon.metrics + "/metrics").splitlines()
-            if line.startswith("godot_records_stored_total ")
-        ]
-        shares.append(float(line.split()[1]))
-    assert sum(shares) == 10_000
-    assert all(shares)
+        pushed += 250
+        return all(map(share, daemons))
+
+    eventually(both_have_stored)
+    eventually(lambda: not client.exists("logs:queue", "logs:inflight"))
+    assert sum(map(share, daemons)) == stored(query) == pushed
     assert godot("audit", env=env).returncode == 0
 
 
 def test_a_killed_daemon_is_replaced(run_daemon, client, query, database_url, make_record, eventually):
-    first = run_daemon()
+    patient = ("--takeover-after", "3600")  # on the same host nobody waits for that
+    first = run_daemon(*patient)
     with psycopg.connect(database_url) as other:
         other.execute("lock table logs in access exclusive mode")
         client.lpush("logs:queue", *(make_record() for _ in range(700)))
@@ -126,8 +133,8 @@ def test_a_killed_daemon_is_replaced(run_daemon, client, query, database_url, ma
         first.kill()
         first.wait()
     assert client.hlen("logs:inflight") > 0
-    second = run_daemon()
-    eventually(lambda: stored(query) == 700, within=10, why=second.log)
+    second = run_daemon(*patient)
+    eventually(lambda: stored(query) == 700, why=second.log)
     assert query("select sum(duplicate) from ingest_ledger") == 0
     eventually(lambda: not client.exists("logs:inflight"))
 
@@ -155,7 +162,7 @@ def test_sighup_reads_the_settings_again(
     client.lpush("logs:queue", make_record())
     eventually(lambda: stored(query) == 3, why=daemon.log)
     daemon.terminate()
-    assert daemon.wait(10) == 0
+    assert daemon.wait(60) == 0
 
 
 def test_sighup_reads_the_settings_file_again(
@@ -186,10 +193,10 @@ def test_sighup_under_load_loses_and_doubles_nothing(
     for step in range(8):
         client.lpush("logs:queue", *(make_record() for _ in range(1000)))
         daemons[step % 2].send_signal(signal.SIGHUP)
-    eventually(lambda: stored(query) == 8000, within=40, why=daemons[0].log)
+    eventually(lambda: stored(query) == 8000, why=daemons[0].log)
     eventually(lambda: client.exists("logs:inflight") == 0)
     assert godot("audit", env=env).returncode == 0
-    assert client.hlen("logs:workers") == 2
+    eventually(lambda: client.hlen("logs:workers") == 2, why="both are at work again after the last SIGHUP")
     for daemon in daemons:
         daemon.terminate()
     assert [daemon.wait(10) for daemon in daemons] == [0, 0]
@@ -209,7 +216,7 @@ def test_what_only_a_person_can_repair_ends_it_with_one_line(godot, env, empty_d
         )
     else:
         own["GODOT_BATCH_SIZE"], advice = "0", "GODOT_BATCH_SIZE"
-    ended = godot("ingest", env=own, timeout=30)
+    ended = godot("ingest", env=own)
     assert ended.returncode == 1
     [last] = [line for line in ended.stderr.splitlines() if line.startswith("godot: ")]
     assert advice in last
@@ -221,7 +228,7 @@ def test_a_table_that_vanishes_ends_it(run_daemon, client, query, database_url, 
     with psycopg.connect(database_url, autocommit=True) as admin:
         admin.execute("alter table logs rename to other")
     client.lpush("logs:queue", make_record())
-    assert daemon.wait(15) == 1
+    assert daemon.wait(60) == 1
     assert "godot db upgrade" in daemon.log().splitlines()[-1]
     assert client.hlen("logs:inflight") == 1, "the record must stay claimed"
 
@@ -229,11 +236,11 @@ def test_a_table_that_vanishes_ends_it(run_daemon, client, query, database_url, 
 def test_servers_that_come_later_are_waited_for(run_daemon, env, eventually, own_valkey, database_url):
     own_valkey.stop()
     daemon = run_daemon(env={**env, "GODOT_REDIS_URL": own_valkey.url}, ready=False)
-    eventually(lambda: "does not answer" in daemon.log(), within=15, why=daemon.log)
+    eventually(lambda: "does not answer" in daemon.log(), why=daemon.log)
     own_valkey.start()
-    eventually(lambda: "moving records" in daemon.log(), within=20, why=daemon.log)
+    eventually(lambda: "moving records" in daemon.log(), why=daemon.log)
     daemon.terminate()
-    assert daemon.wait(10) == 0
+    assert daemon.wait(60) == 0
 
 
 def test_python_daemon_is_the_same(env):

@@ -138,7 +138,7 @@ def test_two_writers_of_one_batch_store_it_once(settings, query, make_record, ti
     def work(claimed_us):
         sink = PostgresSink(settings, "test")
         prepared = prepare(batch(entries, claimed_us=claimed_us))
-        barrier.wait(5)
+        barrier.wait(60)
         outcomes.append(sink.write(prepared))
         sink.close()
 

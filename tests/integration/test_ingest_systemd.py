@@ -10,6 +10,7 @@ import time
 import uuid
 from pathlib import Path
 
+import psutil
 import pytest
 
 UNIT = Path(__file__).resolve().parents[2] / "daemon/godot-ingest.service"
@@ -53,7 +54,7 @@ def test_its_whole_life_is_told(run_daemon, manager, client, make_record, eventu
     daemon = run_daemon()
     eventually(lambda: manager.count("READY=1") == 1, why=daemon.log)
     meals = manager.count("WATCHDOG=1")
-    eventually(lambda: manager.count("WATCHDOG=1") >= meals + 2, within=3, why="idle, it waits healthily")
+    eventually(lambda: manager.count("WATCHDOG=1") >= meals + 2, why="idle, it waits healthily")
     client.lpush("logs:queue", make_record())
     eventually(lambda: manager.count("STATUS=0 records waiting"), why=lambda: manager.heard)
 
@@ -64,7 +65,7 @@ def test_its_whole_life_is_told(run_daemon, manager, client, make_record, eventu
     assert order[order.index("RELOADING") + 1] == "MONOTONIC_USEC"
 
     daemon.terminate()
-    assert daemon.wait(10) == 0
+    assert daemon.wait(60) == 0
     assert manager.count("STOPPING=1") == 1
 
 
@@ -75,24 +76,24 @@ def test_it_is_ready_only_when_postgresql_has_answered(run_daemon, manager, env,
     eventually(lambda: manager.count("STATUS=waiting for PostgreSQL"), why=lambda: manager.heard)
     assert manager.count("READY=1") == 0
     own_postgres.start()
-    eventually(lambda: manager.count("READY=1") == 1, within=20, why=daemon.log)
+    eventually(lambda: manager.count("READY=1") == 1, why=daemon.log)
 
 
 def test_it_is_ready_only_when_redis_has_answered(run_daemon, manager, env, own_valkey, eventually):
     own_valkey.stop()
     daemon = run_daemon(env={**env, "GODOT_REDIS_URL": own_valkey.url}, ready=False)
-    eventually(lambda: manager.count("STATUS=waiting: Redis"), within=20, why=daemon.log)
+    eventually(lambda: manager.count("STATUS=waiting: Redis"), why=daemon.log)
     eventually(lambda: manager.count("EXTEND_TIMEOUT_USEC="), why=daemon.log)
     assert manager.count("READY=1") == 0
     own_valkey.start()
-    eventually(lambda: manager.count("READY=1") == 1, within=20, why=daemon.log)
+    eventually(lambda: manager.count("READY=1") == 1, why=daemon.log)
 
 
 def test_an_outage_is_told_and_feeds_the_watchdog(run_daemon, manager, env, own_valkey, eventually):
     daemon = run_daemon(env={**env, "GODOT_REDIS_URL": own_valkey.url})
     eventually(lambda: manager.count("READY=1") == 1, why=daemon.log)
     own_valkey.stop()
-    eventually(lambda: manager.count("STATUS=Redis at"), within=20, why=lambda: manager.heard)
+    eventually(lambda: manager.count("STATUS=Redis at"), why=lambda: manager.heard)
     meals = manager.count("WATCHDOG=1")
     eventually(lambda: manager.count("WATCHDOG=1") >= meals + 2, why="a restart would not help Redis")
 
@@ -101,7 +102,7 @@ def test_a_stopped_process_starves_the_watchdog(run_daemon, manager, eventually)
     daemon = run_daemon()
     eventually(lambda: manager.count("READY=1") == 1, why=daemon.log)
     daemon.send_signal(signal.SIGSTOP)
-    manager.count("")
+    eventually(lambda: psutil.Process(daemon.pid).status() == psutil.STATUS_STOPPED)
     meals = manager.count("WATCHDOG=1")
     time.sleep(2.5)  # longer than the watchdog's time: that nothing comes can only be waited for
     assert manager.count("WATCHDOG=1") == meals
@@ -113,7 +114,7 @@ def test_what_only_a_person_can_repair_is_the_last_status(
     run_daemon, manager, env, empty_database_url, eventually
 ):
     daemon = run_daemon(env={**env, "GODOT_DATABASE_URL": empty_database_url}, ready=False)
-    assert daemon.wait(20) == 1
+    assert daemon.wait(60) == 1
     assert manager.count("READY=1") == 0
     [last] = [line for line in manager.heard if line.startswith("STATUS=")][-1:]
     assert last.startswith("STATUS=ended: ")

@@ -159,7 +159,7 @@ class TestLevels:
         levels.set_level(connection, "gates", "TRACE")
         client.hset("logs:levels", "ghost", "{}")
         daemon = run_daemon()
-        eventually(lambda: set(mirrored()) == {"gates"}, within=10, why=daemon.log)
+        eventually(lambda: set(mirrored()) == {"gates"}, why=daemon.log)
 
     def test_the_copy_is_replaced_in_one_step(self, connection, settings, client):
         queue = RedisQueue(settings)
@@ -282,7 +282,6 @@ class TestKeyIndexes:
                     ).fetchone()[0]
                     or done
                 ),
-                within=10,
             )
             connection.execute("set statement_timeout = '3s'")
             insert(connection, data=Jsonb({"user_id": "9"}))

@@ -58,7 +58,7 @@ def test_every_record_is_somewhere(valkey, tmp_path, seed):
         buffer_max=300,
         redis_timeout=0.2,
         retry_seconds=0.3,
-        exit_seconds=20,
+        exit_seconds=60,
     )
     stop = threading.Event()
     logged = [0, 0]

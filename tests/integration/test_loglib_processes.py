@@ -167,7 +167,7 @@ def test_the_sender_imports_nothing(run, redis_url, reachable):
         """
         before = set(sys.modules)
         logger.info("x", {"when": object(), "text": '{"token": 1}'})
-        logger.flush(10)
+        logger.flush(60)
         print(sorted(set(sys.modules) - before))
         """,
         url=redis_url if reachable else "redis://127.0.0.1:1/0",
@@ -227,7 +227,7 @@ def test_a_library_that_logs_from_the_sender_does_not_recurse(run):
             return send(self, *args, **options)
         redis.Redis.execute_command = chatty
         logging.getLogger("app").info("hello")
-        logger.flush(5)
+        logger.flush(60)
         """
     )
     assert code == 0

@@ -71,7 +71,7 @@ class Up:
     def end(self, number: int) -> int:
         self.family = _child.tree(self.process.pid)
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     def survivors(self) -> list[int]:
         return [pid for pid in self.family if _child.is_alive(pid)]
@@ -116,7 +116,7 @@ def test_after_kill_9_nothing_is_left_and_the_next_start_has_urls_and_data_again
     assert (second.redis_url, second.database_url) == (first.redis_url, first.database_url)
     push(second.redis_url, "later")
     eventually(lambda: stored(second.database_url) == ["before", "later"], why=second.log.read_text)
-    eventually(lambda: first.survivors() == [], within=15, why=first.survivors)
+    eventually(lambda: first.survivors() == [], why=first.survivors)
     assert second.end(signal.SIGINT) == 0
 
 
@@ -147,7 +147,7 @@ def test_what_dies_is_started_again(up, eventually, part):
         except (redis.RedisError, psycopg.Error):
             return False
 
-    eventually(alive_again, within=30, why=running.log.read_text)
+    eventually(alive_again, why=running.log.read_text)
     assert running.end(signal.SIGTERM) == 0
     assert running.survivors() == []
 
