@@ -235,9 +235,8 @@ class LinkFacts(CallFacts):
         end = call.ended if call.ended is not None else self.end
         at_backend = self._troubles_at.get(self.backend_of(call.last) or "", ())
         around = [t for t in at_backend if t.trace is None and call.started <= t.time <= end]
-        return sorted(
-            [*self._troubles_in.get(call.trace or "", ()), *around], key=lambda trouble: trouble.time
-        )
+        own = [trouble for trace in call.traces for trouble in self._troubles_in.get(trace, ())]
+        return sorted([*own, *around], key=lambda trouble: trouble.time)
 
     def losses_under(self, call: Call) -> list[Trouble]:
         """Those of the troubles that tell of a lost connection."""

@@ -159,7 +159,15 @@ class Facts(LinkFacts):
         named = (family(refusal.tool) or "").lower()
         added = (item.name for item in self.management if item.name and item.name.lower() == named)
         only = next(iter(self.untold)) if len(self.untold) == 1 else None
-        return refusal.server or self.owners.of(refusal.tool) or next(added, None) or only
+        called = next(self._called_like(refusal.tool), None)
+        return refusal.server or self.owners.of(refusal.tool) or next(added, None) or called or only
+
+    def _called_like(self, tool: str) -> Iterator[str]:
+        """Backends whose whole name begins the name of a tool."""
+        plain = tool.lower().replace("-", "_")
+        for name in sorted((self.backends | set(self.components)) - self.roles.relays - self.roles.clients):
+            if plain.startswith(name.lower().replace("-", "_") + "_"):
+                yield name
 
     @cached_property
     def untold(self) -> frozenset[str]:

@@ -23,6 +23,8 @@ LEEWAY: Final = pd.Timedelta(seconds=1)
 
 TOOL_CALL: Final = "tools/call"
 _CLIENT: Final = "client"
+_SOON: Final = pd.Timedelta(seconds=5)
+_PROVEN: Final = 0.9  # a gap that numbers or a loss record tell of
 
 
 @dataclass
@@ -107,6 +109,18 @@ class CallFacts(Given):
         whom = call.callee if call.last.sent or call.callee in self.roles.relays else None
         last = self._last_answered.get(whom)
         return last is not None and last > call.started
+
+    def end_unlogged(self, call: Call) -> bool:
+        """Whether records that would have told the end of a call are known to be missing."""
+        ends = {name for leg in (call, call.last) for name in (leg.caller, leg.callee)}
+        until = call.started + max(_SOON, 20 * self.usual_duration)
+        return any(
+            gap.weight >= _PROVEN
+            and gap.component in ends
+            and (gap.begin is None or gap.begin <= until)
+            and (gap.end is None or gap.end >= call.started)
+            for gap in self.gaps
+        )
 
     @cached_property
     def _last_answered(self) -> dict[str | None, pd.Timestamp]:

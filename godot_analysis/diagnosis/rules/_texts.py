@@ -32,7 +32,8 @@ METHOD_NOT_FOUND: Final = -32601
 _UNSERIALISABLE: Final = re.compile(
     r"not (?:json )?serializ|serializ\w* (?:failed|error)|circular structure|cannot (?:be )?serializ"
     r"|could not (?:be )?serializ|(?:failed|unable) to serializ|do not know how to serializ"
-    r"|not json.compliant|no serializer|object cycle|json: unsupported (?:type|value)|serialization and deserialization of",
+    r"|not json.compliant|no serializer|object cycle"
+    r"|json: unsupported (?:type|value)|serialization and deserialization of",
     re.IGNORECASE,
 )
 _DEFECT: Final = re.compile(

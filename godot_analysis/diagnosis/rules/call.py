@@ -149,7 +149,12 @@ def listed_but_unknown(facts: Facts) -> Iterator[Match]:
         clues = [Clue(f"it answered the call with “{error_words(call)}”", 0.6, call.rows)]
         if lists and call.tool in (lists[-1].names or ()):
             clues.append(Clue(f"{call.callee} listed {call.tool}", 0.7, lists[-1].records))
-        elif not lists and call.parent is not None and refuses(call.error_text):
+        elif (
+            not lists
+            and call.parent is not None
+            and refuses(call.error_text)
+            and call.callee not in facts.roles.relays
+        ):
             clues.append(Clue(f"{call.caller or facts.relay} would not have sent it there unlisted", 0.3))
         else:
             continue
@@ -303,8 +308,9 @@ def broke_under_the_call(facts: Facts) -> Iterator[Match]:
     for call in facts.operations:
         backend = facts.backend_of(call.last)
         broken = [trouble for trouble in facts.troubles_under(call) if trouble.kind != "other"]
+        given_up = call.status == "pending" and any(trouble.tool == call.tool for trouble in broken)
         if (
-            call.status not in {"error", "lost"}
+            not (call.status in {"error", "lost"} or given_up)
             or backend is None
             or not (broken or connection_words(call.error_text))
         ):

@@ -276,8 +276,7 @@ def _under_one_name(tool: str, holder: str, facts: Facts) -> bool:
     ]
     if offers:
         return sum(name == tool or name.endswith(f"__{tool}") for name in offers[-1].names or ()) == 1
-    given = [item for item in facts.lists_of(holder) if item.tools is not None]
-    return bool(given) and any(told.get("name") == tool for told in given[-1].tools or ())
+    return tool in facts.held(holder, facts.end)
 
 
 def _given_to(client: str, facts: Facts) -> list[Listing]:

@@ -18,7 +18,6 @@ __all__: list[str] = []
 
 _PATIENCE: Final = pd.Timedelta(seconds=5)
 _BRIEF: Final = pd.Timedelta(seconds=1)
-_PROVEN: Final = 0.9  # a gap that numbers or a loss record tell of
 
 
 @rule(
@@ -38,8 +37,8 @@ _PROVEN: Final = 0.9  # a gap that numbers or a loss record tell of
 def gone_for_good(facts: Facts) -> Iterator[Match]:
     for call in _unfinished(facts):
         losses = facts.losses_under(call)
-        if not losses:
-            continue
+        if not losses or losses[-1].tool is not None:
+            continue  # or the call was given up for it in so many words
         backend = losses[-1].backend
         back = [a for a in facts.arrivals if a.backend == backend and a.time > losses[-1].time]
         clues = [
@@ -78,7 +77,7 @@ def never_ends(facts: Facts) -> Iterator[Match]:
         waited = facts.end - call.started
         if facts.live and waited < _PATIENCE:
             continue
-        if (waited < _BRIEF and not last.received) or _end_unlogged(call, facts):
+        if (waited < _BRIEF and not last.received) or facts.end_unlogged(call):
             continue  # the log ends before even its arrival could be logged, or lacks what came then
         behind = [
             other
@@ -252,7 +251,11 @@ def _address(backend: str, facts: Facts) -> list[Clue]:
 
 def _lists(backend: str, facts: Facts) -> list[Clue]:
     """That a visitor who asked the same name was shown another list than the relay at the same time."""
-    lists = [listing for listing in facts.listings if listing.server == backend and listing.count is not None]
+    lists = [
+        item
+        for item in facts.lists_of(backend)
+        if item.count is not None and item.cursor is None and item.next_cursor is None
+    ]
     mine = {arrival.time for arrival in facts.relay_arrivals if arrival.backend == backend}
     if len(lists) < 2 or len(mine) < 2:  # noqa: PLR2004 - two make a difference
         return []
@@ -278,34 +281,16 @@ def _unfinished(facts: Facts) -> Iterator[Call]:
 
 def _unheard(facts: Facts) -> Iterator[Call]:
     """Calls whose failure the backend logged, but never the relay that logs every other answer."""
-    heard = {
-        leg.caller
-        for call in facts.operations
-        for leg in call.legs
-        if leg.answer_seen in {"both", "receiver"}
-    }
+    heard = {call.caller for call in facts.calls if call.answer_seen in {"both", "receiver"}} - {None}
     for call in facts.operations:
         last = call.last
         if (
-            last is not call
+            (last is not call or call.caller)
             and last.status == "error"
             and last.answer_seen != "both"
             and last.caller in heard
         ) and last.answer_seen != "receiver":
             yield call
-
-
-def _end_unlogged(call: Call, facts: Facts) -> bool:
-    """Whether records that would have told the end are known to be missing."""
-    ends = {name for leg in (call, call.last) for name in (leg.caller, leg.callee)}
-    until = call.started + max(_PATIENCE, 20 * facts.usual_duration)
-    return any(
-        gap.weight >= _PROVEN
-        and gap.component in ends
-        and (gap.begin is None or gap.begin <= until)
-        and (gap.end is None or gap.end >= call.started)
-        for gap in facts.gaps
-    )
 
 
 def _seconds(call: Call) -> str:

@@ -29,7 +29,7 @@ def failed_somehow(facts: Facts) -> Iterator[Match]:
     for call in facts.operations:
         if call.status not in {"error", "tool_error", "lost"}:
             continue
-        if call.status == "lost" and facts.overtaken(call):
+        if call.status == "lost" and (facts.overtaken(call) or facts.end_unlogged(call)):
             continue  # only its end is missing from the log
         where = facts.backend_of(call.last) or call.callee or facts.relay
         # An error that no backend sent was made by the relay.
