@@ -13,7 +13,7 @@ LOGS: Final[dict[str, str]] = {
     "component": "category",
     "level": "level",  # ordered category LEVELS
     "message": "str",
-    "data": "object",  # dict or None
+    "data": "json",  # dict or None, decoded when they are looked at
     "event_created_at": "datetime64[us, UTC]",  # the component's clock, never corrected
     "ingestion_created_at": "datetime64[us, UTC]",  # the database's clock; missing in files
     "instance": "str",  # which process; missing for the original client

@@ -1,51 +1,54 @@
-"""Logs from PostgreSQL: values always bound, everything decoded here, nothing left open."""
+"""Logs from PostgreSQL: values always bound, only what is asked for is read, nothing left open."""
 
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
-from sqlalchemy.pool import NullPool
+import numpy as np
 
 from godot_analysis.columns import LOGS
-from godot_analysis.errors import BadFilter, BadSource, GodotAnalysisError, SourceUnavailable
+from godot_analysis.errors import BadFilter
+from godot_analysis.loading.connections import Direct, connected, shown
 from godot_analysis.loading.frames import frame, trace_frame
+from godot_analysis.loading.json_array import JsonArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import pandas as pd
+    from sqlalchemy.engine import Connection, Engine
 
+    from godot_analysis.loading.connections import Server
     from godot_analysis.loading.filters import Filter, Since
 
-_CHUNK: Final = 20_000
-_CONNECT_TIMEOUT: Final = 10  # seconds; a host that does not answer at all must not hold a notebook
+_LARGE: Final = 20_000  # rows; what fits here comes in one piece
 
-# Times travel as whole microseconds: dates as objects would cost more than all other columns together.
+# As drivers without numpy deliver them soonest: ids as text, times as the eight octets of the wire.
+_COLUMNS: Final = (
+    "id::text, trace_id::text, component, level, message, data::text,"
+    " timestamptz_send(event_created_at), timestamptz_send(ingestion_created_at), instance, seq"
+)
+_EPOCH_US: Final = 946_684_800_000_000  # PostgreSQL counts from 2000
+_ORDER: Final = "event_created_at, seq nulls first, id"
+_NEWEST: Final = "event_created_at desc, seq desc nulls last, id desc"
 _MICROS: Final = "(extract(epoch from {}) * 1000000)::bigint"
-_COLUMNS: Final = ", ".join(
-    (
-        "id::text",
-        "trace_id::text",
-        "component",
-        "level",
-        "message",
-        "data::text",
-        _MICROS.format("event_created_at"),
-        _MICROS.format("ingestion_created_at"),
-        "instance",
-        "seq",
+
+# How far back to look for the newest records, step by step: most often they are there at once.
+_LOOKS_BACK: Final = tuple(
+    dt.timedelta(**span)
+    for span in (
+        {"minutes": 1},
+        {"minutes": 10},
+        {"hours": 1},
+        {"hours": 6},
+        {"days": 1},
+        {"days": 3},
+        {"days": 9},
     )
 )
-
-_MISSING_TABLE: Final = frozenset(("42P01", "42883", "3F000"))
-_UNREACHABLE: Final = ("08", "57", "53")
-_REFUSED: Final = ("28", "42501", "3D000")
 
 
 class Database:
@@ -56,86 +59,116 @@ class Database:
 
     def logs(self, wanted: Filter) -> pd.DataFrame:
         """Records in order of time; with a limit the newest ones."""
-        conditions, values = _conditions(wanted)
-        where = f"where {' and '.join(conditions)}" if conditions else ""
-        order = "event_created_at, seq nulls first, id"
-        if wanted.limit is not None:
-            values["limit"] = wanted.limit
-            newest = "event_created_at desc, seq desc nulls last, id desc"
-            query = f"select * from (select * from logs {where} order by {newest} limit :limit) as newest"  # noqa: S608
-            query = f"select {_COLUMNS} from ({query}) as rows order by {order}"  # noqa: S608 - constants only
-        else:
-            query = f"select {_COLUMNS} from logs {where} order by {order}"  # noqa: S608 - constants only
-        columns: list[list[Any]] = [[] for _ in LOGS]
-        with self._connected() as connection:
-            for rows in _chunks(connection, query, values, stream=_is_large(wanted)):
-                for column, part in zip(columns, zip(*rows, strict=True), strict=True):
-                    column.extend(part)
-        named = dict(zip(LOGS, columns, strict=True))
-        named["data"] = _decoded(named["data"])
-        logs = frame(named, LOGS)
+        now = dt.datetime.now(dt.UTC)
+        conditions, values = _conditions(wanted, now)
+        with connected(self._source) as server:
+            if wanted.limit is not None:
+                logs = _frame([_newest(server, conditions, values, wanted, now)])
+            elif wanted.trace_id is not None:
+                query = f"select {_COLUMNS} from logs {_where(conditions)} order by {_ORDER}"  # noqa: S608 - constants only
+                logs = _frame([server.rows(query, values)])
+            else:
+                logs = self._all(server, conditions, values)
         logs.attrs["live"] = True
         return logs
 
+    def _all(self, server: Server, conditions: list[str], values: dict[str, Any]) -> pd.DataFrame:
+        """All records that meet the conditions: by ADBC where that is possible, it is three times as fast."""
+        if isinstance(server, Direct):
+            try:
+                from godot_analysis.loading.bulk import log_frame_of  # noqa: PLC0415 - an extra
+            except ModuleNotFoundError:
+                pass
+            else:
+                query = f"select {', '.join(LOGS)} from logs {_where(conditions)}"  # noqa: S608 - constants only
+                return log_frame_of(server, query, values, shown(str(self._source)))
+        query = f"select {_COLUMNS} from logs {_where(conditions)} order by {_ORDER}"  # noqa: S608 - constants only
+        return _frame(server.blocks(query, values))
+
     def traces(self, since: Since | None, component: str | None, status: str | None) -> pd.DataFrame:
         """One row for each trace that was active since then, the newest first."""
+        active = ["trace_id is not null"]
         values: dict[str, Any] = {}
-        inside, having = ["trace_id is not null"], []
         if since is not None:
-            inside.append("event_created_at >= :since")
+            active.append("event_created_at >= :since")
             values["since"] = since.before(dt.datetime.now(dt.UTC))
         if component is not None:
-            inside.append("component = :component")
+            active.append("component = :component")
             values["component"] = component
+        with connected(self._source) as server:
+            of = "trace_id is not null"
+            if values:
+                # Asked first, not in a subquery: only for ids in hand does the planner reach for the index.
+                found = server.rows(f"select distinct trace_id from logs {_where(active)}", values)  # noqa: S608
+                of, values = "trace_id = any(:traces)", {"traces": [row[0] for row in found]}
+            rows = server.rows(_TRACES.format(of=of), values)
         if status is not None:
-            having.append("status = :status")
-            values["status"] = status
-        query = f"""
-            select * from (
-                select trace_id::text, {_MICROS.format("min(event_created_at)")} as started,
-                       {_MICROS.format("max(event_created_at)")} as ended, count(*) as records,
-                       count(*) filter (where level = 'ERROR') as errors,
-                       count(*) filter (where level = 'WARN') as warnings,
-                       case when bool_or(level = 'ERROR') then 'error'
-                            when bool_or(level = 'WARN') then 'warn' else 'ok' end as status,
-                       array_agg(distinct component order by component) as components,
-                       (array_agg(left(message, 200) order by event_created_at, seq))[1] as title
-                from logs
-                where trace_id in (select trace_id from logs where {" and ".join(inside)})
-                group by trace_id
-            ) as traces
-            {"where " + having[0] if having else ""}
-            order by started desc, trace_id
-        """  # noqa: S608 - constants only
-        with self._connected() as connection:
-            rows = connection.execute(text(query), values).all()
+            rows = [row for row in rows if row[6] == status]
         return trace_frame(rows)
 
-    @contextmanager
-    def _connected(self) -> Iterator[Connection]:
-        """A connection in a transaction that is given back, with the driver's errors translated."""
-        source = self._source
-        made: Engine | None = None
-        try:
-            if isinstance(source, Connection):
-                yield source
-                return
-            if isinstance(source, Engine):
-                engine = source
-            else:
-                engine = made = _engine(source)
-            with engine.connect() as connection:
-                yield connection
-        except (DBAPIError, ArgumentError, NoSuchModuleError) as error:
-            raise _translated(error, _shown(source)) from None
-        finally:
-            if made is not None:
-                made.dispose()
+
+_TRACES: Final = f"""
+    select trace_id::text, {_MICROS.format("min(event_created_at)")} as started,
+           {_MICROS.format("max(event_created_at)")} as ended, count(*) as records,
+           count(*) filter (where level = 'ERROR') as errors,
+           count(*) filter (where level = 'WARN') as warnings,
+           case when bool_or(level = 'ERROR') then 'error'
+                when bool_or(level = 'WARN') then 'warn' else 'ok' end as status,
+           array_agg(distinct component order by component) as components,
+           (array_agg(left(message, 200) order by event_created_at, seq))[1] as title
+    from logs
+    where {{of}}
+    group by trace_id
+    order by min(event_created_at) desc, trace_id
+"""  # noqa: S608 - constants only
 
 
-def _conditions(wanted: Filter) -> tuple[list[str], dict[str, Any]]:
+def _newest(
+    server: Server, conditions: list[str], values: dict[str, Any], wanted: Filter, now: dt.datetime
+) -> list[Sequence[Any]]:
+    """The newest records, at most `limit`, in order of time."""
+    assert wanted.limit is not None  # noqa: S101 - for the type checker
+    found: list[Sequence[Any]] = []
+    for ranged, bounds in _ranges(wanted, now):
+        query = f"""
+            select {_COLUMNS} from (
+                select * from logs {_where([*conditions, *ranged])} order by {_NEWEST} limit :limit
+            ) as newest order by {_NEWEST}
+        """  # noqa: S608 - constants only
+        found.extend(server.rows(query, {**values, **bounds, "limit": wanted.limit - len(found)}))
+        if len(found) >= wanted.limit:
+            break
+    found.reverse()
+    return found
+
+
+def _ranges(wanted: Filter, now: dt.datetime) -> Iterator[tuple[list[str], dict[str, Any]]]:
+    """Ranges of time to look in one after the other, newest first: each row lies in exactly one of them.
+
+    There is no index from a component to its newest records: with one range all of `logs` would be read.
+    Where another index answers, all of time is one range.
+    """
+    indexed = wanted.trace_id or wanted.search or wanted.data
+    errors = wanted.component is not None and wanted.levels == ("ERROR",)
+    start = wanted.start.before(now) if wanted.start else None
+    end = min(now, wanted.end.before(now)) if wanted.end else now
+    if indexed or errors:
+        yield [], {}
+        return
+    edges = [end - back for back in _LOOKS_BACK if start is None or end - back > start]
+    for newer, older in pairwise([None, *edges, None]):
+        ranged, bounds = [], {}
+        if older is not None:
+            ranged.append("event_created_at >= :older")
+            bounds["older"] = older
+        if newer is not None:
+            ranged.append("event_created_at < :newer")
+            bounds["newer"] = newer
+        yield ranged, bounds
+
+
+def _conditions(wanted: Filter, now: dt.datetime) -> tuple[list[str], dict[str, Any]]:
     """SQL with bound values for each filter that is set."""
-    now = dt.datetime.now(dt.UTC)
     levels = wanted.levels and list(wanted.levels)
     asked: dict[str, tuple[str, Any]] = {
         "trace_id": ("trace_id = cast(:trace_id as uuid)", wanted.trace_id),
@@ -153,6 +186,10 @@ def _conditions(wanted: Filter) -> tuple[list[str], dict[str, Any]]:
     return [condition for condition, _ in given.values()], values
 
 
+def _where(conditions: list[str]) -> str:
+    return f"where {' and '.join(conditions)}" if conditions else ""
+
+
 def _json(data: dict[str, Any]) -> str:
     try:
         return msgspec.json.encode(data).decode()
@@ -162,69 +199,15 @@ def _json(data: dict[str, Any]) -> str:
         ) from None
 
 
-def _is_large(wanted: Filter) -> bool:
-    """Whether the answer may not fit into one block; for one that does, a cursor wastes round trips."""
-    return wanted.trace_id is None and (wanted.limit is None or wanted.limit > _CHUNK)
-
-
-def _chunks(connection: Connection, query: str, values: dict[str, Any], *, stream: bool) -> Iterator[Any]:
-    """Rows in blocks, large answers from a server-side cursor, so that memory holds them once."""
-    if not stream:
-        if rows := connection.execute(text(query), values).all():
-            yield rows
-        return
-    result = connection.execution_options(stream_results=True, yield_per=_CHUNK).execute(text(query), values)
-    yield from result.partitions()
-
-
-def _decoded(texts: list[str | None]) -> list[dict[str, Any] | None]:
-    decode = msgspec.json.Decoder().decode
-    return [None if value is None else decode(value) for value in texts]
-
-
-def _engine(url: str) -> Engine:
-    """An engine without a pool: what it opens is closed at once."""
-    if url.startswith("postgres://"):  # what hosting services hand out
-        url = "postgresql://" + url.removeprefix("postgres://")
-    parsed = make_url(url)
-    if not parsed.drivername.startswith("postgresql"):
-        raise BadSource(
-            f"{parsed.drivername}:// is no PostgreSQL", hint="postgresql://user:password@host:5432/godot"
-        )
-    if parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    timeout = {} if "connect_timeout" in parsed.query else {"connect_timeout": _CONNECT_TIMEOUT}
-    return create_engine(parsed, poolclass=NullPool, connect_args=timeout)
-
-
-def _shown(source: str | Engine | Connection) -> str:
-    """The address without its password."""
-    if isinstance(source, Connection):
-        source = source.engine
-    try:
-        url = source.url if isinstance(source, Engine) else make_url(source)
-    except ArgumentError:
-        return "the database URL"
-    return url.set(drivername="postgresql").render_as_string(hide_password=True)
-
-
-def _translated(error: Exception, where: str) -> GodotAnalysisError:
-    """The driver's error as one that says what to do."""
-    if not isinstance(error, DBAPIError):
-        return BadSource(f"not a database URL: {where}", hint="postgresql://user:password@host:5432/godot")
-    state = getattr(error.orig, "sqlstate", None) or ""
-    lines = str(error.orig).strip().splitlines() or [type(error).__name__]
-    said = lines[0]
-    if state in _MISSING_TABLE:
-        return BadSource(
-            f"{where} has no logs of this version: {said}", hint="run: godot db upgrade", sqlstate=state
-        )
-    if state.startswith(_REFUSED):
-        return SourceUnavailable(f"{where}: {said}", hint="check user, password and rights", sqlstate=state)
-    if not state or state.startswith(_UNREACHABLE) or isinstance(error, OperationalError):
-        return SourceUnavailable(
-            f"{where}: {said}",
-            hint="is PostgreSQL running there? GODOT_DATABASE_URL or source=… names another",
-            sqlstate=state,
-        )
-    return BadFilter(f"{where}: {said}", hint="the database refuses this filter", sqlstate=state)
+def _frame(blocks: Iterable[Sequence[Sequence[Any]]]) -> pd.DataFrame:
+    """A log frame of rows of `_COLUMNS`."""
+    columns: list[list[Any]] = [[] for _ in LOGS]
+    for rows in blocks:
+        for column, part in zip(columns, zip(*rows, strict=True), strict=False):
+            column.extend(part)
+    named: dict[str, Any] = dict(zip(LOGS, columns, strict=True))
+    named["data"] = JsonArray.from_texts(named["data"])
+    for name in ("event_created_at", "ingestion_created_at"):
+        micros = np.frombuffer(b"".join(named[name]), dtype=">i8").astype("int64") + _EPOCH_US
+        named[name] = micros.view("datetime64[us]")
+    return frame(named, LOGS)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from godot_analysis.columns import LEVELS, LOGS, TRACES
 from godot_analysis.errors import BadFrame
+from godot_analysis.loading.json_array import JsonArray
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -112,6 +113,10 @@ def _category(values: Sequence[Any], _: str) -> pd.Categorical:
     return pd.Categorical.from_codes(codes, categories=categories)
 
 
+def _json(values: Any, _: str) -> JsonArray:
+    return values if isinstance(values, JsonArray) else JsonArray.from_objects(values)
+
+
 def _objects(values: Sequence[Any], _: str) -> pd.Series[Any]:
     out = np.empty(len(values), dtype=object)
     out[:] = values if isinstance(values, (list, np.ndarray)) else list(values)
@@ -128,6 +133,8 @@ def _nullable_integers(values: Iterable[Any], _: str) -> Any:
 
 def _times(values: Sequence[Any], _: str) -> Any:
     """Microseconds since 1970 (integers), datetimes, or a ready array."""
+    if isinstance(values, np.ndarray) and values.dtype == "datetime64[us]":
+        return pd.DatetimeIndex(values, tz="UTC").array
     if isinstance(values, (pd.Series, pd.DatetimeIndex, np.ndarray)):
         return (
             pd.Series(pd.to_datetime(values, utc=True)).astype("datetime64[us, UTC]").reset_index(drop=True)
@@ -136,7 +143,7 @@ def _times(values: Sequence[Any], _: str) -> Any:
         whole = np.fromiter(
             (_MISSING_INT if value is None else value for value in values), dtype="int64", count=len(values)
         )
-        return pd.Series(whole.view("datetime64[us]")).dt.tz_localize("UTC")
+        return pd.DatetimeIndex(whole.view("datetime64[us]"), tz="UTC").array
     return pd.Series(pd.to_datetime(list(values), utc=True)).astype("datetime64[us, UTC]")
 
 
@@ -144,6 +151,7 @@ _BUILDERS: Final = {
     "str": _strings,
     "category": _category,
     "level": _level,
+    "json": _json,
     "object": _objects,
     "Int64": _nullable_integers,
     "datetime64[us, UTC]": _times,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from godot_analysis.loading.filters import Since
 
 _GZIP = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
 
 
 class JsonlFile:
@@ -139,12 +140,14 @@ def _line(record: Mapping[str, Any]) -> bytes:
 def _content(path: Path) -> bytes:
     try:
         content = path.read_bytes()
-        return gzip.decompress(content) if content.startswith(_GZIP) else content
+        content = gzip.decompress(content) if content.startswith(_GZIP) else content
     except FileNotFoundError:
         raise BadFile(f"{path}: no such file", hint="check the path", path=str(path)) from None
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise BadFile(f"{path}: {reason}", hint="check the file", path=str(path)) from None
+    # What some editors put first belongs to the file and not to its first record, as for `godot replay`.
+    return content.removeprefix(_BOM)
 
 
 def _ids(rows: list[LogRow], lines: list[bytes], numbers: Iterable[int]) -> list[str]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from godot_analysis.columns import LOGS
 from godot_analysis.errors import BadFile, BadSource
 from godot_analysis.loading.filters import Filter, Since
-from godot_analysis.loading.frames import frame, trace_frame
+from godot_analysis.loading.frames import trace_frame
 from godot_analysis.loading.matching import matching, trace_rows
 
 if TYPE_CHECKING:
-    import datetime as dt
     from pathlib import Path
 
     import pandas as pd
-    from pyarrow import Table
     from pyarrow.compute import Expression
     from pyarrow.dataset import Dataset
 
@@ -32,17 +29,20 @@ class ParquetArchive:
     def logs(self, wanted: Filter) -> pd.DataFrame:
         """Records in order of time; with a limit the newest ones."""
         wanted = self._fixed(wanted)
-        return matching(_logs(self._read(_condition(wanted))), wanted)
+        return matching(self._read(_condition(wanted)), wanted)
 
     def traces(self, since: Since | None, component: str | None, status: str | None) -> pd.DataFrame:
         """One row for each trace that was active since then, the newest first."""
-        active = self._read(_condition(self._fixed(Filter(start=since, component=component))), ["trace_id"])
-        logs = _logs(self._read(_field("trace_id").isin(active["trace_id"].unique().drop_null())))
+        condition = _condition(self._fixed(Filter(start=since, component=component)))
+        active = self._dataset().to_table(filter=condition, columns=["trace_id"])
+        logs = self._read(_field("trace_id").isin(active["trace_id"].unique().drop_null()))
         rows = [row for row in trace_rows(logs) if status in (None, row[6])]
         return trace_frame(rows)
 
-    def _read(self, condition: Expression | None, columns: list[str] | None = None) -> Table:
-        return self._dataset().to_table(filter=condition, columns=columns or list(LOGS))
+    def _read(self, condition: Expression | None) -> pd.DataFrame:
+        from godot_analysis.loading.arrow import log_frame  # noqa: PLC0415 - an extra, needed for archives alone
+
+        return log_frame(self._dataset().to_batches(filter=condition, columns=list(LOGS)))
 
     def _dataset(self) -> Dataset:
         import pyarrow as pa  # noqa: PLC0415 - an extra, needed for archives alone
@@ -84,12 +84,12 @@ class ParquetArchive:
     def _newest(self) -> dt.datetime:
         import pyarrow.compute as pc  # noqa: PLC0415
 
-        latest: dt.datetime = max(
+        latest: list[dt.datetime] = [
             pc.max(batch["event_created_at"]).as_py()
             for batch in self._dataset().to_batches(columns=["event_created_at"])
             if len(batch)
-        )
-        return latest
+        ]
+        return max(latest, default=dt.datetime.now(dt.UTC))
 
 
 def _condition(wanted: Filter) -> Expression | None:
@@ -115,20 +115,3 @@ def _field(name: str) -> Any:
     import pyarrow.compute as pc  # noqa: PLC0415
 
     return pc.field(name)
-
-
-def _logs(table: Table) -> pd.DataFrame:
-    """A log frame in order of time, as a database orders it."""
-    import pyarrow as pa  # noqa: PLC0415
-
-    order = [("event_created_at", "ascending"), ("seq", "ascending"), ("id", "ascending")]
-    table = table.sort_by(order)
-    columns: dict[str, Any] = {}
-    for name in LOGS:
-        column = table[name].combine_chunks()
-        if pa.types.is_timestamp(column.type):
-            column = column.cast(pa.int64())
-        columns[name] = column.to_pylist()
-    decode = msgspec.json.Decoder().decode
-    columns["data"] = [None if text is None else decode(text) for text in columns["data"]]
-    return frame(columns, LOGS)

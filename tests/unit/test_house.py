@@ -22,7 +22,7 @@ CLIENT = tomllib.loads((ROOT / "clients/python/pyproject.toml").read_text())
 
 # Where each package lies, and the dependencies (of pyproject.toml, and its extras) that its imports may use.
 PACKAGES = {
-    "godot_analysis": ("godot_analysis", ("parquet",)),
+    "godot_analysis": ("godot_analysis", ("arrow", "parquet")),
     "godot_daemon": ("daemon/godot_daemon", ("embedded", "parquet")),
     "godot_demo": ("demo/godot_demo", ("embedded", "demo")),
     "godot_loglib": ("clients/python/src/godot_loglib", None),
@@ -34,6 +34,8 @@ CARRIED = {
     "numpy": "pandas",
     "traitlets": "anywidget",
     "anyio": "mcp",
+    "httpx2": "mcp",
+    "uvicorn": "mcp",
     "pydantic": "mcp-types",
 }
 
@@ -71,7 +73,7 @@ def requirements(*extras: str) -> dict[str, Requirement]:
     return {name: requirement for name, requirement in parsed.items() if not name.startswith("godot-")}
 
 
-EVERYTHING = requirements("embedded", "parquet", "demo", "dev")
+EVERYTHING = requirements("arrow", "embedded", "parquet", "demo", "dev")
 
 
 # One set of dependencies

@@ -15,6 +15,7 @@ import pytest
 import godot_analysis as ga
 from godot_analysis import columns
 from godot_analysis.loading.records import UnusableRecordError, derived_ids, read_record
+from godot_daemon.replay import Replayed, _entries, lines_of
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "clients" / "wire" / "examples").glob("*.json"))
 
@@ -129,6 +130,27 @@ def test_ids_of_lines_without_one_are_the_same_at_every_reading(write):
 
 def test_a_windows_line_end_changes_no_id():
     assert derived_ids([b"{}\r\n"]) == derived_ids([b"{}\n"]) == derived_ids([b"{}"])
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "log.jsonl.gz"])
+def test_a_byte_order_mark_belongs_to_the_file_as_replay_has_it(write, name: str):
+    path = write(b"\xef\xbb\xbf" + json.dumps(line(1)).encode(), line(1), line(2), name=name)
+    logs = ga.load_logs(source=path)
+    assert logs["data"].tolist() == [None, None, None], "nothing was repaired"
+    with path.open("rb") as file:
+        pushed = [json.loads(entry)["id"] for entry in _entries(lines_of(file), Replayed())]
+    assert logs["id"].tolist() == pushed
+
+
+def test_an_archive_that_holds_nothing_is_an_empty_log(tmp_path: Path):
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    empty = pa.schema([(name, pa.string()) for name in columns.LOGS])
+    for name in ("event_created_at", "ingestion_created_at"):
+        empty = empty.set(empty.get_field_index(name), pa.field(name, pa.timestamp("us", "UTC")))
+    empty = empty.set(empty.get_field_index("seq"), pa.field("seq", pa.int64()))
+    parquet.write_table(empty.empty_table(), tmp_path / "day.parquet")
+    assert ga.load_logs(source=tmp_path, start="1h").empty
+    assert ga.list_traces(source=tmp_path).empty
 
 
 def test_a_record_without_a_time_stays_where_it_stands(write):
