@@ -183,10 +183,6 @@ class Pipeline:
         now = time.monotonic()
         return max((now - heard for heard in list(self._heard.values())), default=0.0)
 
-    def wait(self, seconds: float) -> bool:
-        """Wait until the pipeline is asked to stop, by anyone or by a failure; False when time is up."""
-        return self._stop.wait(seconds)
-
     def _thread(self, name: str, *work: Any) -> threading.Thread:
         """A thread of the pipeline; one that cannot be ended in time does not keep the process alive."""
         return threading.Thread(target=self._guarded, args=work, name=name, daemon=True)
