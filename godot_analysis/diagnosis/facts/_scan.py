@@ -58,8 +58,7 @@ _LOST: Final = re.compile(
 )
 _TIMEOUT: Final = re.compile(r"timed? ?out|etimedout|deadline", re.IGNORECASE)
 _START: Final = re.compile(
-    r"\b(?:starting|started|listening|listens|running on|server (?:ready|running)|booted|up on)\b",
-    re.IGNORECASE,
+    r"(?i)\b(?:starting|started|listening|listens|running on|server (?:ready|running)|booted|up on)\b"
 )
 _LEAVING: Final = re.compile(r"disconnect|closed|left|gone|ended", re.IGNORECASE)
 _JOINING: Final = re.compile(r"connect|accept|opened|joined|attached", re.IGNORECASE)
@@ -292,13 +291,9 @@ def _classify_bad(row: _Row, tool: str | None, backend: str | None, signals: Sig
 
 def _offer(row: _Row) -> Offer:
     names, count, limit = _names(row.data), row.data.get("count"), row.data.get("limit")
-    told = None if names is None else len(names)
-    return Offer(
-        *row.base,
-        count=count if isinstance(count, int) else told,
-        names=names,
-        limit=limit if isinstance(limit, int) else None,
-    )
+    if not isinstance(count, int):
+        count = None if names is None else len(names)
+    return Offer(*row.base, count=count, names=names, limit=limit if isinstance(limit, int) else None)
 
 
 def _connection_or_start(row: _Row, signals: Signals) -> None:
@@ -309,13 +304,11 @@ def _connection_or_start(row: _Row, signals: Signals) -> None:
         if _JOINING.search(row.message) or set(data) <= {"client", "client_id", "ip", "total_clients"}:
             signals.connections.append(Connection(*row.base, session=session, address=address))
         return
-    port = data.get("port")
-    if isinstance(port, str) and port.isdigit():
-        port = int(port)
-    if isinstance(port, int) or _START.search(row.message):
-        number = port if isinstance(port, int) else None
-        serves = number is not None or "mcp server" in row.message.lower()
-        signals.starts.append(Start(*row.base, port=number, serves=serves))
+    told = str(data.get("port", ""))
+    port = int(told) if told.isdecimal() else None
+    if port is not None or _START.search(row.message):
+        serves = port is not None or "mcp server" in row.message.lower()
+        signals.starts.append(Start(*row.base, port=port, serves=serves))
 
 
 def _refusal(row: _Row, tool: str | None) -> Refusal | None:
