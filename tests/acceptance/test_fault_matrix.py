@@ -420,7 +420,8 @@ datetime.datetime = Jumping
 def test_the_clock_of_the_daemon_jumps_by_decades(stand, tmp_path):
     """Back and forth at each look. Claims and heartbeats go by the clock of Redis, pauses by one that cannot be set."""
     (tmp_path / "sitecustomize.py").write_text(JUMPING)
-    jumping = {"PYTHONPATH": str(tmp_path), "GODOT_TAKEOVER_AFTER": "6"}
+    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+    jumping = {"PYTHONPATH": path, "GODOT_TAKEOVER_AFTER": "6"}
     daemons = [stand.start(**jumping) for _ in range(2)]
     with Load(stand):
         time.sleep(5)  # each looks every two seconds whether the other one is dead
