@@ -1,0 +1,217 @@
+"""Random logs by code and seed, what the diagnosis made of them, and the figures that follow."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import godot_analysis as ga
+from diagnosing import faults_calls, faults_routes, faults_setup
+from diagnosing.cast import Needs
+from diagnosing.noise import disturb
+from diagnosing.plants import PLANTS, Plant
+from diagnosing.system import ANY, Expected, System
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["AXES", "HEALTHY", "PAIR", "Verdict", "build", "judge", "report"]
+
+HEALTHY: Final = "healthy"
+LONG: Final = "healthy long"
+PAIR: Final = "pair"
+AXES: Final = ("topology", "era", "words", "sides", "tracing", "clocks", "delivery")
+_BINS: Final = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+_MODULES: Final = (faults_calls, faults_routes, faults_setup)  # imported so that they register their plants
+
+
+def build(kind: str, seed: int) -> System:
+    """The random system of this kind and seed, after all that happens in it."""
+    if kind in {HEALTHY, LONG}:
+        return _healthy(seed, long=kind == LONG)
+    plants = _pair(seed) if kind == PAIR else [PLANTS[kind][seed % len(PLANTS[kind])]]
+    needs = plants[0].needs if len(plants) == 1 else _both(plants)
+    system = System(seed * 31 + _number(kind), needs, len(plants))
+    makings = [plant.make(system, victim) for plant, victim in zip(plants, system.victims, strict=True)]
+    for making in makings:
+        next(making)
+    system.start()
+    sparing = tuple(system.victims)
+    system.work(0, 5, without=sparing)
+    if system.chance.random() < 0.5 and len(system.servers) > len(sparing):
+        disturb_others(system, sparing)
+    system.quiet_until = system.journal.now
+    for making in makings:
+        next(making, None)
+    return system
+
+
+def disturb_others(system: System, sparing: tuple[str, ...]) -> None:
+    """Let something suspicious happen, but not to the victims."""
+    kept = system.servers
+    system.servers = [server for server in kept if server not in sparing]
+    if any(system.tools[server] and server not in system.unreached for server in system.servers):
+        disturb(system, 1, 2)
+    system.servers = kept
+
+
+def _healthy(seed: int, *, long: bool) -> System:
+    system = System(seed * 31 + 7, Needs(servers=1), 1)
+    if len(system.servers) > 2 and system.chance.random() < 0.3:
+        system.tools[system.servers[-1]] = []  # a server that has resources and no tools
+    system.start()
+    for _ in range(system.chance.randint(20, 60) if long else 1):
+        disturb(system)
+        system.work(*((20, 60) if long else (0, 12)))
+    system.quiet_until = system.journal.now
+    return system
+
+
+def _number(kind: str) -> int:
+    return sum(ord(letter) * 7**place for place, letter in enumerate(kind))
+
+
+def _pair(seed: int) -> list[Plant]:
+    """Two faults that can stand beside each other in one system: the second may end everything."""
+    plants = [plant for code in sorted(PLANTS) for plant in PLANTS[code] if not plant.alone]
+    calls = [plant for plant in plants if plant.make.__module__.endswith("faults_calls")]
+    first = [plant for plant in calls if not plant.last and plant.code not in {"F16", "R11"}]
+    one = first[seed % len(first)]
+    for step in range(len(plants)):
+        other = plants[(seed * 17 + step) % len(plants)]
+        if other.code not in (one.code, "F16") and _compatible([one, other]):
+            return [one, other]
+    raise AssertionError(one.code)
+
+
+def _compatible(plants: list[Plant]) -> bool:
+    both = _both(plants)
+    return bool(both.topologies and both.eras and both.words and both.transports)
+
+
+def _both(plants: list[Plant]) -> Needs:
+    """What two faults need together."""
+    one, other = (plant.needs for plant in plants)
+    return Needs(
+        **{
+            name: tuple(value for value in getattr(one, name) if value in getattr(other, name))
+            for name in ("topologies", "eras", "words", "transports")
+        },
+        **{
+            name: getattr(one, name) or getattr(other, name)
+            for name in (
+                "client",
+                "client_whole",
+                "hub",
+                "hub_whole",
+                "victim",
+                "victim_whole",
+                "others",
+                "prefixed",
+            )
+        },
+        seen=max(one.seen, other.seen, key=["", "calls", "whole"].index),
+        servers=max(one.servers, other.servers, 3),
+    )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was said of one log: what was missed, and what was found that is not there."""
+
+    kind: str
+    seed: int
+    axes: dict[str, str]
+    expected: list[Expected]
+    missed: list[Expected]
+    false: list[Any]
+    told: list[tuple[float, bool]]  # the confidence of each finding, and whether it was right
+    records: int
+    root: str
+
+    @property
+    def right(self) -> bool:
+        """Whether nothing was missed and nothing invented."""
+        return not self.missed and not self.false
+
+
+def judge(kind: str, seed: int) -> tuple[Verdict, list[dict[str, Any]]]:
+    """Diagnose one random log; the log itself comes with the verdict."""
+    system = build(kind, seed)
+    records = system.records()
+    found = ga.diagnose(ga.from_records(records))
+    loud = [finding for finding in found.ranked if finding.severity != "info"]
+    open_ = list(system.expected)
+    told, false = [], []
+    for finding in loud:
+        hit = next((one for one in open_ if _is(finding, one)), None)
+        again = hit is None and any(_is(finding, one) for one in system.expected)
+        if hit is not None:
+            open_.remove(hit)
+        elif not again and finding.code not in system.tolerated:
+            false.append(finding)
+        told.append((finding.confidence, finding not in false))
+    root = loud[0].code if loud else HEALTHY
+    axes = {axis: getattr(system, axis) for axis in AXES}
+    return Verdict(kind, seed, axes, system.expected, open_, false, told, len(records), root), records
+
+
+def _is(finding: Any, one: Expected) -> bool:
+    named = ANY in one.components or finding.component in one.components
+    same_tool = one.tool is None or finding.tool in {one.tool, None}
+    blamed = not one.causes or finding.cause_in in one.causes
+    return finding.code in one.codes and named and same_tool and blamed
+
+
+def report(verdicts: Iterable[Verdict]) -> Iterator[str]:
+    """The lines of the report: by code, by axis, by confidence, and all together."""
+    verdicts = list(verdicts)
+    yield f"{'class':14}{'logs':>6}{'found':>9}{'false':>7}   taken for, or found beside"
+    for kind in dict.fromkeys(one.kind for one in verdicts):
+        mine = [one for one in verdicts if one.kind == kind]
+        wanted, found = _counts(mine)
+        beside = Counter(finding.code for one in mine for finding in one.false)
+        said = ", ".join(f"{code} {number}" for code, number in beside.most_common(6))
+        share = f"{found}/{wanted}" if wanted else "-"
+        yield f"{kind:14}{len(mine):6}{share:>9}{beside.total():7}   {said}"
+    for axis in AXES:
+        yield ""
+        values: dict[str, list[Verdict]] = defaultdict(list)
+        for one in verdicts:
+            values[one.axes[axis]].append(one)
+        for value, mine in sorted(values.items()):
+            yield f"{axis + ': ' + value:28}{_line(mine)}"
+    yield ""
+    yield "findings by the confidence that the report shows"
+    told = [pair for one in verdicts for pair in one.told]
+    low = 0.0
+    for high in _BINS:
+        mine_ = [right for confidence, right in told if low <= confidence < high]
+        if mine_:
+            share = sum(mine_) / len(mine_)
+            yield f"{low:.1f} to {high:.1f} {len(mine_):6} findings, {share:.3f} of them right"
+        low = high
+    yield ""
+    well = [one for one in verdicts if not one.expected]
+    if well:
+        alarmed = sum(1 for one in well if one.false)
+        size = sum(one.records for one in well)
+        yield f"healthy logs: {len(well)}, {size:,} records, false alarms in {alarmed}"
+    yield f"all logs: {len(verdicts)}, {_line(verdicts)}"
+
+
+def _counts(verdicts: list[Verdict]) -> tuple[int, int]:
+    wanted = sum(len(one.expected) for one in verdicts)
+    return wanted, wanted - sum(len(one.missed) for one in verdicts)
+
+
+def _line(verdicts: list[Verdict]) -> str:
+    wanted, found = _counts(verdicts)
+    false = sum(len(one.false) for one in verdicts)
+    precision = found / max(1, found + false)
+    recall = found / max(1, wanted)
+    return (
+        f"precision {precision:.3f} ({found} right, {false} false), recall {recall:.3f} ({found} of {wanted})"
+    )
