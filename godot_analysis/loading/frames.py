@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 LEVEL_DTYPE = pd.CategoricalDtype(list(LEVELS), ordered=True)
+_RANKS: Final = {level: rank for rank, level in enumerate(LEVELS)}
 _MISSING_INT: Final = -(2**63)  # NaT
 
 
@@ -85,19 +86,20 @@ def _plain(values: Sequence[Any], kind: str) -> Any:
     return pd.Series(values, dtype=kind)
 
 
-def _strings(values: Sequence[Any], _: str) -> pd.Series[str]:
+def _strings(values: Sequence[Any], _: str) -> Any:
     try:
-        return pd.Series(values, dtype="str")
+        return pd.array(values, dtype="str")
     except UnicodeEncodeError:
         # Where pandas keeps strings in Arrow, half a surrogate pair has no place.
         clean = [
             value.encode(errors="replace").decode() if isinstance(value, str) else value for value in values
         ]
-        return pd.Series(clean, dtype="str")
+        return pd.array(clean, dtype="str")
 
 
 def _level(values: Sequence[Any], _: str) -> pd.Categorical:
-    return pd.Categorical(values, dtype=LEVEL_DTYPE)
+    codes = np.fromiter((_RANKS.get(value, -1) for value in values), dtype="int8", count=len(values))
+    return pd.Categorical.from_codes(codes, dtype=LEVEL_DTYPE)
 
 
 def _category(values: Sequence[Any], _: str) -> pd.Categorical:

@@ -84,12 +84,13 @@ def load_logs(
     limit
         At most so many, the newest.
     source
-        As for `load_trace`.
+        As for `load_trace`. Millions of records come three times as fast from a URL as over SQLAlchemy,
+        where the extra `arrow` is installed.
 
     Returns
     -------
     DataFrame
-        The columns of `godot_analysis.columns.LOGS`. Of a file, `attrs["lines"]` maps ids to line numbers and
+        The columns of `godot_analysis.columns.LOGS`; `data` is decoded when it is looked at. Of a file, `attrs["lines"]` maps ids to line numbers and
         `attrs["problems"]` lists the lines that are no records; of a database, `attrs["live"]` is True.
 
     Raises
