@@ -90,8 +90,9 @@ def load_logs(
     Returns
     -------
     DataFrame
-        The columns of `godot_analysis.columns.LOGS`; `data` is decoded when it is looked at. Of a file, `attrs["lines"]` maps ids to line numbers and
-        `attrs["problems"]` lists the lines that are no records; of a database, `attrs["live"]` is True.
+        The columns of `godot_analysis.columns.LOGS`; `data` is decoded when it is looked at. Of a file,
+        `attrs["lines"]` maps ids to line numbers and `attrs["problems"]` lists the lines that are no records;
+        of a database, `attrs["live"]` is True.
 
     Raises
     ------
