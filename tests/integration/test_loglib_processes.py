@@ -23,7 +23,9 @@ def run(redis_url, tmp_path):
     """Runs a program that has a `logger`; returns the finished process and what it left in Redis."""
 
     def start(code, *, url=redis_url, env=None, **options):
-        environ = {**os.environ, "GODOT_REDIS_URL": url, "GODOT_FALLBACK": "stdout", **(env or {})}
+        # At the end there is time for a busy machine.
+        own = {"GODOT_REDIS_URL": url, "GODOT_FALLBACK": "stdout", "GODOT_EXIT_SECONDS": "60"}
+        environ = {**os.environ, **own, **(env or {})}
         # A file, since multiprocessing's spawn has to import it again.
         program = tmp_path / "program.py"
         program.write_text(PREAMBLE + textwrap.dedent(code))
@@ -34,7 +36,7 @@ def run(redis_url, tmp_path):
 
     def finish(code, **options):
         with start(code, **options) as process:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=180)
         with redis.Redis.from_url(redis_url) as client:
             records = [json.loads(line) for line in reversed(client.lrange("logs:queue", 0, -1))]
         return process.returncode, out, err, records
@@ -89,7 +91,7 @@ def test_sigterm_flushes_and_still_kills(run):
     with run.start("logger.info('first'); print('ready', flush=True); time.sleep(60)") as process:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=180)
     assert process.returncode == -signal.SIGTERM
     assert messages(run("pass")[3]) == ["first"]
 
