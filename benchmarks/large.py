@@ -14,16 +14,14 @@ import contextlib
 import datetime as dt
 import multiprocessing
 import statistics
-import struct
 import tempfile
 import threading
 import time
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import psycopg
+import rows
 from sqlalchemy import create_engine
 
 import godot_analysis as ga
@@ -33,146 +31,25 @@ from godot_daemon.cli._print import size
 from godot_daemon.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Callable, Iterator
 
 DAYS = 7
-CHUNK = 10_000
-RARE = "flibbertigibbet"
 HITS = 1_000
-TRACE_RECORDS = 1_000
 ROUNDS = 20
-COMPONENTS = [
-    "relay",
-    "gates",
-    "dewey",
-    "fiedler",
-    "playfair",
-    "marco",
-    "client",
-    "indexer",
-    "mailer",
-    "cron",
-]
-LOUDNESS = np.array([0.42, 0.2, 0.12, 0.1, 0.06, 0.04, 0.03, 0.02, 0.007, 0.003])
-LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
-SHARES = np.array([0.35, 0.2, 0.4, 0.03, 0.02])
-COMMON = [
-    "the",
-    "request",
-    "to",
-    "tool",
-    "was",
-    "sent",
-    "answer",
-    "for",
-    "document",
-    "list",
-    "call",
-    "with",
-    "id",
-    "from",
-    "relay",
-    "not",
-    "found",
-    "timeout",
-]
-WORDS = 30_000
-_EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
-_COLUMNS = (
-    "id, trace_id, component, level, message, data, event_created_at, ingestion_created_at, instance, seq"
-)
-
-
-def _text(value: bytes) -> bytes:
-    return struct.pack(">i", len(value)) + value
-
-
-def _moments(random: np.random.Generator, start: dt.datetime, end: dt.datetime, count: int) -> Any:
-    """Microseconds since 2000, in order, in bursts: the minutes' loads differ by orders of magnitude."""
-    first, last = (int((moment - _EPOCH) / dt.timedelta(microseconds=1)) for moment in (start, end))
-    minutes = max(1, (last - first) // 60_000_000)
-    weights = random.lognormal(0, 1.2, minutes)
-    loads = random.multinomial(count, weights / weights.sum())
-    offsets = np.repeat(np.arange(minutes), loads) * 60_000_000 + random.integers(0, 60_000_000, count)
-    return np.minimum(np.sort(offsets) + first, last - 1)
 
 
 def _fill(url: str, start: dt.datetime, end: dt.datetime, count: int, seed: int) -> list[uuid.UUID]:
     """Write the records of one stretch of time, and return the traces that have exactly 1,000 of them."""
-    random = np.random.default_rng(seed)
-    vocabulary = [*COMMON, *(f"{'bcdfgklm'[n % 8]}a{n:x}" for n in range(len(COMMON), WORDS))]
-    frequency = 1 / np.arange(2, WORDS + 2) ** 1.05
-    cumulated = np.cumsum(frequency / frequency.sum())
-    moments = _moments(random, start, end, count)
-    rare = set(random.choice(count, round(HITS / DAYS * (end - start) / dt.timedelta(days=1)), replace=False))
-    instances = [_text(f"host:{100 + n}:{seed:08x}".encode()) for n in range(len(COMPONENTS))]
-    names = [_text(name.encode()) for name in COMPONENTS]
-    levels = [_text(name.encode()) for name in LEVELS]
-    sequence = [0] * len(COMPONENTS)
-    long_traces = []
-    head = struct.Struct(">hi16si").pack
-    times, number = struct.Struct(">iqiq").pack, struct.Struct(">iq").pack
-    with (
-        psycopg.connect(url) as connection,
-        connection.cursor().copy(f"copy logs ({_COLUMNS}) from stdin (format binary)") as copy,
-    ):
-        copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
-        for base in range(0, count, CHUNK):
-            rows = min(CHUNK, count - base)
-            sources = random.choice(len(COMPONENTS), rows, p=LOUDNESS).tolist()
-            severities = random.choice(len(LEVELS), rows, p=SHARES).tolist()
-            members = [random.bytes(16) for _ in range(141)]
-            traces = random.integers(-60, 140, rows)
-            if rows == CHUNK and (base // CHUNK) % 10 == 0:
-                traces[random.choice(rows, TRACE_RECORDS, replace=False)] = 140
-                long_traces.append(uuid.UUID(bytes=members[140]))
-            lengths = random.integers(4, 14, rows)
-            spoken = np.searchsorted(cumulated, random.random(int(lengths.sum()))).tolist()
-            ids, ends = random.bytes(10 * rows), np.cumsum(lengths).tolist()
-            figures = random.integers(0, 100_000, rows).tolist()
-            stamps = moments[base : base + rows].tolist()
-            arrived = stamps[-1] + 80_000
-            block, spoken_to = [], 0
-            for row, (source, severity, trace, stamp, figure) in enumerate(
-                zip(sources, severities, traces.tolist(), stamps, figures, strict=True)
-            ):
-                if row % 500 == 0:
-                    arrived = stamps[min(row + 499, rows - 1)] + 80_000
-                words = " ".join([vocabulary[n] for n in spoken[spoken_to : ends[row]]])
-                spoken_to = ends[row]
-                if base + row in rare:
-                    words += " " + RARE
-                sequence[source] += 1
-                # Version 7, as clients make them: milliseconds since 1970 first.
-                identity = ((stamp + 946_684_800_000_000) // 1000).to_bytes(6, "big") + ids[
-                    10 * row : 10 * row + 10
-                ]
-                data = (
-                    f'\1{{"tool": "{COMPONENTS[source]}_{figure % 40}", "user_id": "u{figure % 5000}",'
-                    f' "duration_ms": {figure / 100}, "mcp": {{"direction": "sent", "peer": "gates",'
-                    f' "payload": {{"jsonrpc": "2.0", "id": {figure}, "method": "tools/call",'
-                    f' "params": {{"name": "t{figure % 97}", "arguments":'
-                    f' {{"path": "/documents/{figure % 1000}.md", "limit": {figure % 50}}}}}}}}}}}'
-                ).encode()
-                block.append(
-                    b"".join(
-                        (
-                            head(10, 16, identity, -1)
-                            if trace < 0
-                            else head(10, 16, identity, 16) + members[trace],
-                            names[source],
-                            levels[severity],
-                            _text(words.encode()),
-                            _text(data),
-                            times(8, stamp, 8, arrived),
-                            instances[source],
-                            number(8, sequence[source]),
-                        )
-                    )
-                )
-            copy.write(b"".join(block))
-        copy.write(struct.pack(">h", -1))
-    return long_traces
+    traces = []
+    with psycopg.connect(url) as connection:
+        rare = round(HITS / DAYS * (end - start) / dt.timedelta(days=1))
+        for made, trace in rows.generate(start, end, count, seed, rare):
+            with connection.cursor().copy(rows.COPY) as copy:
+                copy.write(rows.stream(made))
+            if trace:
+                traces.append(trace)
+    return traces
 
 
 def fill(url: str, records: int) -> list[uuid.UUID]:
@@ -237,7 +114,7 @@ def queries(url: str, traces: list[uuid.UUID]) -> None:
         return traces[n % len(traces)]
 
     def component(n: int) -> str:
-        return COMPONENTS[n % len(COMPONENTS)]
+        return rows.COMPONENTS[n % len(rows.COMPONENTS)]
 
     with psycopg.connect(url, autocommit=True) as connection:
 
@@ -265,9 +142,9 @@ def queries(url: str, traces: list[uuid.UUID]) -> None:
             20,
             measured(lambda n: load(component=component(n), level="ERROR", limit=100)),
         )
-        hits = f"{len(sql(SEARCH, RARE)):,} hits"
-        show("full text: SQL", None, measured(lambda _: sql(SEARCH, RARE)), hits)
-        show("full text: ga.load_logs", 500, measured(lambda _: load(search=RARE)), hits)
+        hits = f"{len(sql(SEARCH, rows.RARE)):,} hits"
+        show("full text: SQL", None, measured(lambda _: sql(SEARCH, rows.RARE)), hits)
+        show("full text: ga.load_logs", 500, measured(lambda _: load(search=rows.RARE)), hits)
         show("containment in data: SQL", None, measured(lambda n: sql(CONTAINMENT, contained(n))))
         show("a component's last hour", None, measured(lambda n: load(component=component(n), start="1h"), 5))
         show(
@@ -353,7 +230,7 @@ def retire(url: str, traces: list[uuid.UUID]) -> None:
             )
         files = list(Path(directory).iterdir())
         print(f"  archive: {size(sum(file.stat().st_size for file in files))} in {len(files)} files")
-        if len(ga.load_trace(traces[0], source=url)) != TRACE_RECORDS:
+        if len(ga.load_trace(traces[0], source=url)) != rows.TRACE_RECORDS:
             raise SystemExit("a pinned trace is not whole")
         started = time.perf_counter()
         stats.collect(connection)
@@ -373,7 +250,7 @@ def main() -> None:
             found = connection.execute(
                 "select trace_id from logs where trace_id is not null group by 1 having count(*) = %s"
                 " order by min(event_created_at)",
-                (TRACE_RECORDS,),
+                (rows.TRACE_RECORDS,),
             ).fetchall()
         traces = [row[0] for row in found] or fill(server.url, options.records)
         sizes(server.url)

@@ -1,4 +1,4 @@
-"""What the daemon does beside moving records: levels for the clients, counts for the statistics, retention.
+"""What the daemon does beside moving records: levels for clients, counts for statistics, search, retention.
 
 Nothing in here may stop or slow the pipeline: a chore that fails is told and tried again at its next turn.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import psycopg
 
-from godot_daemon import database, levels, retention, stats
+from godot_daemon import database, levels, partitions, retention, stats
 from godot_daemon.archive import ParquetArchive
 from godot_daemon.errors import GodotError
 from godot_daemon.wording import counted
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _LEVELS_SECONDS: Final = 30.0
 """For so long a Redis that lost its data leaves clients at their own levels."""
 _COUNTS_SECONDS: Final = 300.0
+_MERGE_SECONDS: Final = 10.0
+"""A burst pays for no merge while it lasts; at 5,000 records/s the lists are a third full by then."""
 _RETENTION_SECONDS: Final = 3600.0
 _RETRY_SECONDS: Final = 60.0
 
@@ -46,6 +48,7 @@ class Housekeeping:
         chores: list[tuple[str, float, Callable[[], None]]] = [
             ("levels", _LEVELS_SECONDS, self._mirror_levels),
             ("counts", _COUNTS_SECONDS, self._count),
+            ("search", _MERGE_SECONDS, self._merge),
             ("retention", _RETENTION_SECONDS, self._retain),
         ]
         self._threads = [
@@ -87,6 +90,10 @@ class Housekeeping:
     def _count(self) -> None:
         with self._connected(_PATIENCE_SECONDS) as connection:
             stats.count_arrivals(connection)
+
+    def _merge(self) -> None:
+        with self._connected(_PATIENCE_SECONDS) as connection:
+            partitions.merge_pending(connection)
 
     def _retain(self) -> None:
         settings = self._settings

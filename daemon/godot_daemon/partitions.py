@@ -1,4 +1,4 @@
-"""The daily partitions of `logs`: which there are, creating them ahead, and the alarm of the default one."""
+"""The daily partitions of `logs`: creating them ahead, the default one's alarm, their search indexes."""
 
 from __future__ import annotations
 
@@ -68,6 +68,16 @@ def absorb(connection: psycopg.Connection[Any], *, limit: int = 31) -> list[dt.d
 def default_rows(connection: psycopg.Connection[Any]) -> int:
     """How many rows the default partition holds (counted up to 100,000): above zero is an alarm."""
     row = connection.cursor(row_factory=scalar_row).execute("select default_partition_rows()").fetchone()
+    return int(row or 0)
+
+
+def merge_pending(connection: psycopg.Connection[Any]) -> int:
+    """Merge what the indexes of full text and `data` have collected, and return how many pages that was.
+
+    Searches find records before and after; they are faster after. Nobody waits meanwhile. Zero also when
+    another daemon is at it.
+    """
+    row = connection.cursor(row_factory=scalar_row).execute("select merge_pending()").fetchone()
     return int(row or 0)
 
 

@@ -166,6 +166,7 @@ class TestRoles:
         assert partitions.default_rows(writer) == 0
         assert partitions.ensure(writer, days_ahead=3) == [TODAY + dt.timedelta(days=3)]
         assert len(partitions.listing(writer)) == 6
+        assert partitions.merge_pending(writer) > 0
 
     def test_the_writer_reads_and_destroys_nothing(self, acting_as):
         self.denied(
@@ -195,6 +196,7 @@ class TestRoles:
             "delete from logs",
             "select ensure_partition(current_date + 9)",
             "select * from stored_ids('{}')",
+            "select merge_pending()",
             "insert into pinned_traces (trace_id, owner) values (gen_random_uuid(), 'me')",
         )
 
@@ -295,7 +297,7 @@ class TestPlans:
             filled, "select trace_id from logs where event_created_at > now() - interval '1 min' limit 1"
         )
         query = "select * from logs where trace_id = %s order by event_created_at"
-        assert self.indexes(filled, query, trace) == {f"logs_{TODAY:%Y_%m_%d}_trace_id_event_created_at_idx"}
+        assert self.indexes(filled, query, trace) == {f"logs_{TODAY:%Y_%m_%d}_trace_id_idx"}
 
     def test_a_trace_with_a_time_range_reads_one_partition(self, filled):
         start = dt.datetime.combine(TODAY, dt.time(), dt.UTC)
@@ -306,7 +308,7 @@ class TestPlans:
     def test_the_views_reach_the_trace_index_too(self, filled):
         for view in ("v_messages", "v_calls"):
             found = self.indexes(filled, f"select * from {view} where trace_id = %s", uuid.uuid4())
-            assert found == {f"logs_{TODAY:%Y_%m_%d}_trace_id_event_created_at_idx"}
+            assert found == {f"logs_{TODAY:%Y_%m_%d}_trace_id_idx"}
 
     def test_recent_errors_of_a_component(self, filled):
         query = "select * from logs where component = %s and level = 'ERROR' order by event_created_at desc limit 100"
@@ -315,6 +317,18 @@ class TestPlans:
     def test_words_of_a_message(self, filled):
         query = "select * from logs where log_words(message) @@ log_query(%s)"
         assert self.indexes(filled, query, "number500") == {f"logs_{TODAY:%Y_%m_%d}_log_words_idx"}
+
+    def test_what_has_just_arrived_is_searched_by_index_too(self, filled):
+        filled.execute(
+            "insert into logs (id, component, level, message, data, event_created_at)"
+            " select gen_random_uuid(), 'c', 'INFO', 'fresh' || n, jsonb_build_object('fresh', n), now()"
+            " from generate_series(1, 5000) as n"
+        )
+        today = f"logs_{TODAY:%Y_%m_%d}"
+        query = "select * from logs where log_words(message) @@ log_query(%s)"
+        assert self.indexes(filled, query, "fresh500") == {f"{today}_log_words_idx"}
+        query = "select * from logs where data @> %s"
+        assert self.indexes(filled, query, Jsonb({"fresh": 500})) == {f"{today}_data_idx"}
 
     def test_containment_in_data(self, filled):
         query = "select * from logs where data @> %s"
@@ -330,6 +344,28 @@ class TestSearch:
         assert (
             one(connection, "select count(*) from logs where log_words(message) @@ log_query(%s)", words) == 1
         )
+
+    def test_finds_what_has_just_arrived_and_what_is_merged(self, connection, database_url):
+        found = {
+            "select count(*) from logs where log_words(message) @@ log_query('needle')": 1,
+            'select count(*) from logs where data @> \'{"user": {"id": 7}}\'': 1,
+        }
+        insert(connection, message="a needle", data=Jsonb({"user": {"id": 7, "name": "Ada"}}))
+        connection.execute("set enable_seqscan = off")
+        assert {query: one(connection, query) for query in found} == found
+        with psycopg.connect(database_url) as other:
+            insert(other, message="a needle", data=Jsonb({"user": {"id": 7}}))
+            assert partitions.merge_pending(connection) > 0  # an open transaction hinders it not
+            assert {query: one(connection, query) for query in found} == found
+        assert {query: one(connection, query) for query in found} == dict.fromkeys(found, 2)
+        assert partitions.merge_pending(connection) == 0
+
+    def test_one_daemon_at_a_time_merges(self, connection, database_url):
+        with psycopg.connect(database_url) as other:
+            partitions.merge_pending(other)
+            insert(connection, message="a needle")
+            assert partitions.merge_pending(connection) == 0
+        assert partitions.merge_pending(connection) > 0
 
     @pytest.mark.parametrize("words", ["", "-", '"', "& | !", "(", ":*", "'"])
     def test_no_text_is_a_syntax_error(self, connection, words):

@@ -98,7 +98,7 @@ def filled_tables(names) -> set[str]:
 
 def test_a_trace(plan_of, trace):
     plan = plan_of(lambda source: ga.load_trace(trace, source=source))
-    assert "trace_id_event_created_at_idx" in plan.indexes
+    assert "trace_id_idx" in plan.indexes
     assert filled_tables(plan.read_whole) == set()
 
 
