@@ -16,8 +16,8 @@ PYTEST := $(BIN)/python -m pytest --nbval --nbval-sanitize-with notebooks/saniti
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-demo: .venv/.demo $(NODE_STAMPS) ## Run the demo system with its fault, show the trace, name the root cause
-	$(BIN)/godot demo
+demo: .venv/.demo $(NODE_STAMPS) ## Run the demo system with its fault, show the trace, name the root cause (ARGS=--list)
+	$(BIN)/godot demo $(ARGS)
 
 test: install ## Run every test, notebooks included (ARGS="-k name" for some)
 	$(PYTEST) $(ARGS)

@@ -4,6 +4,7 @@ import { ICCMLogger } from "godot-loglib";
 import { WebSocketServer } from "ws";
 import { Playfair } from "./playfair.js";
 import { createServer } from "./server.js";
+import { TOOLS } from "./tools.js";
 import { WebSocketTransport } from "./transport.js";
 
 const { values: options } = parseArgs({
@@ -11,9 +12,12 @@ const { values: options } = parseArgs({
     host: { type: "string", default: "127.0.0.1" },
     port: { type: "string", default: "0" },
     playfair: { type: "string" },
+    variant: { type: "string" },
   },
 });
 
+// Only a faulty Gates loads its fault.
+const tools = options.variant ? (await import("./variants.js"))[options.variant] : TOOLS;
 const logger = new ICCMLogger("gates");
 const playfair = new Playfair(options.playfair, logger);
 const listener = new WebSocketServer({ host: options.host, port: Number(options.port) });
@@ -22,7 +26,7 @@ listener.on("connection", (socket, request) => {
   const { remoteAddress, remotePort, localPort } = request.socket;
   logger.info("Client connected", { client: `${remoteAddress}:${remotePort}` });
   const transport = new WebSocketTransport(socket, { logger, session: `${remotePort}>${localPort}` });
-  createServer({ logger, playfair })
+  createServer({ logger, playfair, tools })
     .connect(transport)
     .catch((error) => logger.error("Client cannot be served", { error: error.message }));
 });
@@ -30,7 +34,8 @@ listener.on("connection", (socket, request) => {
 listener.on("listening", () => {
   // The original Gates never logs where it listens: that is part of what made BUG #13 hard to see.
   logger.info("Gates MCP server running", { status: "operational" });
-  const facts = { event: "listening", port: listener.address().port, instance: logger.instance };
+  const { port } = listener.address();
+  const facts = { event: "listening", port, url: `ws://${options.host}:${port}`, instance: logger.instance };
   process.stdout.write(`${JSON.stringify(facts)}\n`);
 });
 

@@ -43,7 +43,7 @@ def main(
     """
     if only_list or scenario is None:
         for name, known in SCENARIOS.items():
-            click.echo(f"{name:12} {known.summary}")
+            click.echo(f"{name:26} {known.summary}")
         return
     # SIGTERM unwinds like Ctrl-C, so that every component is stopped in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

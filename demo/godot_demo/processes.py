@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from godot_demo.errors import DemoError
 
@@ -46,16 +46,19 @@ class _Component:
         self._reader = threading.Thread(target=self._read_events, name=f"events of {name}", daemon=True)
         self._reader.start()
 
-    def event(self, deadline: float) -> dict[str, Any] | None:
-        """The next fact that it reports on stdout; None when it has ended."""
-        try:
-            return self._events.get(timeout=max(0.0, deadline - time.monotonic()))
-        except queue.Empty:
-            raise DemoError(f"{self.name} did not answer in time.", details=self.tail()) from None
+    def order(self, order: dict[str, Any]) -> None:
+        """Write a line to its stdin. That nobody reads it is told when an answer is waited for."""
+        assert self._process.stdin is not None  # noqa: S101  # it was asked for as a pipe
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            self._process.stdin.flush()
 
     def expect(self, event: str, deadline: float) -> dict[str, Any]:
-        """The next fact, which must be of this kind."""
-        found = self.event(deadline)
+        """The next fact that it reports on stdout, which must be of this kind; raises `TimeoutError`."""
+        try:
+            found = self._events.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise TimeoutError from None
         if found is None or found["event"] != event:
             raise DemoError(
                 f"{self.name} ended before it was ready (exit {self._process.wait()}).", details=self.tail()
@@ -63,14 +66,20 @@ class _Component:
         self.instance = found.get("instance", self.instance)
         return found
 
-    def wait(self, deadline: float) -> None:
-        """Wait for its end, which must be a good one."""
+    def wait(self, deadline: float, *, good: bool = True) -> None:
+        """Wait for its end, as a rule a good one."""
         try:
             status = self._process.wait(timeout=max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             raise DemoError(f"{self.name} did not end in time.", details=self.tail()) from None
-        if status:
+        if status and good:
             raise DemoError(f"{self.name} failed (exit {status}).", details=self.tail())
+
+    def kill(self, other: int) -> None:
+        """End it and another process so that neither sees the other go."""
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            os.kill(other, number)
+            self._signal(number)
 
     def tail(self) -> str:
         """The end of what it wrote to stderr."""
@@ -123,13 +132,41 @@ class Components:
         """Start a process."""
         self._all[name] = _Component(name, command, environment=self._environment, directory=self.directory)
 
-    def expect(self, name: str, event: str) -> dict[str, Any]:
-        """The next fact that a component reports, which must be of this kind."""
-        return self._all[name].expect(event, self._deadline)
+    @overload
+    def expect(self, name: str, event: str) -> dict[str, Any]: ...
+    @overload
+    def expect(self, name: str, event: str, *, patience: float | None) -> dict[str, Any] | None: ...
+    def expect(self, name: str, event: str, *, patience: float | None = None) -> dict[str, Any] | None:
+        """The next fact of a component, which must be of this kind; None after `patience` seconds."""
+        component = self._all[name]
+        try:
+            if patience is None:
+                return component.expect(event, self._deadline)
+            return component.expect(event, time.monotonic() + patience)
+        except TimeoutError:
+            if patience is not None:
+                return None
+            raise DemoError(f"{name} did not answer in time.", details=component.tail()) from None
+
+    def order(self, name: str, order: dict[str, Any]) -> None:
+        """Tell a component what to do next."""
+        self._all[name].order(order)
 
     def wait(self, name: str) -> None:
         """Wait for the good end of a component."""
         self._all[name].wait(self._deadline)
+
+    def wait_for_death(self, name: str) -> None:
+        """Wait for the end of a component, however it ends."""
+        self._all[name].wait(self._deadline, good=False)
+
+    def stop(self, name: str) -> None:
+        """End a component in good order."""
+        self._all[name].stop()
+
+    def kill(self, name: str, other: int) -> None:
+        """End a component and another process at once, and neither in good order."""
+        self._all[name].kill(other)
 
     def __enter__(self) -> Self:
         return self

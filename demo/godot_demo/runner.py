@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from godot_demo import node
 from godot_demo.errors import DemoError
 from godot_demo.processes import Components
-from godot_demo.scenarios import SCENARIOS, Scenario
+from godot_demo.scenarios import SCENARIOS
+from godot_demo.system import CallFact, System, closed_port
 
-_HOST = "127.0.0.1"
-_TRACES, _RELAY_STDERR = "traces.jsonl", "relay.stderr"
-_PYTHON_BACKENDS = ("playfair", "dewey", "fiedler")
-_ROUTES = ("playfair", "gates", "dewey", "fiedler")
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class CallFact:
-    """What became of one call of the client."""
-
-    tool: str
-    outcome: str
-    """`result`, `tool_error`, `error` (from the relay or a backend), or `refused` by the client itself."""
-    error: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +46,7 @@ def run(
     redis_url: str,
     prefix: str = "logs:",
     seed: int = 13,
-    timeout: float = 60.0,
+    timeout: float = 120.0,
     progress: Progress | None = None,
 ) -> DemoRun:
     """Run a scenario against a Redis and return what happened.
@@ -106,77 +87,17 @@ def run(
         closed_port() as old_port,
         Components(environment, Path(folder), deadline) as components,
     ):
-        urls = _start_backends(components, seed, tell)
-        told = {name: f"ws://{_HOST}:{old_port}" if name in plan.moved else urls[name] for name in _ROUTES}
-        calls = _run_client(components, plan, told, tell)
-        lines = (components.directory / _TRACES).read_text(encoding="utf-8").splitlines()
-        relay_stderr = (components.directory / _RELAY_STDERR).read_text(encoding="utf-8")
-    traces = [json.loads(line) for line in lines]
+        system = System(plan, components, seed, tell)
+        system.start_backends()
+        system.start_client(old_port)
+        calls = system.play()
+        traces, relay_stderr = system.traces(), system.relay_stderr()
     return DemoRun(
         scenario=scenario,
         trace_ids=tuple(trace["trace_id"] for trace in traces),
         calls=calls,
-        instances=components.instances | {"relay": traces[0]["instance"]},
+        instances=components.instances | {"relay": traces[-1]["instance"]},
         started=started,
         ended=datetime.now(UTC),
         relay_stderr=relay_stderr,
     )
-
-
-@contextmanager
-def closed_port() -> Iterator[int]:
-    """A port where connections are refused, and that nobody else can take in the meantime."""
-    with socket.socket() as held:
-        held.bind((_HOST, 0))
-        yield held.getsockname()[1]
-
-
-def _start_backends(components: Components, seed: int, tell: Progress) -> dict[str, str]:
-    """Start all backends; returns where each really listens."""
-    for name in _PYTHON_BACKENDS:
-        components.start(
-            name, [sys.executable, "-m", f"godot_demo.{name}", "--host", _HOST, "--seed", str(seed)]
-        )
-    urls = {name: _url(components, name) for name in _PYTHON_BACKENDS}
-    gates = [
-        node.node_program(),
-        str(node.GATES / "main.js"),
-        "--host",
-        _HOST,
-        "--playfair",
-        urls["playfair"],
-    ]
-    components.start("gates", gates)
-    urls["gates"] = _url(components, "gates")
-    for name, url in urls.items():
-        tell(f"{name} listens at {url}")
-    return urls
-
-
-def _url(components: Components, name: str) -> str:
-    return f"ws://{_HOST}:{components.expect(name, 'listening')['port']}"
-
-
-def _run_client(
-    components: Components, plan: Scenario, urls: Mapping[str, str], tell: Progress
-) -> tuple[CallFact, ...]:
-    """Let the client, which starts the relay, make all calls of the scenario."""
-    directory = components.directory
-    backends = directory / "backends.yaml"
-    backends.write_text(yaml.safe_dump(dict(urls), sort_keys=False), encoding="utf-8")
-    script = directory / "script.json"
-    content = {
-        "relay_arguments": ["--backends", str(backends), "--traces", str(directory / _TRACES)],
-        "relay_stderr": str(directory / _RELAY_STDERR),
-        "calls": [asdict(call) for call in plan.calls],
-    }
-    script.write_text(json.dumps(content), encoding="utf-8")
-    components.start("client", [sys.executable, "-m", "godot_demo.client", str(script)])
-    tell(f"client: {components.expect('client', 'offered')['count']} tools offered to the model")
-    calls = []
-    for _ in plan.calls:
-        told = components.expect("client", "call")
-        calls.append(CallFact(told["tool"], told["outcome"], told["error"]))
-        tell(f"client: {told['tool']} → {told['error'] or told['outcome']}")
-    components.wait("client")
-    return tuple(calls)

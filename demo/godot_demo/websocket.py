@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from websockets.asyncio.client import connect
@@ -26,62 +26,73 @@ class WebSocketReader(Reader):
     """One message per frame, as text."""
 
     def __init__(self, connection: Connection, wire: Wire) -> None:
-        self._connection = connection
-        self._wire = wire
+        self.connection = connection
+        self.wire = wire
 
     async def receive(self) -> Item:
         """Read the next frame; a closed connection is the end of the stream."""
         try:
-            text = await self._connection.recv(decode=True)
+            text = await self.connection.recv(decode=True)
         except ConnectionClosed:
             raise anyio.EndOfStream from None
         try:
             message = json.loads(text)
         except ValueError:
             message = text
-        self.last_context = self._wire.incoming(message if isinstance(message, dict) else text)
+        self.last_context = self.wire.incoming(message if isinstance(message, dict) else text)
+        return await self.accept(message, text)
+
+    async def accept(self, _message: Any, text: str) -> Item:
+        """What the SDK gets of a frame."""
         return as_item(text)
 
     async def aclose(self) -> None:
         """Close the connection, with both directions."""
-        await self._connection.close()
+        await self.connection.close()
 
 
 class WebSocketWriter(Closing):
     """The other direction."""
 
     def __init__(self, connection: Connection, wire: Wire) -> None:
-        self._connection = connection
-        self._wire = wire
+        self.connection = connection
+        self.wire = wire
 
     async def send(self, item: SessionMessage, /) -> None:
+        """Write one message."""
+        message = self.wire.outgoing(as_dict(item.message))
+        await self.write(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
+
+    async def write(self, text: str) -> None:
         """Write one frame."""
-        message = self._wire.outgoing(as_dict(item.message))
         try:
-            await self._connection.send(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
+            await self.connection.send(text)
         except ConnectionClosed:
             raise anyio.ClosedResourceError from None
 
     async def aclose(self) -> None:
         """Close the connection, with both directions."""
-        await self._connection.close()
+        await self.connection.close()
 
 
 def streams(
-    connection: Connection, logger: ICCMLogger, *, peer: str = "", is_client: bool
+    connection: Connection,
+    logger: ICCMLogger,
+    *,
+    peer: str = "",
+    is_client: bool,
+    wire_type: type[Wire] = Wire,
 ) -> tuple[WebSocketReader, WebSocketWriter]:
     """Both directions of a connection, recorded; its two ports name the session at both ends alike."""
     local, remote = connection.local_address[1], connection.remote_address[1]
     session = f"{local}>{remote}" if is_client else f"{remote}>{local}"
-    wire = Wire(logger, peer=peer, transport="websocket", session=session)
+    wire = wire_type(logger, peer=peer, transport="websocket", session=session)
     return WebSocketReader(connection, wire), WebSocketWriter(connection, wire)
 
 
 @asynccontextmanager
-async def open_streams(
-    url: str, logger: ICCMLogger, *, peer: str
-) -> AsyncIterator[tuple[WebSocketReader, WebSocketWriter]]:
-    """Connect to an MCP server; raises OSError when nobody listens."""
+async def connected(url: str) -> AsyncIterator[Connection]:
+    """A connection to a server; raises OSError when nobody listens."""
     # A message may be as large as it likes: frames of the original system had no limit either.
     async with connect(url, max_size=None, proxy=None, open_timeout=10) as connection:
-        yield streams(connection, logger, peer=peer, is_client=True)
+        yield connection

@@ -11,7 +11,7 @@ from godot_loglib import ICCMLogger, Trace, new_trace_id
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Transport = Literal["stdio", "websocket"]
+Transport = Literal["stdio", "websocket", "http"]
 Message = dict[str, Any]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import shutil
 import signal
@@ -20,6 +21,7 @@ from godot_daemon.settings import Settings
 from godot_daemon.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import FrameType
 
     from godot_daemon.processes import Stack
@@ -65,8 +67,11 @@ def demo(
         _list(SCENARIOS.values(), as_json=as_json)
         return
     if scenario not in SCENARIOS:
-        known = ", ".join(SCENARIOS)
-        raise click.BadParameter(f"no scenario {scenario!r}; choose from {known}", param_hint="SCENARIO")
+        meant = difflib.get_close_matches(scenario, SCENARIOS, 1)
+        hint = f"did you mean {meant[0]}? " if meant else ""
+        raise click.BadParameter(
+            f"no scenario {scenario!r}; {hint}`godot demo --list` names them all", param_hint="SCENARIO"
+        )
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     with ExitStack() as cleanup:
@@ -79,11 +84,14 @@ def demo(
             _run(SCENARIOS[scenario], seed, directory, cleanup, keep=keep, as_json=as_json)
 
 
-def _list(scenarios: Any, *, as_json: bool) -> None:
+def _list(scenarios: Iterable[Scenario], *, as_json: bool) -> None:
+    rows = [(each.name, each.truth.code if each.truth else None, each.summary) for each in scenarios]
     if as_json:
-        click.echo(json.dumps([{"name": each.name, "summary": each.summary} for each in scenarios], indent=2))
+        names = ("name", "code", "summary")
+        click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=2))
         return
-    click.echo("\n".join(f"{each.name:12} {each.summary}" for each in scenarios))
+    width = max(len(name) for name, _, _ in rows)
+    click.echo("\n".join(f"{name:{width}} {code or '':3}  {summary}" for name, code, summary in rows))
 
 
 def _run(

@@ -1,0 +1,55 @@
+"""Scenarios in which nothing is wrong, and nothing may be found."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from godot_demo.scenarios._plan import Again, Call, Scenario, Start, Stop
+from godot_demo.scenarios._scripts import (
+    BEGIN,
+    CHECK,
+    CONFIG,
+    DRAW,
+    EVERYTHING,
+    GET,
+    KEYS,
+    MODELS,
+    SEARCH,
+    SEND,
+    STORE,
+    VALIDATE,
+)
+
+_ROUND: Final = (MODELS, SEND, STORE, SEARCH, CHECK, CONFIG, KEYS, VALIDATE)
+
+SCENARIOS: Final = (
+    Scenario("healthy", "All backends reachable, every tool family listed and called", EVERYTHING),
+    Scenario(
+        "healthy-long",
+        "Two hundred calls in two sessions; a list that changes and a planned restart, both told",
+        (
+            BEGIN,
+            *_ROUND * 10,
+            Stop("gates"),
+            Start("gates"),
+            Call("relay_reconnect_server", {"name": "gates"}),
+            *_ROUND * 10,
+            Again(),
+            GET,
+            *(*_ROUND, DRAW) * 5,
+        ),
+        variants={"fiedler": "Grows"},
+    ),
+    Scenario(
+        "mute-backend",
+        "Dewey works and does not log: no fault, and the diagnosis knows what it cannot see",
+        (BEGIN, STORE, MODELS, GET, VALIDATE),
+        variants={"dewey": "Mute"},
+    ),
+    Scenario(
+        "many-pages",
+        "Dewey lists its tools in pages, and the relay reads them all",
+        (BEGIN, MODELS, Call("dewey_delete_conversation", {"session_id": "investigation"})),
+        variants={"dewey": "Pages"},
+    ),
+)
