@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from godot_analysis.printable import line
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from godot_analysis.diagnosis.facts import Call, Facts
+    from godot_analysis.diagnosis.facts import Calls, Facts
     from godot_analysis.diagnosis.rules import Judgement
 
 __all__ = ["Asked"]
@@ -28,7 +27,6 @@ class Asked:
         self._trace, self._component, self._tool = trace_id, component, tool
         self._rows = None if trace_id is None else set(logs.loc[logs["trace_id"] == trace_id, "id"])
         self._own = set() if component is None else set(logs.loc[logs["component"] == component, "id"])
-        self._calls = {call.number: call for call in facts.calls}
         self._owner = None if tool is None else facts.owners.of(tool) or family(tool)
 
     @property
@@ -45,8 +43,8 @@ class Asked:
         """The operations asked for by their end, as `Flow.count_operations` counts those of all."""
         if self._trace is None and not self.scope:
             return self._facts.flow.count_operations()
-        ends = Counter(call.status for call in self._facts.operations if self._counts(call))
-        return {"total": ends.total(), **{status: ends[status] for status in STATUSES}}
+        ends = self._operations().counts("status")
+        return {"total": sum(ends.values()), **{status: ends.get((status,), 0) for status in STATUSES}}
 
     def notes(self) -> tuple[str, ...]:
         """That the log does not know a name, with the one that may have been meant."""
@@ -61,9 +59,7 @@ class Asked:
     def _in_trace(self, judged: Judgement) -> bool:
         if self._rows is None or not self._rows.isdisjoint(judged.finding.evidence):
             return True
-        return any(
-            self._calls[number].trace == self._trace for number in judged.calls if number in self._calls
-        )
+        return any(call.trace == self._trace for call in self._facts.numbered(judged.calls))
 
     def _of_component(self, judged: Judgement) -> bool:
         finding = judged.finding
@@ -74,23 +70,24 @@ class Asked:
     def _of_tool(self, judged: Judgement) -> bool:
         if self._tool is None:
             return True
-        tools = {self._calls[number].tool for number in judged.calls if number in self._calls}
+        tools = {call.tool for call in self._facts.numbered(judged.calls)}
         if self._tool in tools | {judged.finding.tool}:
             return True
         return judged.finding.tool is None and judged.finding.component == self._owner
 
-    def _counts(self, call: Call) -> bool:
-        if self._trace is not None and self._trace not in call.traces:
-            return False
-        legs = [call, *(self._calls[number] for number in call.family if number in self._calls)]
-        ends = {name for leg in legs for name in (leg.caller, leg.callee)}
-        if self._component is not None and self._component not in ends:
-            return False
-        return self._tool is None or self._tool in {leg.tool for leg in legs}
+    def _operations(self) -> Calls:
+        """The operations that have a leg in the trace, one at the component and one of the tool."""
+        table, found = self._facts.table, self._facts.operations
+        if self._trace is not None:
+            found = found.with_any(table.mask("trace_id", self._trace))
+        if self._component is not None:
+            ends = table.mask("caller", self._component) | table.mask("callee", self._component)
+            found = found.with_any(ends)
+        return found if self._tool is None else found.with_any(table.mask("tool", self._tool))
 
     def _known_tools(self) -> set[str]:
         facts = self._facts
-        names: set[str] = {call.tool for call in facts.calls if call.tool}
+        names = {tool for (tool,) in facts.calls.counts("tool") if tool}
         names |= {item.tool for item in facts.refused}
         for listing in facts.listings:
             names |= listing.names or frozenset()

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pandas as pd
 
+from godot_analysis.collection import collection_paused
 from godot_analysis.diagnosis.asked import Asked
 from godot_analysis.diagnosis.facts import Facts, Gap, family, gather
 from godot_analysis.diagnosis.findings import Diagnosis, Finding
@@ -66,6 +67,13 @@ def diagnose(
     """
     trace_id = None if trace_id is None else _trace(trace_id)
     flow = logs if isinstance(logs, Flow) else reconstruct(logs)
+    with collection_paused():
+        return _judged(flow, trace_id, component, tool, live=live)
+
+
+def _judged(
+    flow: Flow, trace_id: str | None, component: str | None, tool: str | None, *, live: bool | None
+) -> Diagnosis:
     expected = {component} if component else set()
     if tool is not None and (named := family(tool)) is not None:
         expected.add(named)

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts._calls import (
-    Arrival,
-    Call,
-    Listing,
-    Management,
-    arrivals_of,
-    calls_of,
-    listings_of,
-    management_of,
-)
+from godot_analysis.diagnosis.facts._calls import HANDSHAKES, LIST, TOOL_CALL, Call
 from godot_analysis.diagnosis.facts._epochs import Epoch
 from godot_analysis.diagnosis.facts._exchanges import HttpExchange
 from godot_analysis.diagnosis.facts._given import Gap
+from godot_analysis.diagnosis.facts._lists import Arrival, Listing, arrivals_of, listings_of
+from godot_analysis.diagnosis.facts._management import Management, management_of
 from godot_analysis.diagnosis.facts._names import family, nearest, normalised
 from godot_analysis.diagnosis.facts._roles import Roles, roles
-from godot_analysis.diagnosis.facts._scan import (
-    Complaint,
-    Connection,
-    Route,
-    Signals,
-    Start,
-    Trouble,
-    refuses,
-    scan,
-)
-from godot_analysis.diagnosis.facts._schemas import takes, unknown_keys, violation
+from godot_analysis.diagnosis.facts._scan import refuses, scan
+from godot_analysis.diagnosis.facts._schemas import Check, takes, unknown_keys
+from godot_analysis.diagnosis.facts._signals import Complaint, Connection, Route, Signals, Start, Trouble
+from godot_analysis.diagnosis.facts._table import Calls, CallTable
 from godot_analysis.diagnosis.facts._tables import Facts, Refused
-from godot_analysis.diagnosis.facts._views import TOOL_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Arrival",
     "Call",
+    "Calls",
+    "Check",
     "Complaint",
     "Connection",
     "Epoch",
@@ -62,25 +49,26 @@ __all__ = [
     "refuses",
     "takes",
     "unknown_keys",
-    "violation",
 ]
 
 
 def gather(flow: Flow, *, expected: Iterable[str] = (), live: bool = False) -> Facts:
     """Compute the facts of one flow."""
     signals = scan(flow.logs)
-    calls = calls_of(flow, (TOOL_CALL,))
-    arrivals = arrivals_of(flow)
+    table = CallTable(flow)
+    calls = table.all(TOOL_CALL)
+    arrivals = arrivals_of(table.all(*HANDSHAKES))
     parts = roles(signals, calls, arrivals)
     counts = [(item.time, item.component, item.count, item.record) for item in signals.tool_counts]
     return Facts(
         flow=flow,
         signals=signals,
+        table=table,
         calls=calls,
         roles=parts,
         arrivals=arrivals,
-        listings=listings_of(flow, counts),
-        management=management_of(calls, parts.relays),
+        listings=listings_of(table.all(LIST), flow, counts),
+        management=management_of(calls.only(table.roots), parts.relays),
         expected=frozenset(expected),
         live=live,
         _lines=flow.logs.attrs.get("lines", {}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +12,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from godot_analysis.diagnosis.facts._calls import Arrival
+    from godot_analysis.diagnosis.facts._lists import Arrival
 
 __all__ = ["Epoch", "epochs"]
 
@@ -70,7 +71,7 @@ def epochs(
     if not found or any(arrival.time < merged[0] for arrival in arrivals):
         found.insert(0, Epoch(None, merged[0] if merged else None))
     for epoch in found:
-        _fill(epoch, arrivals, known)
+        _fill(epoch, _between(arrivals, epoch.begin, epoch.end), known)
     return found
 
 
@@ -100,13 +101,26 @@ def _split(burst: list[Arrival], again: Arrival) -> list[Arrival]:
 
 
 def _restarted_between(sudden: list[Arrival], early: pd.Timestamp, late: pd.Timestamp) -> bool:
-    before = {arrival.backend for arrival in sudden if early <= arrival.time < late}
-    after = {arrival.backend for arrival in sudden if late <= arrival.time <= late + _BURST}
+    before = {arrival.backend for arrival in _between(sudden, early, late)}
+    last = bisect_right(sudden, late + _BURST, key=_time)
+    after = {arrival.backend for arrival in sudden[bisect_left(sudden, late, key=_time) : last]}
     return len(before & after) >= min(2, len(before | after))  # one alone was restarted itself
 
 
-def _fill(epoch: Epoch, arrivals: Sequence[Arrival], explained: set[int]) -> None:
-    inside = [arrival for arrival in arrivals if epoch.holds(arrival.time)]
+def _between(
+    arrivals: Sequence[Arrival], begin: pd.Timestamp | None, end: pd.Timestamp | None
+) -> Sequence[Arrival]:
+    """Those from `begin` up to, not with, `end`; None leaves an end open."""
+    first = 0 if begin is None else bisect_left(arrivals, begin, key=_time)
+    last = len(arrivals) if end is None else bisect_left(arrivals, end, key=_time)
+    return arrivals[first:last]
+
+
+def _time(arrival: Arrival) -> pd.Timestamp:
+    return arrival.time
+
+
+def _fill(epoch: Epoch, inside: Sequence[Arrival], explained: set[int]) -> None:
     for arrival in inside:
         epoch.reached.setdefault(arrival.backend, []).append(arrival)
     together: list[Arrival] = []

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
-__all__ = ["HttpExchange", "read_exchange"]
+__all__ = ["HttpExchange", "may_tell", "read_exchange"]
 
 _STATUS_KEYS: Final = ("status", "status_code", "statusCode", "http_status", "httpStatus", "response_status")
 _URL_KEYS: Final = ("url", "uri", "path", "endpoint", "request_url")
@@ -69,6 +69,11 @@ def read_exchange(
         body=f"{message} {_body(data)}".strip(),
         peer=next((data[key] for key in _PEER_KEYS if isinstance(data.get(key), str) and data[key]), None),
     )
+
+
+def may_tell(message: str, keys: Iterable[str]) -> bool:
+    """Whether a record of these words and keys can tell of an exchange: without a status it tells of none."""
+    return any(key in _STATUS_KEYS for key in keys) or _STATUS.search(message) is not None
 
 
 def _verb(message: str, data: Mapping[str, Any]) -> str | None:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts._calls import records
+from godot_analysis.diagnosis.facts._rows import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from godot_analysis.diagnosis.facts._calls import Arrival, Call, Listing, Management
+    from godot_analysis.diagnosis.facts._lists import Arrival, Listing
+    from godot_analysis.diagnosis.facts._management import Management
     from godot_analysis.diagnosis.facts._roles import Roles
-    from godot_analysis.diagnosis.facts._scan import Signals
+    from godot_analysis.diagnosis.facts._signals import Signals
+    from godot_analysis.diagnosis.facts._table import Calls, CallTable
     from godot_analysis.reconstruction.flow import Flow
 
 __all__ = ["Gap", "Given"]
@@ -48,7 +50,8 @@ class Given:
 
     flow: Flow
     signals: Signals
-    calls: list[Call]
+    table: CallTable
+    calls: Calls
     roles: Roles
     arrivals: list[Arrival]
     listings: list[Listing]
@@ -90,13 +93,10 @@ class Given:
         """The last moment of the log."""
         return pd.Timestamp(self.flow.logs["event_created_at"].max())
 
-    @cached_property
-    def _ids(self) -> frozenset[str]:
-        return frozenset(self.flow.logs["id"])
-
-    def rows_among(self, ids: Iterable[str]) -> tuple[str, ...]:
-        """The records that are rows of this log, each once, in the order given."""
-        return tuple(dict.fromkeys(record for record in ids if record in self._ids))
+    def rows_among(self, ids: Iterable[str]) -> frozenset[str]:
+        """Those of the records that are rows of this log."""
+        own = self.flow.logs["id"]
+        return frozenset(own[own.isin(set(ids))])
 
     def line_numbers(self, ids: Sequence[str]) -> tuple[int, ...]:
         """The lines of the file that the records came from; empty when they came from no file."""

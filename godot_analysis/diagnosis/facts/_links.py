@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from godot_analysis.diagnosis.facts._calls import HANDSHAKES, UNFINISHED, Arrival, Call, calls_of, records
+import numpy as np
+
+from godot_analysis.diagnosis.facts._calls import HANDSHAKES, LIST, UNFINISHED, Call
 from godot_analysis.diagnosis.facts._epochs import Epoch, epochs
+from godot_analysis.diagnosis.facts._rows import records, repeated
+from godot_analysis.diagnosis.facts._table import Calls, micros
 from godot_analysis.diagnosis.facts._views import LEEWAY, CallFacts
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from godot_analysis.diagnosis.facts._exchanges import HttpExchange
-    from godot_analysis.diagnosis.facts._scan import Connection, Trouble
+    from godot_analysis.diagnosis.facts._lists import Arrival
+    from godot_analysis.diagnosis.facts._management import Management
+    from godot_analysis.diagnosis.facts._signals import Connection, Trouble
 
 __all__ = ["LinkFacts"]
 
-_WHOLE = ("message", "arrow")
+_TWICE: Final = 2
+_NO_SUCCESS: Final = 300  # HTTP's first status that is none
+_WHOLE: Final = ("message", "arrow")
 """The conventions that show every message word for word."""
 
 
@@ -30,52 +38,43 @@ class LinkFacts(CallFacts):
     """What is known about connections and what travelled on them."""
 
     @cached_property
-    def handshakes(self) -> list[Call]:
+    def handshakes(self) -> Calls:
         """The first requests of all connections, answered or not."""
-        return calls_of(self.flow, HANDSHAKES)
+        return self.table.all(*HANDSHAKES)
 
     @cached_property
-    def setups(self) -> list[Call]:
+    def setups(self) -> Calls:
         """The handshakes and the lists asked for, in order of time."""
-        return sorted(
-            [*self.handshakes, *calls_of(self.flow, ("tools/list",))], key=lambda call: call.started
-        )
+        both = np.concatenate([self.handshakes.places, self.table.all(LIST).places])
+        return Calls(self.table, both).by_time()
 
     @cached_property
     def unasked(self) -> list[dict[str, Any]]:
         """Answers, logged word for word, that answer no request: their id is null, missing, or used up."""
         messages = self.flow.messages
         answers = messages[messages["kind"].isin(["response", "error"]) & messages["convention"].isin(_WHOLE)]
-        used = answers["rpc_id"].notna() & answers.duplicated(
-            ["observer", "direction", "sender", "receiver", "session", "instance", "rpc_id"]
+        null = (answers["rpc_id"].isna() | (answers["rpc_id"] == "null")).to_numpy()
+        again = repeated(
+            answers, ["observer", "direction", "sender", "receiver", "session", "instance", "rpc_id"]
         )
-        asked = messages[(messages["kind"] == "request") & messages["rpc_id"].notna()]
-        times = asked.groupby(["observer", "rpc_id"], observed=True).size()
-        null = answers["rpc_id"].isna() | (answers["rpc_id"] == "null")
-        return [
-            row
-            for row in records(answers[null | used])
-            if row["rpc_id"] in {None, "null"} or times.get((row["observer"], row["rpc_id"]), 0) < 2  # noqa: PLR2004 - asked again, answered again
-        ]
+        rows = answers[null | again]
+        ids = set(rows["rpc_id"].dropna()) - {"null"}
+        asked = messages[(messages["kind"] == "request") & messages["rpc_id"].isin(ids)]
+        times = Counter(zip(asked["observer"], asked["rpc_id"], strict=True))
+        # What was asked again is answered again.
+        fresh = [times[key] < _TWICE for key in zip(rows["observer"], rows["rpc_id"], strict=True)]
+        return records(rows[fresh])
 
     def server_of(self, exchange: HttpExchange) -> str | None:
         """Whom an HTTP request went to: named beside it, in its URL, or asked at that moment."""
         if exchange.peer is not None:
             return exchange.peer
-        servers = (set(self.components) | self.backends) - self.roles.clients
         host = urlsplit(exchange.url or "").hostname
-        if host in servers and host != exchange.component:
+        if host in self._servers and host != exchange.component:
             return host
-        near = [
-            call
-            for call in (*self.setups, *self.calls)
-            if call.callee
-            and exchange.component in {call.caller, call.callee}
-            and call.started - LEEWAY <= exchange.time
-            and (call.ended is None or exchange.time <= call.ended + LEEWAY)
-        ]
-        if near:
-            return min(near, key=lambda call: abs(call.started - exchange.time)).callee
+        near = self._under_way(exchange.component, exchange.time)
+        if near is not None:
+            return near.callee
         return exchange.component if exchange.component in self.backends else None
 
     def stateless(self, server: str) -> bool:
@@ -87,20 +86,40 @@ class LinkFacts(CallFacts):
         messages = self.flow.messages
         return frozenset(messages.loc[messages["era"] == "stateless", "receiver"].dropna().astype(object))
 
-    def instance_of(self, record: str) -> str | None:
-        """The process that wrote a record; None when it does not say."""
-        return self._processes.get(record)
-
-    def instances_of(self, calls: list[Call]) -> frozenset[str]:
-        """The processes that wrote the records of the calls."""
-        rows = {row for call in calls for row in call.evidence}
-        return frozenset(self._processes[row] for row in rows if row in self._processes)
+    def same_process(self, record: str, calls: Calls) -> bool:
+        """Whether the process that wrote a record shows one of the calls, too."""
+        logs = self.flow.logs
+        writers = logs.loc[logs["id"] == record, "instance"].dropna()
+        own = logs.loc[logs["instance"].isin(writers), "id"]
+        return next(calls.shown_by(own), None) is not None
 
     @cached_property
-    def _processes(self) -> dict[str, str]:
-        logs = self.flow.logs
-        named = logs.loc[logs["instance"].notna(), ["id", "instance"]]
-        return dict(zip(named["id"], named["instance"], strict=True))
+    def _servers(self) -> frozenset[str]:
+        return (frozenset(self.components) | self.backends) - self.roles.clients
+
+    def _under_way(self, component: str, time: pd.Timestamp) -> Call | None:
+        """The request by or to a component that was under way; of several the one begun closest to `time`."""
+        if component not in self._requests_of:
+            both = Calls(self.table, np.concatenate([self.setups.places, self.calls.places]))
+            ends = self.table.mask("caller", component) | self.table.mask("callee", component)
+            self._requests_of[component] = both.only(ends & ~self.table.mask("callee", None))
+        own, now, leeway = self._requests_of[component], micros(time), LEEWAY.value // 1000
+        begun, ended = self.table.started[own.places] - leeway <= now, self.table.ended[own.places]
+        open_ = self.table.is_open[own.places]
+        return Calls(self.table, own.places[begun & (open_ | (now <= ended + leeway))]).nearest(time)
+
+    @cached_property
+    def _requests_of(self) -> dict[str, Calls]:
+        return {}
+
+    @cached_property
+    def failed_exchanges(self) -> dict[str | None, list[HttpExchange]]:
+        """The HTTP requests that did not succeed, by the server that they went to."""
+        found: dict[str | None, list[HttpExchange]] = {}
+        for item in self.signals.exchanges:
+            if item.status >= _NO_SUCCESS:
+                found.setdefault(self.server_of(item), []).append(item)
+        return found
 
     @cached_property
     def unheeded(self) -> list[Call]:
@@ -175,25 +194,57 @@ class LinkFacts(CallFacts):
 
     def epoch_at(self, time: pd.Timestamp) -> Epoch:
         """The life of the relay that `time` falls into."""
-        return next((epoch for epoch in reversed(self.epochs) if epoch.holds(time)), self.epochs[0])
+        before = len(self.epochs) - len(self._begins)  # what came before the first start has no begin
+        return self.epochs[max(bisect_right(self._begins, time) + before - 1, 0)]
+
+    @cached_property
+    def _begins(self) -> list[pd.Timestamp]:
+        return [epoch.begin for epoch in self.epochs if epoch.begin is not None]
 
     def why_reconnected(self, arrival: Arrival) -> str | None:
         """What in the log explains a handshake that is not part of a start of the relay."""
         times = self._hands.get(arrival.backend, [])
         before = bisect_left(times, arrival.time)
         since = times[before - 1] if before else self.start
-        if any(since <= t.time <= arrival.time for t in self._troubles_at.get(arrival.backend, ())):
+        troubles = self._troubles_at.get(arrival.backend, [])
+        first = bisect_left(troubles, since, key=_time)
+        if first < len(troubles) and troubles[first].time <= arrival.time:
             return "the connection was lost"
         # Entries travel alone: the command may be logged a little after what it caused.
         until = arrival.time + LEEWAY
-        for item in self.management:
-            if (
-                item.name == arrival.backend
-                and item.verb in {"add", "reconnect"}
-                and since <= item.time <= until
-            ):
+        for item in self.joined(arrival.backend):
+            if since <= item.time <= until:
                 return f"{item.call.tool} was called"
         return None
+
+    def joined(self, backend: str | None) -> list[Management]:
+        """The commands that were to connect `backend`, in order of time."""
+        return self._joined.get(backend or "", [])
+
+    @cached_property
+    def _joined(self) -> dict[str, list[Management]]:
+        found: dict[str, list[Management]] = {}
+        for item in self.management:
+            if item.name and item.verb in {"add", "reconnect"}:
+                found.setdefault(item.name, []).append(item)
+        return found
+
+    def arrival_after(self, backend: str, time: pd.Timestamp) -> Arrival | None:
+        """The first handshake at `backend` later than `time`."""
+        own = self.arrivals_at(backend)
+        first = bisect_right(own, time, key=_time)
+        return own[first] if first < len(own) else None
+
+    def arrivals_at(self, backend: str) -> list[Arrival]:
+        """The handshakes that reached `backend`, in order of time."""
+        return self._arrivals_at.get(backend, [])
+
+    @cached_property
+    def _arrivals_at(self) -> dict[str, list[Arrival]]:
+        found: dict[str, list[Arrival]] = {}
+        for arrival in self.arrivals:
+            found.setdefault(arrival.backend, []).append(arrival)
+        return found
 
     @cached_property
     def _hands(self) -> dict[str, list[pd.Timestamp]]:
@@ -202,11 +253,11 @@ class LinkFacts(CallFacts):
             found.setdefault(arrival.backend, []).append(arrival.time)
         return found
 
-    def served_in(self, backend: str, epoch: Epoch) -> list[Call]:
+    def served_in(self, backend: str, epoch: Epoch) -> Calls:
         """Calls that `backend` answered in one life of the relay."""
-        return [
-            call for call in self.by_backend.get(backend, ()) if call.answered and epoch.holds(call.started)
-        ]
+        served = self.sent_to_backend(backend).answered
+        since = served if epoch.begin is None else served.since(epoch.begin)
+        return since if epoch.end is None else since.before(epoch.end)
 
     @property
     def troubles(self) -> list[Trouble]:
@@ -233,10 +284,33 @@ class LinkFacts(CallFacts):
         if not self.troubles:
             return []
         end = call.ended if call.ended is not None else self.end
-        at_backend = self._troubles_at.get(self.backend_of(call.last) or "", ())
-        around = [t for t in at_backend if t.trace is None and call.started <= t.time <= end]
+        at_backend = self._untraced_at.get(self.backend_of(call.last) or "", [])
+        around = at_backend[
+            bisect_left(at_backend, call.started, key=_time) : bisect_right(at_backend, end, key=_time)
+        ]
         own = [trouble for trace in call.traces for trouble in self._troubles_in.get(trace, ())]
-        return sorted([*own, *around], key=lambda trouble: trouble.time)
+        return sorted([*own, *around], key=_time)
+
+    @cached_property
+    def _untraced_at(self) -> dict[str, list[Trouble]]:
+        return {
+            backend: [trouble for trouble in troubles if trouble.trace is None]
+            for backend, troubles in self._troubles_at.items()
+        }
+
+    @cached_property
+    def troubled(self) -> Calls:
+        """The operations that `troubles_under` has troubles for."""
+        table = self.table
+        hit = table.families(table.mask("trace_id", *self._troubles_in))
+        codes, names = self.backend_codes
+        of_last = codes[table.lasts]
+        ended = np.where(table.is_open, micros(self.end), table.ended)
+        for backend in self._untraced_at.keys() & set(names):
+            times = np.array([micros(trouble.time) for trouble in self._untraced_at[backend]], dtype=np.int64)
+            first, last = np.searchsorted(times, table.started), np.searchsorted(times, ended, "right")
+            hit |= (of_last == names.index(backend)) & (first < last)
+        return self.operations.only(hit)
 
     def losses_under(self, call: Call) -> list[Trouble]:
         """Those of the troubles that tell of a lost connection."""
@@ -276,21 +350,38 @@ class LinkFacts(CallFacts):
     def retyped(self) -> list[tuple[Call, dict[str, Any]]]:
         """Requests without an answer, each with an answer whose id differs from theirs only in its type."""
         waiting = [
-            call for call in (*self.calls, *self.handshakes) if call.status in UNFINISHED and call.rpc_id
+            call
+            for calls in (self.calls, self.handshakes)
+            for call in calls.ended(*UNFINISHED)
+            if call.rpc_id is not None
         ]
         if not waiting:
             return []
         messages = self.flow.messages
-        answers = messages[messages["kind"].isin(["response", "error"]) & messages["payload"].notna()]
+        answers = messages[
+            messages["rpc_id"].isin({_other_type(call.rpc_id or "") for call in waiting})
+            & messages["kind"].isin(["response", "error"])
+            & messages["payload"].notna()
+            & messages["convention"].isin(_WHOLE)
+        ]
         by_id: dict[str, list[dict[str, Any]]] = {}
-        for row in records(answers[answers["convention"].isin(_WHOLE)]):
-            if row["rpc_id"]:
-                by_id.setdefault(row["rpc_id"].strip('"'), []).append(row)
+        for row in records(answers):
+            by_id.setdefault(row["rpc_id"], []).append(row)
         found = []
         for call in waiting:
-            for row in by_id.get((call.rpc_id or "").strip('"'), ()):
+            for row in by_id.get(_other_type(call.rpc_id or ""), ()):
                 same_pair = {row["sender"], row["receiver"]} <= {call.callee, call.caller, None}
-                if row["rpc_id"] != call.rpc_id and row["time"] >= call.started and same_pair:
+                if row["time"] >= call.started and same_pair:
                     found.append((call, row))
                     break
         return found
+
+
+def _time(item: Trouble | Arrival) -> pd.Timestamp:
+    return item.time
+
+
+def _other_type(rpc_id: str) -> str:
+    """The JSON text of an id with its quotes taken off, or with quotes where it had none."""
+    bare = rpc_id.strip('"')
+    return bare if bare != rpc_id else f'"{bare}"'

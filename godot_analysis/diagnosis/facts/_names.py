@@ -16,11 +16,11 @@ class Owners:
         self._tools: dict[str, Counter[str]] = {}
         self._families: dict[str, Counter[str]] = {}
 
-    def learn(self, tool: str, backend: str) -> None:
-        """`backend` was seen to own `tool`."""
-        self._tools.setdefault(tool, Counter())[backend] += 1
+    def learn(self, tool: str, backend: str, times: int = 1) -> None:
+        """`backend` was seen to own `tool`, as many times."""
+        self._tools.setdefault(tool, Counter())[backend] += times
         if (name := family(tool)) is not None:
-            self._families.setdefault(name.lower(), Counter())[backend] += 1
+            self._families.setdefault(name.lower(), Counter())[backend] += times
 
     def of(self, tool: str) -> str | None:
         """The backend of `tool`: seen with this very tool, else with its family."""

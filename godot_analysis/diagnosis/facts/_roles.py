@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from godot_analysis.diagnosis.facts._calls import Arrival, Call
-    from godot_analysis.diagnosis.facts._scan import Signals
+    from godot_analysis.diagnosis.facts._lists import Arrival
+    from godot_analysis.diagnosis.facts._signals import Signals
+    from godot_analysis.diagnosis.facts._table import Calls
 
 __all__ = ["Roles", "roles"]
 
@@ -29,10 +30,10 @@ class Roles:
     hosts: frozenset[str] = frozenset()
 
 
-def roles(signals: Signals, calls: Iterable[Call], arrivals: Iterable[Arrival]) -> Roles:
+def roles(signals: Signals, calls: Calls, arrivals: Iterable[Arrival]) -> Roles:
     """Infer the roles from routes, refusals, calls passed on, and handshakes."""
-    calls, arrivals = list(calls), list(arrivals)
-    edges = Counter((call.caller, call.callee) for call in calls if call.callee)
+    met = calls.counts("caller", "callee")
+    edges = Counter({(caller, callee): number for (caller, callee), number in met.items() if callee})
     hands = Counter((arrival.caller, arrival.backend) for arrival in arrivals)
     edges.update(hands)
     asked = {callee for _, callee in edges if callee}
@@ -55,16 +56,15 @@ def roles(signals: Signals, calls: Iterable[Call], arrivals: Iterable[Arrival]) 
     )
 
 
-def _routing(signals: Signals, calls: Iterable[Call]) -> Counter[str]:
+def _routing(signals: Signals, calls: Calls) -> Counter[str]:
     """Who is seen to route: chooses backends, refuses by a table, or passes the very same tool on.
 
     A backend that calls another tool of another backend for its own work is no relay.
     """
     found = Counter(route.component for route in signals.routes)
     found.update(r.component for r in signals.refusals if r.table is not None and not r.prefix)
-    found.update(
-        call.callee for call in calls if call.callee and any(leg.tool == call.tool for leg in call.legs)
-    )
+    passed = calls.only(calls.table.passing_on).counts("callee")
+    found.update({callee: number for (callee,), number in passed.items() if callee})
     return found
 
 

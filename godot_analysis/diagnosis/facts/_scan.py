@@ -7,32 +7,33 @@ with a URL, a port) and by its wording only where facts leave a choice: componen
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
-from godot_analysis.diagnosis.facts._exchanges import HttpExchange, read_exchange
+import numpy as np
+
+from godot_analysis.diagnosis.facts._exchanges import may_tell, read_exchange
+from godot_analysis.diagnosis.facts._signals import (
+    Complaint,
+    Connection,
+    Ended,
+    Offer,
+    Refusal,
+    Route,
+    Signals,
+    Start,
+    ToolCount,
+    Trouble,
+    TroubleKind,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
-__all__ = [
-    "Complaint",
-    "Connection",
-    "Ended",
-    "Offer",
-    "Refusal",
-    "Route",
-    "Signals",
-    "Start",
-    "ToolCount",
-    "Trouble",
-    "scan",
-    "tool_in",
-]
-
-TroubleKind = Literal["refused", "lost", "timeout", "other"]
+__all__ = ["refuses", "scan", "tool_in"]
 
 _BACKEND_KEYS: Final = ("backend", "backend_name", "server", "server_name", "upstream", "target", "peer")
 _TOOL_KEYS: Final = ("tool_name", "toolName", "tool")
@@ -72,111 +73,13 @@ _ENDED: Final = re.compile(
     re.IGNORECASE,
 )
 _REMARK_KEYS: Final = ("visibility", "mode", "hidden", "deferred", "enabled", "permission", "allowed")
+_BAD: Final = ("WARN", "ERROR")
+_SESSION_KEYS: Final = ("client_id", "session", "session_id", "connection", "client")
+_ADDRESS_KEYS: Final = ("ip", "address", "remote", "remote_address", "client")
+_TELLING_KEYS: Final = frozenset(
+    {*_BACKEND_KEYS, *_SESSION_KEYS, *_ADDRESS_KEYS, "tool_count", "limit", "port"}
+)
 _SCHEMA_WORDS: Final = frozenset({"request", "response", "message"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Signal:
-    time: pd.Timestamp
-    component: str
-    record: str
-    trace: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal(_Signal):
-    """`component` said that it does not know `tool`; `table` is what it knew, where the record says so."""
-
-    tool: str
-    table: frozenset[str] | None
-    prefix: str = ""
-    remark: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Route(_Signal):
-    """`component` chose `backend` (at `url`) for a call of `tool`."""
-
-    tool: str | None
-    backend: str
-    url: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble(_Signal):
-    """`component` could not use its connection to `backend`."""
-
-    backend: str
-    kind: TroubleKind
-    text: str
-    url: str | None
-    tool: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Start(_Signal):
-    """`component` said that it starts or listens; `serves` when it said so as a server."""
-
-    port: int | None
-    serves: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Connection(_Signal):
-    """Somebody opened a connection to `component`; `session` and `address` as far as it logged them."""
-
-    session: str | None
-    address: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCount(_Signal):
-    """`component` answered `tools/list` with so many tools."""
-
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Offer(_Signal):
-    """`component` offered these tools to the model."""
-
-    count: int | None
-    names: frozenset[str] | None
-    limit: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Complaint(_Signal):
-    """`component` logged an error of its own; `said` is all that its record says."""
-
-    text: str
-    method: str | None
-    tool: str | None
-    said: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended(_Signal):
-    """`component` said that its connection to `peer` ended."""
-
-    peer: str | None
-
-
-@dataclass
-class Signals:
-    """Everything that `scan` recognised, each list in the order of time."""
-
-    refusals: list[Refusal] = field(default_factory=list)
-    routes: list[Route] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
-    starts: list[Start] = field(default_factory=list)
-    connections: list[Connection] = field(default_factory=list)
-    tool_counts: list[ToolCount] = field(default_factory=list)
-    offers: list[Offer] = field(default_factory=list)
-    complaints: list[Complaint] = field(default_factory=list)
-    shrugs: list[Complaint] = field(default_factory=list)
-    exchanges: list[HttpExchange] = field(default_factory=list)
-    ends: list[Ended] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -191,7 +94,7 @@ class _Row:
 
     @property
     def bad(self) -> bool:
-        return self.level in {"WARN", "ERROR"}
+        return self.level in _BAD
 
     @property
     def base(self) -> tuple[pd.Timestamp, str, str, str | None]:
@@ -231,9 +134,12 @@ def error_text(data: Mapping[str, Any]) -> str:
 
 
 def _rows(logs: pd.DataFrame) -> Iterator[_Row]:
-    ordered = logs.sort_values("event_created_at", kind="stable")
+    """The records that may tell something, in the order of time: the others need not be looked at closely."""
+    words = zip(logs["level"].isin(_BAD), logs["message"].tolist(), logs["data"].tolist(), strict=True)
+    telling = np.fromiter((_may_tell(*row) for row in words), dtype=bool, count=len(logs))
+    ordered = logs[telling].sort_values("event_created_at", kind="stable")
     columns = (
-        ordered["event_created_at"],
+        ordered["event_created_at"].astype(object),
         ordered["component"].astype(object),
         ordered["id"].astype(object),
         ordered["trace_id"].astype(object),
@@ -242,12 +148,31 @@ def _rows(logs: pd.DataFrame) -> Iterator[_Row]:
         ordered["data"],
     )
     for time, component, record, trace, level, message, data in zip(*columns, strict=True):
-        known = data if isinstance(data, dict) else {}
-        if "mcp" in known:
-            continue
         yield _Row(
-            time, component, record, trace if isinstance(trace, str) else None, level, message or "", known
+            time,
+            component,
+            record,
+            trace if isinstance(trace, str) else None,
+            level,
+            message or "",
+            data if isinstance(data, dict) else {},
         )
+
+
+def _may_tell(bad: bool, message: Any, data: Any) -> bool:
+    """Whether a record is worth a closer look, by its level, its words and the keys of its data."""
+    keys = tuple(data) if isinstance(data, dict) else ()
+    return "mcp" not in keys and (bad or _telling(message or "", keys))
+
+
+@lru_cache(maxsize=1 << 12)  # a system has few ways to word its records
+def _telling(message: str, keys: tuple[str, ...]) -> bool:
+    """Whether a record that is no warning can be more than a line of chatter."""
+    if not _TELLING_KEYS.isdisjoint(keys) or may_tell(message, keys):
+        return True
+    if _OFFER.search(message) or _ENDED.search(message):
+        return True
+    return "method" not in keys and bool(_START.search(message))
 
 
 def _classify(row: _Row, signals: Signals) -> None:
@@ -298,8 +223,8 @@ def _offer(row: _Row) -> Offer:
 
 def _connection_or_start(row: _Row, signals: Signals) -> None:
     data = row.data
-    session = _first(data, ("client_id", "session", "session_id", "connection", "client"))
-    address = _first(data, ("ip", "address", "remote", "remote_address", "client"))
+    session = _first(data, _SESSION_KEYS)
+    address = _first(data, _ADDRESS_KEYS)
     if (session or address) and not _LEAVING.search(row.message):
         if _JOINING.search(row.message) or set(data) <= {"client", "client_id", "ip", "total_clients"}:
             signals.connections.append(Connection(*row.base, session=session, address=address))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-__all__ = ["resolved", "takes", "unknown_keys", "violation"]
+__all__ = ["Check", "resolved", "takes", "unknown_keys"]
 
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "object": (dict,),
@@ -15,6 +15,16 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "null": (type(None),),
     "integer": (int, float),
     "number": (int, float),
+}
+# What a value of exactly this type is without a closer look; 1.0 is an integer, and true is no number.
+_EXACT: Final[dict[str, type]] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "null": type(None),
+    "integer": int,
+    "number": float,
 }
 _DEEPEST: Final = 16
 _BRANCHES: Final = ("anyOf", "oneOf")
@@ -62,54 +72,63 @@ def unknown_keys(arguments: dict[str, Any], schema: Any) -> list[str]:
     return [key for key in arguments if key not in properties and not key.startswith("_")]
 
 
-def violation(  # noqa: PLR0911 - one return for each way to break a schema
-    value: Any, schema: Any, root: Any = None, path: str = "", depth: int = 0
-) -> str | None:
-    """What in a value surely breaks a schema, in words; None when nothing does.
+class Check:
+    """One schema, read once to judge many values: what in a value surely breaks it, in words, else None.
 
-    >>> violation({"temp": "warm"}, {"type": "object", "properties": {"temp": {"type": "number"}}})
-    'temp is a string instead of number'
-    >>> violation({}, {"type": "object", "required": ["temp"]})
-    'temp is missing'
+    >>> check = Check({"properties": {"temp": {"type": "number"}}, "required": ["temp"]})
+    >>> check({"temp": 20.5}), check({"temp": "warm"}), check({})
+    (None, 'temp is a string instead of number', 'temp is missing')
     """
-    root = schema if root is None else root
-    schema = resolved(schema, root)
-    if not isinstance(schema, dict) or depth > _DEEPEST:
-        return None
-    here = path or "it"
-    allowed = takes(schema, root)
-    if allowed and not any(_is(value, kind) for kind in allowed):
-        return f"{here} is {_kind(value)} instead of {' or '.join(sorted(allowed))}"
-    if isinstance(choices := schema.get("enum"), list) and value not in choices:
-        return f"{here} is none of {json.dumps(choices, ensure_ascii=False)[:80]}"
-    if any(key in schema for key in _BRANCHES):
-        return None
-    if isinstance(value, dict):
-        return _violation_inside(value, schema, root, path, depth)
-    if isinstance(value, list) and isinstance(items := schema.get("items"), dict):
-        for number, item in enumerate(value):
-            if found := violation(item, items, root, f"{path}[{number}]", depth + 1):
-                return found
-    return None
 
+    def __init__(self, schema: Any, root: Any = None, depth: int = 0) -> None:
+        self._root = schema if root is None else root
+        schema = resolved(schema, self._root)
+        self._schema = schema if isinstance(schema, dict) and depth <= _DEEPEST else {}
+        self._depth = depth
+        self._allowed = takes(self._schema, self._root)
+        self._surely = frozenset(_EXACT[kind] for kind in self._allowed if kind in _EXACT)
+        self._parts: dict[str, Check] = {}
+        properties, required = self._schema.get("properties"), self._schema.get("required")
+        self._properties = properties if isinstance(properties, dict) else {}
+        self._required = required if isinstance(required, list) else []
+        self._closed = (
+            self._schema.get("additionalProperties") is False and "patternProperties" not in self._schema
+        )
 
-def _violation_inside(
-    value: dict[str, Any], schema: dict[str, Any], root: Any, path: str, depth: int
-) -> str | None:
-    front = f"{path}." if path else ""
-    required = schema.get("required")
-    for name in required if isinstance(required, list) else ():
-        if isinstance(name, str) and name not in value:
-            return f"{front}{name} is missing"
-    properties = schema.get("properties")
-    known = properties if isinstance(properties, dict) else {}
-    for name, part in known.items():
-        if name in value and (found := violation(value[name], part, root, f"{front}{name}", depth + 1)):
-            return found
-    extra = [name for name in value if name not in known]
-    if extra and schema.get("additionalProperties") is False and "patternProperties" not in schema:
-        return f"{front}{extra[0]} is not allowed"
-    return None
+    def __call__(self, value: Any, path: str = "") -> str | None:
+        """What breaks the schema, with the path to it; None when nothing surely does."""
+        kinds = self._allowed
+        if kinds and type(value) not in self._surely and not any(_is(value, kind) for kind in kinds):
+            return f"{path or 'it'} is {_kind(value)} instead of {' or '.join(sorted(kinds))}"
+        if isinstance(choices := self._schema.get("enum"), list) and value not in choices:
+            return f"{path or 'it'} is none of {json.dumps(choices, ensure_ascii=False)[:80]}"
+        if any(key in self._schema for key in _BRANCHES):
+            return None
+        if isinstance(value, dict):
+            return self._inside(value, f"{path}." if path else "")
+        if isinstance(value, list) and isinstance(items := self._schema.get("items"), dict):
+            part = self._part("items", items)
+            found = (part(item, f"{path}[{number}]") for number, item in enumerate(value))
+            return next(filter(None, found), None)
+        return None
+
+    def _inside(self, value: dict[str, Any], front: str) -> str | None:
+        for name in self._required:
+            if isinstance(name, str) and name not in value:
+                return f"{front}{name} is missing"
+        for name, schema in self._properties.items():
+            if name in value:
+                part = self._part(f"properties/{name}", schema)
+                if found := part(value[name], f"{front}{name}"):
+                    return found
+        extra = next((name for name in value if name not in self._properties), None) if self._closed else None
+        return None if extra is None else f"{front}{extra} is not allowed"
+
+    def _part(self, name: str, schema: Any) -> Check:
+        """The check of a part, made when a value first has it: a schema may hold itself."""
+        if name not in self._parts:
+            self._parts[name] = Check(schema, self._root, self._depth + 1)
+        return self._parts[name]
 
 
 def _is(value: Any, kind: str) -> bool:

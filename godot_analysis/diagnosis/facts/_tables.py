@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from godot_analysis.diagnosis.facts._links import LinkFacts
 from godot_analysis.diagnosis.facts._names import family
 from godot_analysis.diagnosis.facts._scan import refuses
+from godot_analysis.diagnosis.facts._table import Calls, micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
 
-    from godot_analysis.diagnosis.facts._calls import Call, Listing
-    from godot_analysis.diagnosis.facts._scan import Refusal
+    from godot_analysis.diagnosis.facts._calls import Call
+    from godot_analysis.diagnosis.facts._lists import Listing
+    from godot_analysis.diagnosis.facts._signals import Offer, Refusal
 
 __all__ = ["Facts", "Refused"]
 
@@ -92,18 +96,21 @@ class Facts(LinkFacts):
         """Every tool that was refused, by record or by answer, in order of time."""
         found = [self._refused_in(refusal) for refusal in self.signals.refusals]
         told = frozenset[int]().union(*(item.calls for item in found))
-        for call in self.operations:
-            last = call.last
-            at_relay = self.backend_of(last) is None
-            if call.number in told or not call.tool or not at_relay or not refuses(call.error_text):
-                continue
-            table = self.table_at(call.started)
-            by = last.callee or self.relay
-            found.append(Refused(call.started, by, call.tool, table, call.rows, call.family))
+        codes, _ = self.backend_codes
+        for call in self._refusing(self.operations.only(codes[self.table.lasts] < 0)):
+            if call.number not in told:
+                table = self.table_at(call.started)
+                by = call.last.callee or self.relay
+                found.append(Refused(call.started, by, call.tool or "", table, call.rows, call.family))
         found += self._refused_by_owner()
         return sorted(found, key=lambda item: item.time)
 
-    @property
+    def _refusing(self, calls: Calls) -> Iterator[Call]:
+        """Those whose error says that their tool is not known."""
+        errors = calls.only(~self.table.mask("error_text", None) & ~self.table.mask("tool", None))
+        return (call for call in errors if refuses(call.error_text))
+
+    @cached_property
     def refused_by_host(self) -> list[Refused]:
         """The tools that a host refused by itself, before any call was made."""
         hosts = self.roles.hosts
@@ -115,52 +122,130 @@ class Facts(LinkFacts):
 
     def _refused_by_owner(self) -> Iterator[Refused]:
         """Calls of a tool that their server has never listed, and says so."""
-        for call in self.calls:
-            if call.legs or not call.tool or not call.callee or call.callee in self.roles.relays:
-                continue
-            known = self.held(call.callee, call.started)
-            if known and call.tool not in known and refuses(call.error_text):
+        for call in self._refusing(
+            self.calls.leaves.only(~self.table.mask("callee", None, *self.roles.relays))
+        ):
+            server, tool = call.callee or "", call.tool or ""
+            known = self.held(server, call.started)
+            if known and tool not in known:
                 top = self.operation_of(call)
-                yield Refused(
-                    call.started, call.callee, call.tool, known, top.rows, top.family, call.callee, own=True
-                )
+                yield Refused(call.started, server, tool, known, top.rows, top.family, server, own=True)
 
     def held(self, server: str, time: pd.Timestamp) -> frozenset[str]:
         """The names of all pages of the last list that `server` gave before `time`."""
-        names: frozenset[str] = frozenset()
-        for listing in self.lists_of(server):
-            if listing.time <= time and listing.names is not None:
-                names = listing.names if listing.cursor is None else names | listing.names
-        return names
+        rows = self._held.get(server, ())
+        at = bisect_right(rows, time, key=lambda row: row[0]) - 1
+        return rows[at][1] if at >= 0 else frozenset()
+
+    @cached_property
+    def _held(self) -> dict[str, list[tuple[pd.Timestamp, frozenset[str]]]]:
+        found: dict[str, list[tuple[pd.Timestamp, frozenset[str]]]] = {}
+        for listing in self.listings:
+            if listing.names is not None:
+                rows = found.setdefault(listing.server, [])
+                whole = listing.cursor is None or not rows
+                rows.append((listing.time, listing.names if whole else rows[-1][1] | listing.names))
+        return found
+
+    def last_list(self, server: str, time: pd.Timestamp) -> Listing | None:
+        """The last list with names that `server` gave until `time`."""
+        lists = self._named_lists.get(server, [])
+        at = bisect_right(lists, time, key=_time) - 1
+        return lists[at] if at >= 0 else None
+
+    @cached_property
+    def _named_lists(self) -> dict[str, list[Listing]]:
+        return {
+            server: [listing for listing in lists if listing.names is not None]
+            for server, lists in self._lists.items()
+        }
+
+    def relay_list(self, time: pd.Timestamp) -> Listing | None:
+        """The last list with names that a relay gave until `time`."""
+        at = bisect_right(self._relay_lists, time, key=_time) - 1
+        return self._relay_lists[at] if at >= 0 else None
+
+    @cached_property
+    def _relay_lists(self) -> list[Listing]:
+        relays = self.roles.relays
+        return [item for item in self.listings if item.server in relays and item.names is not None]
+
+    def backend_list(self, tool: str, time: pd.Timestamp) -> Listing | None:
+        """The last list of a backend until `time` that had a refused tool."""
+        lists = self._lists_of_refused.get(tool, [])
+        at = bisect_right(lists, time, key=_time) - 1
+        return lists[at] if at >= 0 else None
+
+    @cached_property
+    def _lists_of_refused(self) -> dict[str, list[Listing]]:
+        found: dict[str, list[Listing]] = {item.tool: [] for item in self.refused}
+        for listing in self.listings:
+            if listing.server not in self.roles.relays:
+                for tool in found.keys() & (listing.names or frozenset()):
+                    found[tool].append(listing)
+        return found
+
+    def given_to(self, client: str, time: pd.Timestamp) -> dict[str, Listing]:
+        """The last lists that a client got until `time`, by server; those of the relay if it logs none."""
+        if client not in self._given:
+            relays = self.roles.relays - self.roles.hosts
+            named = [item for item in self.listings if item.names is not None]
+            own = [item for item in named if item.caller == client]
+            for item in own or [item for item in named if item.server in relays]:
+                self._given.setdefault(client, {}).setdefault(item.server, []).append(item)
+        known = self._given.get(client, {})
+        places = {server: bisect_right(lists, time, key=_time) - 1 for server, lists in known.items()}
+        return {server: known[server][at] for server, at in places.items() if at >= 0}
+
+    @cached_property
+    def _given(self) -> dict[str, dict[str, list[Listing]]]:
+        return {}
 
     def described(self, server: str, tool: str | None, time: pd.Timestamp) -> dict[str, Any] | None:
         """What the last list of `server` before `time` says of a tool; None when it is not in it."""
-        rows = self._descriptions.get((server, tool or ""), ())
+        rows = self.descriptions(server).get(tool or "", ())
         at = bisect_right(rows, time, key=lambda row: row[0]) - 1
         return rows[at][1] if at >= 0 else None
 
+    def descriptions(self, server: str) -> dict[str, list[tuple[pd.Timestamp, dict[str, Any]]]]:
+        """What the lists of `server` say of each tool, by name, each time they say something else."""
+        if server not in self._described:
+            found: dict[str, list[tuple[pd.Timestamp, dict[str, Any]]]] = {}
+            for listing in self.lists_of(server):
+                for told in listing.tools or ():
+                    rows = found.setdefault(str(told.get("name")), [])
+                    if not rows or rows[-1][1] != told:
+                        rows.append((listing.time, told))
+            self._described[server] = found
+        return self._described[server]
+
     @cached_property
-    def _descriptions(self) -> dict[tuple[str, str], list[tuple[pd.Timestamp, dict[str, Any]]]]:
-        found: dict[tuple[str, str], list[tuple[pd.Timestamp, dict[str, Any]]]] = {}
-        for listing in self.listings:
-            for told in listing.tools or ():
-                found.setdefault((listing.server, str(told.get("name"))), []).append((listing.time, told))
-        return found
+    def _described(self) -> dict[str, dict[str, list[tuple[pd.Timestamp, dict[str, Any]]]]]:
+        return {}
 
     def last_before(self, time: pd.Timestamp) -> Call | None:
         """The last call that had ended by `time`."""
-        ended = [
-            call for call in self.calls if call.ended is not None and call.ended <= time and not call.legs
-        ]
-        return max(ended, key=lambda call: (call.ended, call.number), default=None)
+        ended = self._by_end
+        at = np.searchsorted(self.table.ended[ended.places], micros(time), "right")
+        return ended[int(at) - 1] if at else None
+
+    @cached_property
+    def _by_end(self) -> Calls:
+        """The calls without legs that ended, in the order of their ends."""
+        ended = self.calls.leaves.only(~self.table.is_open)
+        return Calls(self.table, ended.places[np.argsort(self.table.ended[ended.places], kind="stable")])
 
     def owner_of(self, refusal: Refused) -> str | None:
         """The backend of a refused tool, as its prefix, calls, lists, or the name of an added server tell."""
-        named = (family(refusal.tool) or "").lower()
-        added = (item.name for item in self.management if item.name and item.name.lower() == named)
+        added = self._managed.get((family(refusal.tool) or "").lower())
         only = next(iter(self.untold)) if len(self.untold) == 1 else None
         called = next(self._called_like(refusal.tool), None)
-        return refusal.server or self.owners.of(refusal.tool) or next(added, None) or called or only
+        return refusal.server or self.owners.of(refusal.tool) or added or called or only
+
+    @cached_property
+    def _managed(self) -> dict[str, str]:
+        """The names of the backends that were managed, by their lower-case spelling, the first one first."""
+        return {item.name.lower(): item.name for item in reversed(self.management) if item.name}
 
     def _called_like(self, tool: str) -> Iterator[str]:
         """Backends whose whole name begins the name of a tool."""
@@ -177,16 +262,15 @@ class Facts(LinkFacts):
         partly = {item.server for item in self.listings if item.next_cursor and item.next_cursor not in pages}
         if not told - self.roles.relays:
             return frozenset()
-        servers = {call.callee for call in self.setups if call.callee} | {
-            item.peer for item in self.signals.exchanges
-        }
+        servers = {callee for (callee,) in self.setups.counts("callee")}
+        servers |= {item.peer for item in self.signals.exchanges}
         unlisted = {
             server
-            for server in servers - {None} - told
-            if not any(self._uses(one.result) for one in self.arrivals if one.backend == server)
-            and self.well_answered(str(server)) is None
+            for server in filter(None, servers - told)
+            if not any(self._uses(one.result) for one in self.arrivals_at(server))
+            and self.well_answered(server) is None
         }
-        return frozenset(filter(None, unlisted | partly)) - self.roles.relays - self.roles.clients
+        return frozenset(unlisted | partly) - self.roles.relays - self.roles.clients
 
     @staticmethod
     def _uses(result: Any) -> bool:
@@ -195,14 +279,11 @@ class Facts(LinkFacts):
 
     def _refused_in(self, refusal: Refusal) -> Refused:
         tool, owner = self._without_prefix(refusal)
-        calls = [call for call in self._by_trace.get(refusal.trace or "", ()) if call.tool == tool]
+        calls = [call for call in self._of_refused.get(refusal.trace or "", ()) if call.tool == tool]
         if not calls and refusal.component in self.roles.relays:
-            near = [
-                call
-                for call in self.operations
-                if call.tool == tool and call.failed and self.backend_of(call.last) is None
-            ]
-            calls = sorted(near, key=lambda call: abs(call.started - refusal.time))[:1]
+            failed = self._failed_here.get(tool)
+            near = None if failed is None else failed.nearest(refusal.time)
+            calls = [] if near is None else [near]
         table = refusal.table if refusal.table is not None else self._known_by(refusal)
         rows = (refusal.record, *(row for call in calls for row in call.rows if row != refusal.record))
         numbers = frozenset[int]().union(*(call.family for call in calls))
@@ -212,6 +293,22 @@ class Facts(LinkFacts):
         return Refused(
             refusal.time, refusal.component, tool, table, rows, numbers, server, remark=refusal.remark
         )
+
+    @cached_property
+    def _failed_here(self) -> dict[str, Calls]:
+        """The operations that failed before they went to any backend, by tool."""
+        codes, _ = self.backend_codes
+        failed = self.operations.failed.only(codes[self.table.lasts] < 0)
+        return failed.groups(*self.table.codes("tool"))
+
+    @cached_property
+    def _of_refused(self) -> dict[str, list[Call]]:
+        """The operations of those traces in which a tool was refused."""
+        traces = {refusal.trace for refusal in self.signals.refusals if refusal.trace}
+        found: dict[str, list[Call]] = {}
+        for call in self.operations.where("trace_id", *traces):
+            found.setdefault(call.trace or "", []).append(call)
+        return found
 
     def _without_prefix(self, refusal: Refusal) -> tuple[str, str | None]:
         """The refused tool as its server names it, and the server, if its host puts that in front."""
@@ -233,13 +330,22 @@ class Facts(LinkFacts):
         return frozenset[str]().union(*(listing.names or () for listing in self.listings))
 
     def _known_by(self, refusal: Refusal) -> frozenset[str] | None:
-        offers = [
-            offer.names
-            for offer in self.signals.offers
-            if offer.component == refusal.component and offer.time <= refusal.time and offer.names is not None
-        ]
-        if offers:
+        offers = self._offers.get(refusal.component, [])
+        at = bisect_right(offers, refusal.time, key=lambda offer: offer.time) - 1
+        if at >= 0:
             tool, _ = self._without_prefix(refusal)
             prefix = refusal.prefix or refusal.tool.removesuffix(tool)
-            return frozenset(name.removeprefix(prefix) for name in offers[-1])
+            return frozenset(name.removeprefix(prefix) for name in offers[at].names or ())
         return self.table_at(refusal.time)
+
+    @cached_property
+    def _offers(self) -> dict[str, list[Offer]]:
+        found: dict[str, list[Offer]] = {}
+        for offer in self.signals.offers:
+            if offer.names is not None:
+                found.setdefault(offer.component, []).append(offer)
+        return found
+
+
+def _time(listing: Listing) -> pd.Timestamp:
+    return listing.time

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pandas as pd
 
+from godot_analysis.diagnosis.facts._calls import FAILED, HANDSHAKES, LIST, TOOL_CALL
 from godot_analysis.diagnosis.facts._given import Given
 from godot_analysis.diagnosis.facts._names import Owners
+from godot_analysis.diagnosis.facts._table import Calls, micros
 
 if TYPE_CHECKING:
-    from godot_analysis.diagnosis.facts._calls import Call
-    from godot_analysis.diagnosis.facts._scan import Complaint
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["LEEWAY", "TOOL_CALL", "CallFacts"]
+    from numpy.typing import NDArray
+
+    from godot_analysis.diagnosis.facts._calls import Call
+    from godot_analysis.diagnosis.facts._signals import Complaint
+
+__all__ = ["LEEWAY", "CallFacts"]
 
 LEEWAY: Final = pd.Timedelta(seconds=1)
 """How much later than it happened a lone entry may have been received by the log store."""
 
-TOOL_CALL: Final = "tools/call"
 _CLIENT: Final = "client"
 _SOON: Final = pd.Timedelta(seconds=5)
 _PROVEN: Final = 0.9  # a gap that numbers or a loss record tell of
@@ -31,28 +38,43 @@ _PROVEN: Final = 0.9  # a gap that numbers or a loss record tell of
 class CallFacts(Given):
     """What is known about calls."""
 
-    @property
+    @cached_property
     def client(self) -> str:
         """The name of the first sender, or just `client`."""
-        named = [
-            call.caller for call in self.operations if call.caller and call.caller not in self.roles.relays
-        ]
-        return named[0] if named else min(self.roles.clients or self.roles.hosts, default=_CLIENT)
+        named = (caller for (caller,) in self.operations.counts("caller"))
+        first = next((name for name in named if name and name not in self.roles.relays), None)
+        return first or min(self.roles.clients or self.roles.hosts, default=_CLIENT)
 
     @cached_property
-    def operations(self) -> list[Call]:
+    def operations(self) -> Calls:
         """The `tools/call` operations as their first sender sees them."""
-        return [call for call in self.calls if call.parent is None]
+        return self.calls.only(self.table.roots)
+
+    def numbered(self, numbers: Iterable[int]) -> Iterator[Call]:
+        """The calls of these numbers."""
+        places = (self.table.place_of(number) for number in numbers)
+        return (self.table.call(place) for place in places if place is not None)
 
     @cached_property
-    def by_backend(self) -> dict[str, list[Call]]:
+    def requests(self) -> Calls:
+        """The calls, the handshakes and the lists asked for."""
+        return self.table.all(TOOL_CALL, LIST, *HANDSHAKES)
+
+    @cached_property
+    def by_backend(self) -> dict[str, Calls]:
         """The calls that were sent to each backend; without those that failed of a further call they made."""
-        found: dict[str, list[Call]] = {}
-        for call in self.calls:
-            backend = self.backend_of(call)
-            if backend is not None and not any(leg.failed for leg in call.legs):
-                found.setdefault(backend, []).append(call)
-        return found
+        hit = self.table.with_legs(self.table.mask("status", *FAILED))
+        return self.calls.only(~hit).groups(*self.backend_codes)
+
+    def sent_to(self, server: str) -> Calls:
+        """The requests that a server got, or that were routed to it."""
+        codes, names = self.backend_codes
+        routed = codes == (names.index(server) if server in names else len(names))
+        return self.requests.only(routed | self.table.mask("callee", server))
+
+    def sent_to_backend(self, backend: str) -> Calls:
+        """`by_backend` of one backend, none for one that no call went to."""
+        return self.by_backend.get(backend, self.calls[:0])
 
     def backend_of(self, call: Call) -> str | None:
         """The backend that a call went to, from its callee or from the route chosen for it."""
@@ -62,42 +84,48 @@ class CallFacts(Given):
         return None if routed in self.roles.relays else routed
 
     @cached_property
+    def backend_codes(self) -> tuple[NDArray[np.intp], list[str]]:
+        """`backend_of` for all calls, as numbers into a list of names, -1 for none."""
+        codes, names = self.table.codes("callee")
+        codes = np.where(self.table.mask("callee", *self.roles.relays), -1, codes)
+        numbers = {name: number for number, name in enumerate(names)}
+        if self._routed:
+            traces, ids = self.table.codes("trace_id")
+            for place in np.flatnonzero((codes < 0) & (traces >= 0) & self.table.leaves).tolist():
+                backend = self._routed.get(ids[traces[place]])
+                if backend is not None and backend not in self.roles.relays:
+                    codes[place] = numbers.setdefault(backend, len(numbers))
+        return codes, list(numbers)
+
+    @cached_property
     def _routed(self) -> dict[str, str]:
         return {route.trace: route.backend for route in self.signals.routes if route.trace}
 
     def operation_of(self, call: Call) -> Call:
         """The operation that a call is a leg of."""
-        by_number = self._by_number
-        while call.parent is not None and call.parent in by_number:
-            call = by_number[call.parent]
+        while call.parent is not None:
+            above = self.table.place_of(call.parent)
+            if above is None or self.table.call(above).method != TOOL_CALL:
+                break
+            call = self.table.call(above)
         return call
-
-    @cached_property
-    def _by_number(self) -> dict[int, Call]:
-        return {call.number: call for call in self.calls}
-
-    @cached_property
-    def _by_trace(self) -> dict[str, list[Call]]:
-        found: dict[str, list[Call]] = {}
-        for call in self.operations:
-            if call.trace:
-                found.setdefault(call.trace, []).append(call)
-        return found
 
     @cached_property
     def owners(self) -> Owners:
         """Which backend runs which tool."""
         owners = Owners()
-        for route in self.signals.routes:
-            if route.tool:
-                owners.learn(route.tool, route.backend)
-        for call in self.calls:
-            if call.tool and call.callee and call.callee not in self.roles.relays and not call.legs:
-                owners.learn(call.tool, call.callee)
-        for listing in self.listings:
-            if listing.server not in self.roles.relays:
-                for name in listing.names or ():
-                    owners.learn(name, listing.server)
+        routes = Counter((route.tool, route.backend) for route in self.signals.routes)
+        for (routed, backend), number in routes.items():
+            if routed:
+                owners.learn(routed, backend, number)
+        for (tool, callee), number in self.calls.leaves.counts("tool", "callee").items():
+            if tool and callee and callee not in self.roles.relays:
+                owners.learn(tool, callee, number)
+        lists = Counter((listing.names, listing.server) for listing in self.listings if listing.names)
+        for (names, server), number in lists.items():
+            if server not in self.roles.relays:
+                for name in names or ():
+                    owners.learn(name, server, number)
         return owners
 
     def overtaken(self, call: Call) -> bool:
@@ -108,7 +136,7 @@ class CallFacts(Given):
         """
         whom = call.callee if call.last.sent or call.callee in self.roles.relays else None
         last = self._last_answered.get(whom)
-        return last is not None and last > call.started
+        return last is not None and last > micros(call.started)
 
     def end_unlogged(self, call: Call) -> bool:
         """Whether records that would have told the end of a call are known to be missing."""
@@ -123,33 +151,37 @@ class CallFacts(Given):
         )
 
     @cached_property
-    def _last_answered(self) -> dict[str | None, pd.Timestamp]:
+    def _last_answered(self) -> dict[str | None, int]:
         """When the last call began that was answered: by each callee, and (None) by anybody."""
-        last: dict[str | None, pd.Timestamp] = {}
-        for call in self.calls:
-            if call.answered:
-                for key in {call.callee, None}:
-                    if key not in last or call.started > last[key]:
-                        last[key] = call.started
-        return last
+        answered = self.calls.answered
+        groups = [*answered.groups(*self.table.codes("callee")).items(), (None, answered)]
+        return {name: int(self.table.started[some.places].max()) for name, some in groups if some}
 
     def well_answered(self, backend: str, tool: str | None = None) -> Call | None:
         """A call that `backend` answered without an error, of this tool if one is named."""
-        return self._well_answered.get((backend, tool))
+        place = self._well_answered.get((backend, tool))
+        return None if place is None else self.table.call(place)
 
     @cached_property
-    def _well_answered(self) -> dict[tuple[str, str | None], Call]:
-        found: dict[tuple[str, str | None], Call] = {}
+    def _well_answered(self) -> dict[tuple[str, str | None], int]:
+        found: dict[tuple[str, str | None], int] = {}
+        tools = self.table.codes("tool")
         for backend, calls in self.by_backend.items():
-            for call in calls:
-                if call.status == "answered":
-                    found.setdefault((backend, None), call)
-                    found.setdefault((backend, call.tool), call)
+            good = calls.ended("answered")
+            for tool, some in good.groups(*tools).items():
+                found[backend, tool] = int(some.places[0])
+            if good:
+                found[backend, None] = int(good.places[0])
         return found
 
     def tells_ends(self, backend: str) -> bool:
         """Whether an end of any call to `backend` is in the log; some never log ends."""
-        return any(call.answered for call in self.by_backend.get(backend, ()))
+        return bool(self.sent_to_backend(backend).answered)
+
+    def first_complaint(self, component: str, since: pd.Timestamp) -> Complaint | None:
+        """The first error that a component logged at `since` or later."""
+        first = bisect_left(self._complaint_times.get(component, []), since)
+        return next(iter(self._complaints.get(component, [])[first : first + 1]), None)
 
     def complaints_during(self, call: Call, component: str) -> list[Complaint]:
         """Errors that a component logged while a call was under way, or just after."""
@@ -171,16 +203,25 @@ class CallFacts(Given):
 
     def arrivals_of(self, call: Call, backend: str) -> int:
         """How often `backend` received the call: more than once when it was repeated."""
-        messages = self.flow.messages
+        times, tools = self._received.get(backend, ([], []))
         end = (call.ended if call.ended is not None else self.end) + LEEWAY
-        seen = messages[
-            (messages["observer"] == backend)
-            & (messages["method"] == TOOL_CALL)
+        meant = tools[bisect_left(times, micros(call.started)) : bisect_right(times, micros(end))]
+        return sum(tool == call.tool or not isinstance(tool, str) for tool in meant)
+
+    @cached_property
+    def _received(self) -> dict[str, tuple[list[int], list[Any]]]:
+        """When which tool was asked for, by who received the request, in order of time."""
+        messages = self.flow.messages
+        asked = messages.loc[
+            (messages["method"] == TOOL_CALL)
             & (messages["kind"] == "request")
-            & (messages["direction"] == "received")
-            & messages["time"].between(call.started, end)
-        ]
-        return int(((seen["tool"] == call.tool) | seen["tool"].isna()).sum())
+            & (messages["direction"] == "received"),
+            ["observer", "time", "tool"],
+        ].sort_values("time", kind="stable")
+        return {
+            str(observer): (rows["time"].astype("int64").tolist(), rows["tool"].tolist())
+            for observer, rows in asked.groupby("observer", observed=True)
+        }
 
     @cached_property
     def usual_duration(self) -> pd.Timedelta:

@@ -58,8 +58,9 @@ def judge(facts: Facts) -> list[Judgement]:
     for rule in _most_specific_first(RULES.values()):
         for match in rule.find(facts):
             case.hear(rule, match)
+    rows = facts.rows_among(row for judged in case.kept for row in judged.rows)
     for judged in case.kept:
-        judged.finding = _finding(judged, facts)
+        judged.finding = _finding(judged, rows, facts)
     return sorted(case.kept, key=_rank)
 
 
@@ -133,7 +134,7 @@ def _rank(judged: Judgement) -> tuple[int, bool, int, float, int]:
     )
 
 
-def _finding(judged: Judgement, facts: Facts) -> Finding:
+def _finding(judged: Judgement, rows: frozenset[str], facts: Facts) -> Finding:
     rule, match = judged.rule, judged.match
     words: dict[str, Any] = {
         "component": match.component or _NOBODY,
@@ -148,7 +149,7 @@ def _finding(judged: Judgement, facts: Facts) -> Finding:
         explanation += " The log shows: " + "; ".join(because) + "."
     if judged.repeats:
         explanation += f" The same happened {count(judged.repeats, 'more time')}."
-    records = facts.rows_among(judged.rows)[:_MOST_EVIDENCE]
+    records = tuple(row for row in judged.rows if row in rows)[:_MOST_EVIDENCE]
     return Finding(
         code=rule.code,
         severity=match.severity or rule.severity,

@@ -12,7 +12,7 @@ from godot_analysis.diagnosis.rules._rule import Clue
 from godot_analysis.diagnosis.rules._words import count, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from godot_analysis.diagnosis.facts import (
         Arrival,
@@ -44,7 +44,7 @@ class Missing:
     commands: list[Management] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
     late_starts: list[Start] = field(default_factory=list)
-    served_before: list[Call] = field(default_factory=list)
+    served_before: Sequence[Call] = field(default_factory=list)
     arrived_before: list[Arrival] = field(default_factory=list)
     commands_before: list[Management] = field(default_factory=list)
 
@@ -278,15 +278,16 @@ def _describe(item: Missing, facts: Facts) -> None:
     epoch, backend = item.epoch, item.backend
     here = epoch.reached.get(backend, [])
     item.arrivals = _own(here, epoch, facts)
-    item.visitors = [arrival for arrival in here if arrival not in item.arrivals]
+    mine = set(map(id, item.arrivals))
+    item.visitors = [arrival for arrival in here if id(arrival) not in mine]
     own = {record for arrival in item.arrivals for record in arrival.records}
     item.listings = [
         listing
         for listing in facts.listings
         if listing.server == backend and epoch.holds(listing.time) and (own or not item.visitors)
     ]
-    mine = [command for command in facts.management if command.name == backend]
-    item.commands = [command for command in mine if epoch.holds(command.time)]
+    named = [command for command in facts.management if command.name == backend]
+    item.commands = [command for command in named if epoch.holds(command.time)]
     item.troubles = [t for t in facts.troubles if t.backend == backend and _of_life(t.time, epoch)]
     if epoch.burst_end is not None:
         item.late_starts = [
@@ -295,15 +296,13 @@ def _describe(item: Missing, facts: Facts) -> None:
             if start.component == backend and epoch.holds(start.time) and start.time > epoch.burst_end
         ]
     if epoch.begin is not None:
-        item.served_before = [
-            call for call in facts.by_backend.get(backend, ()) if call.answered and call.started < epoch.begin
-        ]
+        item.served_before = facts.sent_to_backend(backend).answered.before(epoch.begin)
         item.arrived_before = [
             arrival
             for arrival in facts.relay_arrivals
             if arrival.backend == backend and arrival.time < epoch.begin
         ]
-        item.commands_before = [command for command in mine if command.time < epoch.begin]
+        item.commands_before = [command for command in named if command.time < epoch.begin]
 
 
 def _of_life(time: pd.Timestamp, epoch: Epoch) -> bool:

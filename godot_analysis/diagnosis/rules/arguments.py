@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from godot_analysis.diagnosis.facts import nearest, takes, unknown_keys, violation
+from godot_analysis.diagnosis.facts import Check, nearest, takes, unknown_keys
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._texts import blame
 from godot_analysis.diagnosis.rules._words import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from godot_analysis.diagnosis.facts import Call, Facts
+    from godot_analysis.diagnosis.facts import Call, Calls, Facts
 
 __all__: list[str] = []
+
+_Told = TypeVar("_Told")
 
 _STRUCTURED: Final = re.compile(
     r"structured ?content|output ?schema|structured (?:output|result)", re.IGNORECASE
@@ -40,30 +42,22 @@ _DUMMIES: Final = frozenset(
     references=("F29", "koala73/worldmonitor#8328", "opentokenz/mcpx#28"),
 )
 def output_unlike_schema(facts: Facts) -> Iterator[Match]:
-    for call, backend, told in _declared(facts):
-        schema = told.get("outputSchema")
-        if not isinstance(schema, dict) or not isinstance(call.result, dict):
+    complaints = [item for item in facts.signals.complaints if _STRUCTURED.search(item.said)]
+    for call, backend, odd in _results(facts):
+        if not isinstance(call.result, dict):
             continue
-        refused = [
-            item
-            for item in facts.signals.complaints
-            if _STRUCTURED.search(item.said)
-            and call.started <= item.time
-            and (str(call.tool) in item.said or facts.last_before(item.time) is call)
-        ]
         # The server itself may notice, or whoever stands between it and the first sender.
         ends = (one for one in (call, facts.operation_of(call)) if one.status in {"error", "tool_error"})
         worded = next((one.error_text for one in ends if _STRUCTURED.search(one.error_text)), None)
-        if worded is None and (call.status != "answered" or call.result.get("isError") is True):
+        if worded is None and (call.status != "answered" or odd is None):
             continue
-        if worded is not None:
-            what = f"the call was answered with “{worded[:120]}”"
-        elif "structuredContent" not in call.result:
-            what = "its result has no structuredContent"
-        elif (wrong := violation(call.result["structuredContent"], schema)) is not None:
-            what = f"in its structuredContent {wrong}"
-        else:
-            continue
+        what = odd if worded is None else f"the call was answered with “{worded[:120]}”"
+        refused = [
+            item
+            for item in complaints
+            if call.started <= item.time
+            and (str(call.tool) in item.said or facts.last_before(item.time) is call)
+        ]
         clues = [Clue(f"{call.tool} was listed with an outputSchema, and {what}", 0.75, call.rows)]
         clues += [
             Clue(f"{one.component} logged: {one.text[:160]}", 0.6, (one.record,)) for one in refused[:1]
@@ -94,20 +88,7 @@ def output_unlike_schema(facts: Facts) -> Iterator[Match]:
     references=("F30", "PrefectHQ/fastmcp#932", "microsoft/mcp#220"),
 )
 def argument_as_text(facts: Facts) -> Iterator[Match]:
-    for call, backend, told in _declared(facts):
-        properties = _properties(told)
-        texts = {}
-        for name, value in (call.arguments or {}).items():
-            kinds = takes(properties.get(name), told.get("inputSchema"))
-            if (
-                isinstance(value, str)
-                and kinds & {"object", "array"}
-                and "string" not in kinds
-                and _is_json(value)
-            ):
-                texts[name] = min(kinds & {"object", "array"})
-        if not texts:
-            continue
+    for call, backend, _, texts in _unlike(facts, "arguments", _text_check):
         failed = call.status in {"error", "tool_error"} and blame(call) != "callee"
         clues = [Clue(f"{listed(texts)} of {call.tool} was sent as a string that holds JSON", 0.7, call.rows)]
         if failed:
@@ -142,15 +123,10 @@ def argument_as_text(facts: Facts) -> Iterator[Match]:
     references=("F31", "daintreehq/daintree#6639", "QuantGeekDev/mcp-framework#176"),
 )
 def argument_ignored(facts: Facts) -> Iterator[Match]:
-    for call, backend, told in _declared(facts):
-        if call.status != "answered" or not call.arguments:
+    for call, backend, told, unknown in _unlike(facts, "arguments", _unknown_check):
+        if call.status != "answered":
             continue
-        unknown = [
-            key for key in unknown_keys(call.arguments, told.get("inputSchema")) if key not in _DUMMIES
-        ]
-        if not unknown:
-            continue
-        free = [name for name in _properties(told) if name not in call.arguments]
+        free = [name for name in _properties(told) if name not in (call.arguments or {})]
         meant = nearest(unknown[0], free)
         clues = [Clue(f"{listed(unknown)} is in no property of {call.tool}", 0.6, call.rows)]
         if meant:
@@ -160,13 +136,92 @@ def argument_ignored(facts: Facts) -> Iterator[Match]:
         yield Match(backend, _sender(call, facts), tuple(clues), call.tool, numbers, words)
 
 
-def _declared(facts: Facts) -> Iterator[tuple[Call, str, dict[str, Any]]]:
-    """Every call that went to a backend whose list, before it, described the tool."""
+def _unlike(
+    facts: Facts, column: str, read: Callable[[dict[str, Any]], Callable[[Any], _Told | None] | None]
+) -> Iterator[tuple[Call, str, dict[str, Any], _Told]]:
+    """The calls that are not as the list of their backend says: call, backend, tool, and what is odd.
+
+    `read` makes of what a list says of a tool a check of one value of the column; None when nothing it says
+    can be broken. So each schema is read once, however many calls there are.
+    """
     for backend, calls in facts.by_backend.items():
-        for call in calls:
-            told = facts.described(backend, call.tool, call.started)
-            if told is not None:
-                yield call, backend, told
+        found = [
+            (call, told, odd)
+            for told, some in _described(backend, calls, facts)
+            if (check := read(told)) is not None
+            for call, odd in some.telling(column, check)
+        ]
+        for call, told, odd in sorted(found, key=lambda item: item[0].number):
+            yield call, backend, told, odd
+
+
+def _results(facts: Facts) -> Iterator[tuple[Call, str, str | None]]:
+    """The calls of tools with an output schema that failed, or whose result is unlike it, and how."""
+    failed = facts.table.mask("status", "error", "tool_error")
+    for backend, calls in facts.by_backend.items():
+        found: dict[int, tuple[Call, str | None]] = {}
+        for told, some in _described(backend, calls, facts):
+            if (check := _result_check(told)) is not None:
+                found |= {call.number: (call, None) for call in some.only(failed | failed[facts.table.tops])}
+                found |= {call.number: (call, odd) for call, odd in some.telling("result", check)}
+        for number in sorted(found):
+            call, odd = found[number]
+            yield call, backend, odd
+
+
+def _described(backend: str, calls: Calls, facts: Facts) -> Iterator[tuple[dict[str, Any], Calls]]:
+    """What the lists of a backend say of each tool, with the calls of it that were made under that list."""
+    lists = facts.descriptions(backend)
+    for tool, some in calls.groups(*facts.table.codes("tool")).items() if lists else ():
+        rows = lists.get(tool, [])
+        for at, (since, told) in enumerate(rows):
+            under = some.since(since)
+            yield told, under if at + 1 == len(rows) else under.before(rows[at + 1][0])
+
+
+def _result_check(told: dict[str, Any]) -> Callable[[Any], str | None] | None:
+    schema = told.get("outputSchema")
+    if not isinstance(schema, dict):
+        return None
+    broken = Check(schema)
+
+    def check(result: Any) -> str | None:
+        if not isinstance(result, dict) or result.get("isError") is True:
+            return None
+        if "structuredContent" in result:
+            wrong = broken(result["structuredContent"])
+            return None if wrong is None else f"in its structuredContent {wrong}"
+        return "its result has no structuredContent"
+
+    return check
+
+
+def _text_check(told: dict[str, Any]) -> Callable[[Any], dict[str, str] | None] | None:
+    kinds = {name: takes(part, told.get("inputSchema")) for name, part in _properties(told).items()}
+    nested = {
+        name: min(some & {"object", "array"})
+        for name, some in kinds.items()
+        if some & {"object", "array"} and "string" not in some
+    }
+
+    def check(arguments: Any) -> dict[str, str] | None:
+        if not isinstance(arguments, dict):
+            return None
+        texts = ((name, value) for name, value in arguments.items() if name in nested)
+        return {name: nested[name] for name, value in texts if _is_json(value)} or None
+
+    return check if nested else None
+
+
+def _unknown_check(told: dict[str, Any]) -> Callable[[Any], list[str] | None] | None:
+    schema, known = told.get("inputSchema"), _properties(told).keys() | _DUMMIES
+
+    def check(arguments: Any) -> list[str] | None:
+        if not isinstance(arguments, dict) or arguments.keys() <= known:
+            return None
+        return [key for key in unknown_keys(arguments, schema) if key not in _DUMMIES] or None
+
+    return check
 
 
 def _properties(told: dict[str, Any]) -> dict[str, Any]:
@@ -183,8 +238,8 @@ def _sender(call: Call, facts: Facts) -> str:
     return facts.client
 
 
-def _is_json(text: str) -> bool:
-    if not text.lstrip().startswith(("{", "[")):
+def _is_json(text: Any) -> bool:
+    if not isinstance(text, str) or not text.lstrip().startswith(("{", "[")):
         return False
     try:
         json.loads(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.facts import refuses
@@ -25,7 +26,7 @@ from godot_analysis.diagnosis.rules._texts import (
 from godot_analysis.diagnosis.rules._words import count, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from godot_analysis.diagnosis.facts import Call, Facts
     from godot_analysis.diagnosis.findings import Severity
@@ -50,10 +51,10 @@ _ENOUGH = 2
 )
 def unserialisable_result(facts: Facts) -> Iterator[Match]:
     for backend, calls in facts.by_backend.items():
-        for call in calls:
+        for call in calls.failed:
             told = [
                 item
-                for item in (facts.complaints_during(call, backend) if call.failed else ())
+                for item in facts.complaints_during(call, backend)
                 if unserialisable(item.text) and item.tool in {None, call.tool}
             ]
             clues = []
@@ -85,11 +86,13 @@ def unserialisable_result(facts: Facts) -> Iterator[Match]:
 )
 def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
     for backend, calls in facts.by_backend.items():
-        errors = [call for call in calls if call.status == "error"]
+        errors = calls.ended("error")
+        if not errors or calls.ended("answered"):
+            continue
         # Where only the backend's remark on its failure is left, it says nothing of what kind it was.
         told = [call for call in errors if call.error_code is not None] or errors
         tools = {call.tool for call in errors}
-        if len({same_error(call) for call in told}) != 1 or any(call.status == "answered" for call in calls):
+        if len({same_error(call) for call in told}) != 1:
             continue
         if len(tools) < _ENOUGH and told[0].error_code != METHOD_NOT_FOUND:
             continue
@@ -136,21 +139,17 @@ def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
     references=("F09", "n8n-io/n8n#36863", "openai/codex#24297"),
 )
 def listed_but_unknown(facts: Facts) -> Iterator[Match]:
-    for call in facts.calls:
-        if call.legs or call.status not in {"error", "tool_error"} or not call.tool or not call.callee:
+    for call in facts.calls.leaves.ended("error", "tool_error"):
+        if not call.tool or not call.callee:
             continue
         if not (refuses(call.error_text) or call.error_code == METHOD_NOT_FOUND):
             continue
-        lists = [
-            listing
-            for listing in facts.lists_of(call.callee)
-            if listing.time <= call.started and listing.names is not None
-        ]
+        last = facts.last_list(call.callee, call.started)
         clues = [Clue(f"it answered the call with “{error_words(call)}”", 0.6, call.rows)]
-        if lists and call.tool in (lists[-1].names or ()):
-            clues.append(Clue(f"{call.callee} listed {call.tool}", 0.7, lists[-1].records))
+        if last is not None and call.tool in (last.names or ()):
+            clues.append(Clue(f"{call.callee} listed {call.tool}", 0.7, last.records))
         elif (
-            not lists
+            last is None
             and call.parent is not None
             and refuses(call.error_text)
             and call.callee not in facts.roles.relays
@@ -176,12 +175,12 @@ def listed_but_unknown(facts: Facts) -> Iterator[Match]:
 def failure_in_result(facts: Facts) -> Iterator[Match]:
     relays = facts.roles.relays
     heard: set[tuple[str | None, str]] = set()
-    for call in sorted(facts.calls, key=lambda call: call.callee in relays):  # a relay only hands it on
-        if any(leg.tool == call.tool for leg in call.legs) or call.status not in {"answered", "tool_error"}:
-            continue
-        told = failure_inside(call.result)
+    own = facts.calls.ended("answered", "tool_error").only(~facts.table.passing_on)
+    at_relay = facts.table.mask("callee", *relays)  # a relay only hands it on
+    telling = (own.only(where).telling("result", failure_inside) for where in (~at_relay, at_relay))
+    for call, told in chain.from_iterable(telling):
         backend = facts.backend_of(call) or call.callee
-        if told is None or backend is None or (backend in relays and (call.tool, told) in heard):
+        if backend is None or (backend in relays and (call.tool, told) in heard):
             continue
         heard.add((call.tool, told))
         guilty = blame(replace(call, error_text=told))
@@ -275,7 +274,7 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
     references=("F25", "anthropics/claude-code#73955", "modelcontextprotocol/typescript-sdk#2250"),
 )
 def timed_out(facts: Facts) -> Iterator[Match]:
-    for call in facts.operations:
+    for call in facts.operations.ended("timed_out", "error"):
         last = call.last
         # Whoever stands between may have given up, and told the first sender so.
         between = call.status == "error" and not last.answered and timed_out_words(call.error_text)
@@ -305,12 +304,12 @@ def timed_out(facts: Facts) -> Iterator[Match]:
     references=("BUG #13, look-alike: a lost connection",),
 )
 def broke_under_the_call(facts: Facts) -> Iterator[Match]:
-    for call in facts.operations:
+    for call in facts.operations.ended("error", "lost", "pending"):
         backend = facts.backend_of(call.last)
-        broken = [trouble for trouble in facts.troubles_under(call) if trouble.kind != "other"]
-        given_up = call.status == "pending" and any(trouble.tool == call.tool for trouble in broken)
+        broken = facts.losses_under(call)
+        given_up = any(trouble.tool == call.tool for trouble in broken)
         if (
-            not (call.status in {"error", "lost"} or given_up)
+            (call.status == "pending" and not given_up)
             or backend is None
             or not (broken or connection_words(call.error_text))
         ):
@@ -334,7 +333,7 @@ def broke_under_the_call(facts: Facts) -> Iterator[Match]:
         yield _match(call, facts, backend, tuple(clues), words)
 
 
-def _says_nothing(calls: list[Call]) -> bool:
+def _says_nothing(calls: Sequence[Call]) -> bool:
     """Whether calls of several tools got one text that speaks of none of them, nor of any argument."""
     several = len({call.tool for call in calls}) >= _ENOUGH
     return several and len({call.error_text for call in calls}) == 1 and generic(calls[0].error_text)
@@ -343,9 +342,8 @@ def _says_nothing(calls: list[Call]) -> bool:
 def _failed(facts: Facts) -> Iterator[tuple[str, Call]]:
     """The calls that a backend answered with an error."""
     for backend, calls in facts.by_backend.items():
-        for call in calls:
-            if call.status in {"error", "tool_error"}:
-                yield backend, call
+        for call in calls.ended("error", "tool_error"):
+            yield backend, call
 
 
 def _match(

@@ -73,7 +73,7 @@ def no_list(facts: Facts) -> Iterator[Match]:
         usable = [listing for listing in lists if _usable(listing)]
         for listing in lists:
             what = _fault(listing, backend, facts)
-            recovered = [other for other in usable if other.time > listing.time]
+            recovered = bool(usable) and usable[-1].time > listing.time
             if what is None or (recovered and not lacks):
                 continue
             if listing.unanswered and not (lacks or facts.by_backend.get(backend) is None):
@@ -148,17 +148,20 @@ def misread(facts: Facts) -> Iterator[Match]:
 )
 def next_page_not_read(facts: Facts) -> Iterator[Match]:
     for backend, lists in _by_server(facts).items():
+        last = {listing.cursor: listing.time for listing in lists}
         for listing in lists:
-            asked = [other for other in lists if other.cursor == listing.cursor is not None]
-            if listing.next_cursor == listing.cursor is not None and len(asked) >= _LOOP:
+            if listing.next_cursor is None:
+                continue
+            stays = listing.next_cursor == listing.cursor
+            asked = [other for other in lists if other.cursor == listing.cursor] if stays else []
+            if len(asked) >= _LOOP:
                 rows = tuple(row for other in asked for row in other.records)
                 text = f"{count(len(asked), 'answer')} to one cursor ended with that very cursor"
                 words = {"lacking": "its cursor does not move on: the reader gets the same page for ever"}
                 yield Match(backend, backend, (Clue(text, 0.85, rows),), words=words)
                 break
-            if listing.next_cursor is None or any(
-                other.cursor == listing.next_cursor and other.time >= listing.time for other in lists
-            ):
+            followed = last.get(listing.next_cursor)
+            if followed is not None and followed >= listing.time:
                 continue
             lacking = [
                 refusal
@@ -194,46 +197,27 @@ def next_page_not_read(facts: Facts) -> Iterator[Match]:
 )
 def list_change_missed(facts: Facts) -> Iterator[Match]:
     for refusal in facts.refused_by_host:
-        routed = [
-            listing
-            for listing in facts.listings
-            if listing.server not in facts.roles.relays
-            and refusal.tool in (listing.names or ())
-            and listing.time <= refusal.time
-        ]
-        seen = [
-            listing
-            for listing in facts.listings
-            if listing.server in facts.roles.relays
-            and listing.names is not None
-            and listing.time <= refusal.time
-        ]
-        backend = facts.owner_of(refusal)
-        added = [
-            command
-            for command in facts.management
-            if command.verb in {"add", "reconnect"}
-            and command.name == backend
-            and command.time <= refusal.time
-        ]
-        if seen and refusal.tool in (seen[-1].names or ()):
+        seen = facts.relay_list(refusal.time)
+        if seen is not None and refusal.tool in (seen.names or ()):
             continue
         # Relays of the older kind do not log the lists they give; then only the command tells of a change.
-        last = seen[-1].time if seen else facts.start
-        fresh = [listing for listing in routed if listing.time > last] if seen else []
-        reached = [a for a in facts.arrivals if added and a.backend == backend and a.time >= added[-1].time]
-        if not fresh and not (added and added[-1].time > last and (seen or reached)):
+        last = facts.start if seen is None else seen.time
+        routed = None if seen is None else facts.backend_list(refusal.tool, refusal.time)
+        fresh = routed if routed is not None and routed.time > last else None
+        backend = facts.owner_of(refusal)
+        added = [command for command in facts.joined(backend) if command.time <= refusal.time]
+        reached = any(added and one.time >= added[-1].time for one in facts.arrivals_at(backend or "")[-1:])
+        if fresh is None and not (added and added[-1].time > last and (seen is not None or reached)):
             continue
-        told = [time for time, _ in facts.list_changes if last <= time <= refusal.time]
+        told = any(last <= time <= refusal.time for time, _ in facts.list_changes)
         link = "the second" if told else "the first"
         clues = [
             Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records),
-            *(Clue("its last tools/list is older than the tool", 0.5, item.records) for item in seen[-1:]),
         ]
-        if fresh:
-            clues.append(
-                Clue(f"{fresh[-1].server} listed it to {facts.relay} after that", 0.5, fresh[-1].records)
-            )
+        if seen is not None:
+            clues.append(Clue("its last tools/list is older than the tool", 0.5, seen.records))
+        if fresh is not None:
+            clues.append(Clue(f"{fresh.server} listed it to {facts.relay} after that", 0.5, fresh.records))
         if added:
             clues.append(Clue(f"{backend} was added with {added[-1].call.tool}", 0.4, added[-1].call.rows))
         cause = refusal.by if told else facts.relay
@@ -259,7 +243,7 @@ def added_and_unused(facts: Facts) -> Iterator[Match]:
         if command.verb != "add" or command.name is None:
             continue
         arrived = [a for a in facts.arrivals if a.backend == command.name and a.time >= command.time]
-        later = [call for call in facts.operations if call.started > command.time]
+        later = facts.operations.after(command.time)
         used = any(facts.backend_of(call.last) == command.name for call in later)
         refused = any(facts.owners.of(item.tool) == command.name for item in facts.refused)
         if arrived and later and not used and not refused:
@@ -288,12 +272,11 @@ def _fault(listing: Listing, backend: str, facts: Facts) -> str | None:
         return f"failed: “{listing.text or 'an error'}”"
     if listing.count == 0:
         return "was empty"
-    if listing.unanswered and backend not in _never_telling(facts):
+    if listing.unanswered and not _never_telling(backend, facts):
         return "was never answered"
     return None
 
 
-def _never_telling(facts: Facts) -> set[str]:
-    """Backends that log what they get but not what they answer: a missing answer says nothing there."""
-    told = {listing.server for listing in facts.listings if listing.told and not listing.failed}
-    return {listing.server for listing in facts.listings} - told
+def _never_telling(backend: str, facts: Facts) -> bool:
+    """Whether the backend logs what it gets but not what it answers: a missing answer says nothing there."""
+    return all(listing.failed or not listing.told for listing in facts.lists_of(backend))

@@ -102,23 +102,25 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
             continue
         if hand.callee in facts.confirmed or not facts.verbatim(hand.callee, hand.caller):
             continue
-        if any(listing.time > hand.started and listing.tools for listing in facts.lists_of(hand.callee)):
+        if facts.well_answered(hand.callee) is not None or any(
+            listing.time > hand.started and listing.tools for listing in reversed(facts.lists_of(hand.callee))
+        ):
             continue  # it answers requests, so nothing was missing
         refused = [
             (listing.text, listing.records) for listing in facts.lists_of(hand.callee) if listing.failed
         ]
         refused += [
             (call.error_text, call.rows)
-            for call in facts.by_backend.get(hand.callee, ())
-            if call.status == "error" and call.error_code == INVALID_PARAMS
+            for call in facts.sent_to_backend(hand.callee).ended("error")
+            if call.error_code == INVALID_PARAMS
         ]
-        if refused and facts.well_answered(hand.callee) is None:
+        if refused:
             clues = (
                 Clue("initialize was answered and never confirmed", 0.6, hand.rows),
                 Clue(f"what followed was answered with “{refused[0][0]}”", 0.6, refused[0][1]),
             )
             numbers = frozenset[int]().union(
-                *(facts.operation_of(call).family for call in facts.by_backend.get(hand.callee, ()))
+                *(facts.operation_of(call).family for call in facts.sent_to_backend(hand.callee))
             )
             yield Match(hand.callee, hand.caller, clues, None, numbers, {"error": refused[0][0]})
 
@@ -142,7 +144,7 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
         # something.
         if arrival.failed or not isinstance(declared, dict) or "tools" in declared:
             continue
-        asked = any(listing.time >= arrival.time for listing in facts.lists_of(arrival.backend))
+        asked = any(listing.time >= arrival.time for listing in facts.lists_of(arrival.backend)[-1:])
         lacks = [item for item in missing(facts) if item.backend == arrival.backend]
         if asked or facts.well_answered(arrival.backend) is not None:
             continue
@@ -179,22 +181,12 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
     references=("F18", "modelcontextprotocol/rust-sdk#1040"),
 )
 def no_fallback(facts: Facts) -> Iterator[Match]:
-    for call in facts.handshakes:
-        if (
-            call.method != "server/discover"
-            or call.status not in {"error", "lost", "timed_out"}
-            or not call.callee
-        ):
+    for call in facts.handshakes.where("method", "server/discover").ended("error", "lost", "timed_out"):
+        if not call.callee:
             continue
-        later = [
-            other
-            for other in facts.handshakes
-            if other.method == "initialize" and other.callee == call.callee and other.started >= call.started
-        ]
-        used = any(
-            c.callee == call.callee and c.status == "answered" and c.started > call.started
-            for c in facts.calls
-        )
+        greeted = facts.handshakes.where("method", "initialize").where("callee", call.callee)
+        later = greeted.since(call.started)
+        used = facts.calls.ended("answered").where("callee", call.callee).after(call.started)
         if not later and not used:
             clues = (
                 Clue(f"server/discover was answered with “{call.error_text or call.status}”", 0.6, call.rows),
@@ -219,6 +211,7 @@ def no_fallback(facts: Facts) -> Iterator[Match]:
     references=("F17", "xpzouying/xiaohongshu-mcp#697"),
 )
 def version_rejected(facts: Facts) -> Iterator[Match]:
+    told = [item for item in facts.signals.complaints if _VERSION.search(item.said)]
     for arrival in facts.arrivals:
         if arrival.failed and _VERSION.search(arrival.text):
             clue = Clue(f"initialize was answered with “{arrival.text}”", 0.85, arrival.records)
@@ -227,8 +220,8 @@ def version_rejected(facts: Facts) -> Iterator[Match]:
         answered = arrival.result.get("protocolVersion") if isinstance(arrival.result, dict) else None
         if arrival.failed or not isinstance(answered, str) or facts.lists_of(arrival.backend):
             continue
-        for item in facts.signals.complaints:
-            if item.time >= arrival.time and _VERSION.search(item.said) and answered in item.said:
+        for item in told:
+            if item.time >= arrival.time and answered in item.said:
                 clues = (
                     Clue(f"{item.component} logged: {item.text[:160]}", 0.7, (item.record,)),
                     Clue(f"{arrival.backend} had answered {answered}", 0.5, arrival.records),
@@ -272,7 +265,6 @@ def _while_connecting(time: pd.Timestamp, epoch: Epoch) -> bool:
 
 def _all_unknown(backend: str, facts: Facts) -> bool:
     """Whether the backend answered all it was asked with an error, its handshake apart."""
-    lists = [listing for listing in facts.listings if listing.server == backend]
-    calls = [call for call in facts.by_backend.get(backend, ()) if call.answered]
+    lists = facts.lists_of(backend)
     bad = lists and all(listing.failed and _UNKNOWN_METHOD.search(listing.text) for listing in lists)
-    return bool(bad) and all(call.status == "error" for call in calls)
+    return bool(bad) and not facts.sent_to_backend(backend).ended("answered", "tool_error")

@@ -53,7 +53,7 @@ def gap(facts: Facts) -> Iterator[Match]:
 )
 def works_without_log(facts: Facts) -> Iterator[Match]:
     for backend, calls in sorted(facts.by_backend.items()):
-        good = [call for call in calls if call.status in {"answered", "tool_error"}]
+        good = calls.ended("answered", "tool_error")
         if good and backend not in facts.components:
             text = f"{count(len(good), 'call')} answered by it, no record from it"
             yield Match(backend, None, (Clue(text, 0.9, good[0].rows),))
@@ -88,10 +88,10 @@ def unknown_notification(facts: Facts) -> Iterator[Match]:
     fix="Read the record; lower its level if it is no error.",
 )
 def lonely_errors(facts: Facts) -> Iterator[Match]:
-    told = {row for call in facts.operations if call.failed for row in call.rows}
+    told = {row for call in facts.operations.failed for row in call.rows}
     waiting: dict[str, pd.Timestamp] = {}  # since when each end of a call without an end may complain of it
-    for call in facts.calls:
-        for end in {call.caller, call.callee} if call.failed else ():
+    for call in facts.calls.failed:
+        for end in {call.caller, call.callee}:
             if end is None:
                 continue
             told |= {item.record for item in facts.complaints_during(call, end)}

@@ -40,8 +40,7 @@ def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
     for offer in facts.signals.offers:
         if offer.limit is None or offer.count is None or offer.count > offer.limit:
             continue
-        lists = [item for item in _given_to(offer.component, facts) if item.time <= offer.time]
-        latest = {item.server: item for item in lists}
+        latest = facts.given_to(offer.component, offer.time)
         held = sum(len(facts.held(server, offer.time)) for server in latest)
         if held <= offer.limit:
             continue
@@ -113,11 +112,13 @@ def hidden_by_mode(facts: Facts) -> Iterator[Match]:
 )
 def list_out_of_date(facts: Facts) -> Iterator[Match]:
     for server, client, time, row in facts.told_changes:
-        asked = [item for item in facts.lists_of(server) if item.time >= time]
+        asked = any(item.time >= time for item in facts.lists_of(server)[-1:])
+        if asked or not facts.verbatim(server, client):
+            continue
         # Behind a relay it is its client that misses the tool.
         behind = client in facts.roles.relays
         made = facts.calls if behind else facts.operations
-        since = [call for call in made if call.caller == client and call.started > time + _PATIENCE]
+        since = made.where("caller", client).after(time + _PATIENCE)
         refused = [
             item
             for item in facts.refused_by_host
@@ -127,7 +128,7 @@ def list_out_of_date(facts: Facts) -> Iterator[Match]:
             and item.tool not in facts.held(server, time)
             and facts.owner_of(item) in ({server} if behind else {None, server})
         ]
-        if asked or not (since or refused) or not facts.verbatim(server, client):
+        if not (since or refused):
             continue
         clues = [
             Clue(f"{server} sent list_changed, and no tools/list followed", 0.7, (row,)),
@@ -137,41 +138,35 @@ def list_out_of_date(facts: Facts) -> Iterator[Match]:
         words = {"client": client, "what": "was told so and did not list them again", "link": "the second"}
         tool = refused[0].tool if refused else None
         yield Match(server, client, tuple(clues), tool, words=words, severity=None if refused else "warning")
+    telling = {server for server, *_ in facts.told_changes}
     for refusal in facts.refused_by_host:
-        yield from _grown_unheard(refusal, facts)
+        if facts.owner_of(refusal) not in telling:
+            yield from _grown_unheard(refusal, facts)
 
 
 def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
     """A refused tool that its server lists later, after a list without it, and nobody was told."""
     server = facts.owner_of(refusal)
-    if (
-        server is None
-        or server in facts.roles.relays
-        or any(told[0] == server for told in facts.told_changes)
-    ):
+    if server is None or server in facts.roles.relays:
         return
     before = facts.held(server, refusal.time)
-    later = [item for item in facts.lists_of(server) if item.time > refusal.time and item.names]
+    if not before or refusal.tool in before:
+        return
+    lists = facts.lists_of(server)
+    later = next((item for item in lists if item.time > refusal.time and item.names), None)
     askers = {refusal.by, None} | facts.roles.relays
-    mine = [item for item in facts.lists_of(server) if item.caller in askers]
-    if (
-        not before
-        or not mine
-        or refusal.tool in before
-        or not later
-        or refusal.tool not in (later[0].names or ())
-    ):
+    mine = next((item for item in lists if item.caller in askers), None)
+    if mine is None or later is None or refusal.tool not in (later.names or ()):
         return
     messages = facts.flow.messages
-    stateless = bool(((messages["era"] == "stateless") & (messages["receiver"] == server)).any())
     listening = bool(((messages["method"] == _LISTEN) & (messages["receiver"] == server)).any())
     clues = (
         Clue(f"{refusal.by} refused {refusal.tool}", 0.4, refusal.records),
-        Clue(f"{server} listed it later, and not before", 0.6, later[0].records),
+        Clue(f"{server} listed it later, and not before", 0.6, later.records),
     )
-    deaf = stateless and not listening
+    deaf = facts.stateless(server) and not listening
     words = {
-        "client": mine[0].caller or refusal.by,
+        "client": mine.caller or refusal.by,
         "what": "never listens for changes" if deaf else "was not told",
         "link": "the stream" if deaf else "the first",
     }
@@ -212,11 +207,11 @@ def _server_left_out(facts: Facts) -> Iterator[Match]:
         return
     last = offers[-1]
     names = {name.rsplit("__", 1)[-1] for name in last.names or ()} | set(last.names or ())
-    latest = {item.server: item for item in _given_to(last.component, facts) if item.time <= last.time}
+    latest = facts.given_to(last.component, last.time)
     offered = {server for server in latest if facts.held(server, last.time) & names}
     for server, item in latest.items():
         held = facts.held(server, last.time)
-        used = any(call.tool in held for call in facts.operations)
+        used = facts.operations.where("tool", *held)
         if offered and held and server not in offered and not used:
             clues = (
                 Clue(f"{server} listed {count(len(held), 'tool')} to {last.component}", 0.4, item.records),
@@ -254,11 +249,11 @@ def same_name(facts: Facts) -> Iterator[Match]:
         if len(lists) < 2 or len(callers) != 1:  # noqa: PLR2004 - two make a collision
             continue
         holder = callers.pop() or facts.relay
-        calls = [call for call in facts.calls if call.tool == tool and call.callee in lists]
-        reached = {call.callee for call in calls}
+        calls = facts.calls.where("tool", tool).where("callee", *lists)
+        reached = {callee for (callee,) in calls.counts("callee")}
         if len(reached) != 1 or not _under_one_name(tool, holder, facts):
             continue
-        winner = next(iter(reached))
+        [winner] = reached
         rows = tuple(row for item in lists.values() for row in item.records)
         clues = (
             Clue(f"{listed(sorted(lists))} list {tool}, and {holder} handed on one name", 0.6, rows),
@@ -279,17 +274,10 @@ def _under_one_name(tool: str, holder: str, facts: Facts) -> bool:
     return tool in facts.held(holder, facts.end)
 
 
-def _given_to(client: str, facts: Facts) -> list[Listing]:
-    """The lists that a client got: its own, or those of the relay whose client is not logged."""
-    own = [item for item in facts.listings if item.caller == client and item.names is not None]
-    relays = facts.roles.relays - facts.roles.hosts
-    return own or [item for item in facts.listings if item.server in relays and item.names is not None]
-
-
 def _seen(refusal: Refused, facts: Facts) -> Listing | None:
     """The list in which the one who refused a tool had it; None when it had not."""
-    lists = [item for item in _given_to(refusal.by, facts) if item.time <= refusal.time]
-    for server in dict.fromkeys(item.server for item in reversed(lists)):
-        if refusal.server in {None, server} and refusal.tool in facts.held(server, refusal.time):
-            return [item for item in lists if item.server == server][-1]
+    latest = facts.given_to(refusal.by, refusal.time)
+    for item in sorted(latest.values(), key=lambda item: item.time, reverse=True):
+        if refusal.server in {None, item.server} and refusal.tool in facts.held(item.server, refusal.time):
+            return item
     return None

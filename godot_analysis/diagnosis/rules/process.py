@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pandas as pd
 
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
@@ -12,12 +13,13 @@ from godot_analysis.diagnosis.rules._words import count, listed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Call, Facts
+    from godot_analysis.diagnosis.facts import Call, Calls, Facts
 
 __all__: list[str] = []
 
 _PATIENCE: Final = pd.Timedelta(seconds=5)
 _BRIEF: Final = pd.Timedelta(seconds=1)
+_SHOWN: Final = 200
 
 
 @rule(
@@ -40,7 +42,7 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
         if not losses or losses[-1].tool is not None:
             continue  # or the call was given up for it in so many words
         backend = losses[-1].backend
-        back = [a for a in facts.arrivals if a.backend == backend and a.time > losses[-1].time]
+        back = facts.arrival_after(backend, losses[-1].time)
         clues = [
             Clue(
                 f"{facts.relay} lost its connection to {backend}: {losses[-1].text}",
@@ -49,7 +51,7 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
             ),
             Clue(f"the call of {call.tool} has no end in the log", 0.5, call.rows),
         ]
-        if not back:
+        if back is None:
             clues.append(Clue(f"no new handshake arrived at {backend} afterwards", 0.3))
         yield Match(backend, backend, tuple(clues), call.tool, call.family)
 
@@ -67,6 +69,8 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
     references=("BUG #8",),
 )
 def never_ends(facts: Facts) -> Iterator[Match]:
+    open_ = facts.operations.ended("pending", "lost")
+    told = np.zeros(len(facts.table), dtype=bool)
     for call in (*_unfinished(facts), *_unheard(facts)):
         if facts.overtaken(call):
             continue
@@ -79,11 +83,7 @@ def never_ends(facts: Facts) -> Iterator[Match]:
             continue
         if (waited < _BRIEF and not last.received) or facts.end_unlogged(call):
             continue  # the log ends before even its arrival could be logged, or lacks what came then
-        behind = [
-            other
-            for other in facts.operations
-            if other.started > call.started and other.status in {"pending", "lost"}
-        ]
+        behind = open_.after(call.started)
         clues = [Clue(f"nothing shows an end of {call.tool}", 0.5, call.rows)]
         if waited > max(_PATIENCE, 20 * facts.usual_duration):
             clues.append(Clue(f"{waited.total_seconds():.0f} s passed until the end of the log", 0.5))
@@ -93,22 +93,20 @@ def never_ends(facts: Facts) -> Iterator[Match]:
                 Clue(f"{backend} {arrived} did not answer", 0.5 if last.received else 0.25, last.rows)
             )
         if behind:
-            rows = tuple(row for other in behind for row in other.rows)
+            rows = tuple(row for other in behind[:_SHOWN] for row in other.rows)
             clues.append(Clue(f"{count(len(behind), 'later call')} got no answer either", 0.4, rows))
-        complaints = [
-            c
-            for c in facts.signals.complaints
-            if c.component == backend and c.time >= call.started - _PATIENCE / 5
-        ]
-        if complaints:
-            clues.append(Clue(f"{backend} logged: {complaints[0].text[:120]}", 0.4, (complaints[0].record,)))
+        complaint = facts.first_complaint(backend or "", call.started - _PATIENCE / 5)
+        if complaint is not None:
+            clues.append(Clue(f"{backend} logged: {complaint.text[:120]}", 0.4, (complaint.record,)))
         words = {
             "behind": f", and {count(len(behind), 'later call')} with it" if behind else "",
-            "how": f" {backend} met an error and did not answer: “{complaints[0].text[:160]}”"
-            if complaints
+            "how": f" {backend} met an error and did not answer: “{complaint.text[:160]}”"
+            if complaint is not None
             else "",
         }
-        numbers = call.family.union(*(other.family for other in behind))
+        # What an earlier match accounts for is not told again: n open calls make n²/2 pairs.
+        numbers = call.family.union(*(other.family for other in behind.only(~told)))
+        told[behind.places] = True
         yield Match(backend or facts.relay, backend or facts.relay, tuple(clues), call.tool, numbers, words)
 
 
@@ -125,9 +123,9 @@ def never_ends(facts: Facts) -> Iterator[Match]:
     references=("BUG #13, look-alike: a call repeated after a lost connection",),
 )
 def repeated(facts: Facts) -> Iterator[Match]:
-    for call in facts.operations:
+    for call in facts.troubled.ended("answered", "tool_error"):
         losses = facts.losses_under(call)
-        if not losses or call.status not in {"answered", "tool_error"}:
+        if not losses:
             continue
         backend = losses[-1].backend
         arrived = facts.arrivals_of(call, backend)
@@ -139,9 +137,9 @@ def repeated(facts: Facts) -> Iterator[Match]:
             ),
             Clue(f"the same call was answered {_seconds(call)} s after it was made", 0.5, call.rows),
         ]
-        fresh = [a for a in facts.arrivals if a.backend == backend and a.time > losses[0].time]
-        if fresh:
-            clues.append(Clue(f"{backend} got a fresh handshake after the loss", 0.5, fresh[0].records))
+        fresh = facts.arrival_after(backend, losses[0].time)
+        if fresh is not None:
+            clues.append(Clue(f"{backend} got a fresh handshake after the loss", 0.5, fresh.records))
         twice = ""
         if arrived > 1:
             twice = f"; {backend} received it {arrived} times"
@@ -161,7 +159,7 @@ def repeated(facts: Facts) -> Iterator[Match]:
     references=("BUG #13, look-alike: a lost connection",),
 )
 def connection_lost(facts: Facts) -> Iterator[Match]:
-    told = {loss.record for call in facts.operations for loss in facts.losses_under(call)}
+    told = {loss.record for call in facts.troubled for loss in facts.losses_under(call)}
     for trouble in facts.troubles:
         if trouble.record in told or trouble.kind not in {"lost", "timeout"}:
             continue
@@ -184,17 +182,14 @@ def connection_lost(facts: Facts) -> Iterator[Match]:
 )
 def old_instance(facts: Facts) -> Iterator[Match]:
     for backend, calls in facts.by_backend.items():
-        served = [call for call in calls if call.answered]
-        starts = sorted((s for s in facts.signals.starts if s.component == backend), key=lambda s: s.time)
+        served = calls.answered
         hands = [arrival.time for arrival in facts.relay_arrivals if arrival.backend == backend]
+        starts = [s for s in facts.signals.starts if s.component == backend and hands and s.time > hands[-1]]
         clues = []
         for start in () if facts.stateless(backend) else starts[::-1]:
-            if facts.instance_of(start.record) in facts.instances_of(served):
+            if facts.same_process(start.record, served):
                 continue  # the process that started is the one that answers, whatever the clocks say
-            connected = [time for time in hands if time < start.time]
-            again = [time for time in hands if time >= start.time]
-            after = [call for call in served if call.started > start.time]
-            if connected and after and not again:
+            if after := served.after(start.time)[:1]:
                 clues.append(
                     Clue(
                         f"{backend} started anew, and calls were answered afterwards without a new handshake",
@@ -208,7 +203,7 @@ def old_instance(facts: Facts) -> Iterator[Match]:
             yield Match(backend, facts.relay, tuple(clues), None)
 
 
-def _instances(backend: str, served: list[Call], facts: Facts) -> list[Clue]:
+def _instances(backend: str, served: Calls, facts: Facts) -> list[Clue]:
     """That the process which answers is not the one that started last, where records name their process."""
     logs = facts.flow.logs
     own = logs.loc[
@@ -220,11 +215,14 @@ def _instances(backend: str, served: list[Call], facts: Facts) -> list[Clue]:
     newest = first_seen.index[-1]
     since = first_seen.iloc[-1]
     process_of = dict(zip(own["id"], own["instance"], strict=True))
-    for call in served:
-        by = {process_of[record] for record in call.evidence if record in process_of}
-        if call.started > since and by and newest not in by:
-            text = f"{call.tool} was answered by {min(by)}, while {newest} had been running"
-            return [Clue(text, 0.85, call.rows)]
+
+    def others(shown: list[str]) -> set[str] | None:
+        by = {process_of[record] for record in shown if record in process_of}
+        return by if by and newest not in by else None
+
+    for call, by in served.after(since).telling("evidence", others):
+        text = f"{call.tool} was answered by {min(by)}, while {newest} had been running"
+        return [Clue(text, 0.85, call.rows)]
     return []
 
 
@@ -275,22 +273,16 @@ def _lists(backend: str, facts: Facts) -> list[Clue]:
     return []
 
 
-def _unfinished(facts: Facts) -> Iterator[Call]:
-    return (call for call in facts.operations if call.status in {"pending", "lost", "timed_out"})
+def _unfinished(facts: Facts) -> Calls:
+    return facts.operations.ended("pending", "lost", "timed_out")
 
 
-def _unheard(facts: Facts) -> Iterator[Call]:
+def _unheard(facts: Facts) -> Calls:
     """Calls whose failure the backend logged, but never the relay that logs every other answer."""
-    heard = {call.caller for call in facts.calls if call.answer_seen in {"both", "receiver"}} - {None}
-    for call in facts.operations:
-        last = call.last
-        if (
-            (last is not call or call.caller)
-            and last.status == "error"
-            and last.answer_seen != "both"
-            and last.caller in heard
-        ) and last.answer_seen != "receiver":
-            yield call
+    table = facts.table
+    hearing = {name for (name,) in facts.calls.only(table.heard).counts("caller") if name is not None}
+    unheard = table.mask("status", "error") & ~table.heard & table.mask("caller", *hearing)
+    return facts.operations.only(unheard[table.lasts] & ~(table.leaves & table.mask("caller", None)))
 
 
 def _seconds(call: Call) -> str:

@@ -26,9 +26,7 @@ __all__: list[str] = []
     fix="Repeat the call with every component at level TRACE and diagnose again.",
 )
 def failed_somehow(facts: Facts) -> Iterator[Match]:
-    for call in facts.operations:
-        if call.status not in {"error", "tool_error", "lost"}:
-            continue
+    for call in facts.operations.ended("error", "tool_error", "lost"):
         if call.status == "lost" and (facts.overtaken(call) or facts.end_unlogged(call)):
             continue  # only its end is missing from the log
         where = facts.backend_of(call.last) or call.callee or facts.relay

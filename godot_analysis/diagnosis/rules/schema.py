@@ -218,7 +218,7 @@ def _complaints(facts: Facts) -> list[_Complaint]:
 
 
 def _called(tool: str, facts: Facts) -> bool:
-    return any(call.tool == tool and call.answered for call in facts.operations)
+    return bool(facts.operations.answered.where("tool", tool))
 
 
 def _offered(item: _Held, facts: Facts) -> frozenset[str] | None:
@@ -358,7 +358,7 @@ def definitions_stripped(facts: Facts) -> Iterator[Match]:
             said = [
                 c for c in _complaints(facts) if re.search(_SAID["F02"], c.text, re.IGNORECASE | re.DOTALL)
             ]
-            failed = [call for call in facts.operations if call.tool == tool and call.failed]
+            failed = facts.operations.failed.where("tool", tool)
             worded = [call for call in failed if re.search(_SAID["F02"], call.error_text, re.IGNORECASE)]
             clues = [Clue(f"the list of {listing.server}: {message}", 0.5, listing.records)]
             if whole:

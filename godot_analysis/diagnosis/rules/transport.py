@@ -65,13 +65,7 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
             if item.component == client and _BROKEN.search(item.text) and _ENDED.search(item.text)
         ]
         after = [found for found in rows if row["time"] <= found[0] <= row["time"] + _CLOSE]
-        recovered = any(
-            call.answered
-            and call.started > row["time"]
-            and call.caller in {client, None}
-            and server in {call.callee, facts.backend_of(call)}
-            for call in (*facts.calls, *facts.setups)
-        )
+        recovered = facts.sent_to(server).answered.where("caller", client, None).after(row["time"])
         seen.add(server)
         null = row["rpc_id"] in {None, "null"}
         what = "an answer whose id is null" if null else f"a second answer with the id {row['rpc_id']}"
@@ -100,12 +94,10 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
     references=("F26", "modelcontextprotocol/python-sdk#1676", "punkpeye/mcp-remote#106"),
 )
 def stale_session(facts: Facts) -> Iterator[Match]:
-    by_server: dict[str, list[HttpExchange]] = {}
-    for item in facts.signals.exchanges:
-        server = facts.server_of(item)
-        if item.status in _STALE and server is not None and item.verb in {"POST", "GET", None}:
-            by_server.setdefault(server, []).append(item)
-    for server, failed in by_server.items():
+    for server, refused in facts.failed_exchanges.items():
+        failed = [item for item in refused if item.status in _STALE and item.verb in {"POST", "GET", None}]
+        if server is None or not failed:
+            continue
         named = [
             item
             for item in failed
@@ -115,18 +107,10 @@ def stale_session(facts: Facts) -> Iterator[Match]:
         starts = [
             start for start in facts.signals.starts if start.component == server and start.time <= first.time
         ]
-        worked = [
-            call
-            for call in facts.setups
-            if call.callee == server and call.answered and call.started < first.time
-        ]
+        worked = facts.setups.answered.where("callee", server).before(first.time)
         restarted = [start for start in starts if worked and start.time > worked[0].started]
-        again = [call for call in worked if restarted and call.started > restarted[-1].time]
-        healed = [
-            call
-            for call in (*facts.setups, *facts.calls)
-            if call.callee == server and call.answered and call.started > failed[-1].time
-        ]
+        again = bool(restarted) and bool(worked.after(restarted[-1].time))
+        healed = facts.requests.answered.where("callee", server).after(failed[-1].time)
         if not worked or again or healed or not (named or restarted):
             continue
         client = first.component if first.component != server else worked[-1].caller or facts.client
@@ -144,10 +128,9 @@ def stale_session(facts: Facts) -> Iterator[Match]:
             clues.append(Clue("the request names a session of before", 0.4, (named[0].record,)))
         hit = [
             call
-            for call in facts.operations
-            if call.failed and server in {call.callee, facts.backend_of(call.last)}
+            for call in facts.operations.failed.since(first.time - _CLOSE)
+            if server in {call.callee, facts.backend_of(call.last)}
         ]
-        hit = [call for call in hit if call.started >= first.time - _CLOSE]
         numbers = frozenset[int]().union(*(call.family for call in hit))
         words = {
             "number": count(len(failed), "request"),
@@ -243,8 +226,13 @@ def wrong_address(facts: Facts) -> Iterator[Match]:
     references=("F34", "MCP changelog 2026-07-28"),
 )
 def headers_differ(facts: Facts) -> Iterator[Match]:
-    for call in (*facts.calls, *facts.setups):
-        if call.error_code != _HEADER_MISMATCH or call.legs or call.callee is None:
+    told = [
+        call
+        for requests in (facts.calls, facts.setups)
+        for call in requests.leaves.where("error_code", str(_HEADER_MISMATCH))
+    ]
+    for call in told:
+        if call.callee is None:
             continue
         near = [
             item
@@ -273,19 +261,12 @@ def _differing(item: HttpExchange, call: Call) -> list[str]:
 
 def _unserved(facts: Facts) -> Iterator[tuple[str, list[HttpExchange]]]:
     """Failed requests by server, of those servers that never answered their client."""
-    found: dict[str, list[HttpExchange]] = {}
-    for item in facts.signals.exchanges:
-        if item.status >= 300:  # noqa: PLR2004 - what HTTP does not call a success
-            found.setdefault(facts.server_of(item) or _UNKNOWN_ADDRESS, []).append(item)
-    for server, items in found.items():
-        reached = any(
-            call.answered
-            and not _stands_for(call, items)
-            and (call.callee == server or (server == _UNKNOWN_ADDRESS and call.caller == items[0].component))
-            for call in (*facts.setups, *facts.calls)
-        )
-        if not reached:
-            yield server, items
+    answered = facts.requests.answered
+    for server, items in facts.failed_exchanges.items():
+        theirs = ("caller", items[0].component) if server is None else ("callee", server)
+        reached = answered.where(*theirs)
+        if not reached.ended("answered", "tool_error") and all(_stands_for(call, items) for call in reached):
+            yield server or _UNKNOWN_ADDRESS, items
 
 
 def _stands_for(call: Call, items: list[HttpExchange]) -> bool:
@@ -299,11 +280,7 @@ def _stands_for(call: Call, items: list[HttpExchange]) -> bool:
 
 
 def _open_calls(server: str, first: HttpExchange, facts: Facts) -> frozenset[int]:
-    hit = [
-        call
-        for call in facts.operations
-        if call.failed and call.callee == server and call.started >= first.time - _CLOSE
-    ]
+    hit = [call for call in facts.operations.failed.since(first.time - _CLOSE) if call.callee == server]
     return frozenset[int]().union(lacking_calls(facts, server), *(call.family for call in hit))
 
 

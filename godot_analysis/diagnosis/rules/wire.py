@@ -45,7 +45,7 @@ def no_frame(facts: Facts) -> Iterator[Match]:
         ]
         lacks = [item for item in missing(facts) if item.backend == sender]
         numbers = frozenset[int]().union(*(item.calls for item in lacks))
-        hit = [call for call in facts.calls if set(call.evidence) & set(records)]
+        hit = facts.calls.shown_by(records)
         numbers = numbers.union(*(facts.operation_of(call).family for call in hit))
         yield Match(
             sender,

@@ -7,8 +7,8 @@ import pytest
 
 import godot_analysis as ga
 from godot_analysis.diagnosis.facts import gather
-from godot_analysis.diagnosis.facts._calls import Arrival
 from godot_analysis.diagnosis.facts._epochs import epochs
+from godot_analysis.diagnosis.facts._lists import Arrival
 from godot_analysis.diagnosis.facts._names import Owners
 from godot_analysis.diagnosis.facts._scan import scan
 

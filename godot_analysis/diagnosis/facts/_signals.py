@@ -1,0 +1,131 @@
+"""What ordinary log records can tell around the messages, one class for each kind of thing told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from godot_analysis.diagnosis.facts._exchanges import HttpExchange
+
+__all__ = [
+    "Complaint",
+    "Connection",
+    "Ended",
+    "Offer",
+    "Refusal",
+    "Route",
+    "Signals",
+    "Start",
+    "ToolCount",
+    "Trouble",
+    "TroubleKind",
+]
+
+TroubleKind = Literal["refused", "lost", "timeout", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Signal:
+    time: pd.Timestamp
+    component: str
+    record: str
+    trace: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(_Signal):
+    """`component` said that it does not know `tool`; `table` is what it knew, where the record says so."""
+
+    tool: str
+    table: frozenset[str] | None
+    prefix: str = ""
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route(_Signal):
+    """`component` chose `backend` (at `url`) for a call of `tool`."""
+
+    tool: str | None
+    backend: str
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble(_Signal):
+    """`component` could not use its connection to `backend`."""
+
+    backend: str
+    kind: TroubleKind
+    text: str
+    url: str | None
+    tool: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Start(_Signal):
+    """`component` said that it starts or listens; `serves` when it said so as a server."""
+
+    port: int | None
+    serves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Connection(_Signal):
+    """Somebody opened a connection to `component`; `session` and `address` as far as it logged them."""
+
+    session: str | None
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCount(_Signal):
+    """`component` answered `tools/list` with so many tools."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer(_Signal):
+    """`component` offered these tools to the model."""
+
+    count: int | None
+    names: frozenset[str] | None
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint(_Signal):
+    """`component` logged an error of its own; `said` is all that its record says."""
+
+    text: str
+    method: str | None
+    tool: str | None
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(_Signal):
+    """`component` said that its connection to `peer` ended."""
+
+    peer: str | None
+
+
+@dataclass
+class Signals:
+    """Everything that `scan` recognised, each list in the order of time."""
+
+    refusals: list[Refusal] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
+    connections: list[Connection] = field(default_factory=list)
+    tool_counts: list[ToolCount] = field(default_factory=list)
+    offers: list[Offer] = field(default_factory=list)
+    complaints: list[Complaint] = field(default_factory=list)
+    shrugs: list[Complaint] = field(default_factory=list)
+    exchanges: list[HttpExchange] = field(default_factory=list)
+    ends: list[Ended] = field(default_factory=list)
