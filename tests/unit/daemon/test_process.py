@@ -14,7 +14,7 @@ import urllib.request
 
 import pytest
 
-from godot_daemon import _child
+from godot_daemon import _child, batching, service
 from godot_daemon.batching import Batch, Outcome
 from godot_daemon.endpoint import Endpoint
 from godot_daemon.errors import SetupError, UnavailableError
@@ -169,3 +169,9 @@ def test_children_do_not_hear_what_the_service_manager_tells_us(monkeypatch, tmp
         heard = (tmp_path / "output").read_text().split()
         assert "GODOT_HEARD" in heard
         assert not [name for name in heard if name.startswith(("NOTIFY", "WATCHDOG"))]
+
+
+def test_all_that_stopping_waits_for_fits_into_ten_seconds():
+    """A second is left for what takes no time: measured, this would depend on the machine."""
+    waits = service._DRAIN_SECONDS, batching._LAST_WORDS_SECONDS, service._RELEASE_SECONDS
+    assert sum(waits) <= 9
