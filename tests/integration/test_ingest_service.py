@@ -46,6 +46,17 @@ def test_it_moves_records_and_says_so(run_daemon, client, query, make_record, ev
     assert json.loads(audit.stdout)["sent"] == 1500
 
 
+def test_it_merges_what_search_collects(run_daemon, query, database_url, eventually):
+    with psycopg.connect(database_url) as connection:
+        connection.execute("create table merges (at timestamptz not null default now())")
+        connection.execute(
+            "create or replace function merge_pending() returns bigint language sql security definer"
+            " as 'insert into merges default values returning 0::bigint'"
+        )
+    daemon = run_daemon()
+    eventually(lambda: query("select count(*) from merges") >= 1, why=daemon.log)
+
+
 def test_it_does_not_log_through_its_own_pipeline(run_daemon, client, query, eventually):
     client.lpush("logs:queue", b"no record")
     daemon = run_daemon()
