@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Numbers = np.ndarray[Any, np.dtype[Any]]
 
-_BLOCK: Final = 16_384
+_BLOCK: Final = 4096  # rows; small enough for the gaps that chunks leave which were let go of
 _LONG_RUN: Final = 256
 _UUID_LENGTH: Final = 16
 _HEX: Final = np.frombuffer("".join(f"{n:02x}" for n in range(256)).encode(), dtype="u2")
