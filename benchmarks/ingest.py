@@ -7,8 +7,9 @@ All start with their rows ready: COPY with encoded blocks of 1,000 rows over one
 full queue, once with one writer and once with two. All end with the last COMMIT. The rounds alternate, each
 into a fresh database, so that whatever else the machine does falls on all alike; the table shows the medians.
 
-`merged` is the rate when merging counts, too, that was left to do: what a load keeps up that never pauses.
-The processor times say why: a second of this machine has as many as it has cores, for all of them.
+The processor times for a record say why, and hardly change when the machine has other work; `merging` comes
+later, beside the writers. `at most` is what all cores together could store if nobody ever waited: first of a
+burst, then of a load that never pauses.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 300) -> None:
 
 @dataclass(frozen=True)
 class Round:
-    """What one way of storing all records took: seconds, of processor time where it says so."""
+    """What one way of storing all records took: seconds by the clock, then of processor time, and MB."""
 
     seconds: float
     merging: float
@@ -183,12 +184,12 @@ def processor(pid: int | None) -> float:
     return used
 
 
-def merged(url: str) -> float:
-    """Seconds for merging what is left to merge."""
+def merging(bench: Bench, url: str) -> float:
+    """Seconds of processor time for merging what is left to merge."""
+    used = processor(bench.postgres.pid)
     with psycopg.connect(url, autocommit=True) as connection:
-        started = time.perf_counter()
         connection.execute("select merge_pending()")
-        return time.perf_counter() - started
+        return processor(bench.postgres.pid) - used
 
 
 def raw_copy(bench: Bench, url: str, blocks: list[bytes]) -> Round:
@@ -203,7 +204,7 @@ def raw_copy(bench: Bench, url: str, blocks: list[bytes]) -> Round:
             connection.commit()
         seconds = time.perf_counter() - started
         used = processor(bench.postgres.pid) - used
-    return Round(seconds, merged(url), 0, 0, used)
+    return Round(seconds, merging(bench, url), 0, 0, used)
 
 
 def ingest(bench: Bench, url: str, entries: list[bytes], writers: int) -> Round:
@@ -223,7 +224,7 @@ def ingest(bench: Bench, url: str, entries: list[bytes], writers: int) -> Round:
         stored = connection.execute("select count(*) from logs").fetchone()[0]
         if stored != len(entries):
             raise RuntimeError(f"{stored:,} of {len(entries):,} stored")
-        return Round(seconds, merged(url), *used, peak_memory(process.pid))
+        return Round(seconds, merging(bench, url), *used, peak_memory(process.pid))
 
 
 def outage(bench: Bench, entries: list[bytes], seconds: float) -> float:
@@ -296,21 +297,23 @@ def compare(bench: Bench, entries: list[bytes], blocks: list[bytes], rounds: int
 
 def show(title: str, found: Rounds, count: int) -> None:
     """The table of one set of indexes."""
-    print(
-        f"\n{title:<24}{'rows/s':>10}{'÷ COPY':>8}{'merged':>10}{'daemon':>10}{'Valkey':>8}{'PostgreSQL':>12}"
-    )
+    print(f"\n{title:<22}{'rows/s':>8}{'÷ COPY':>8}{'daemon':>9}{'Valkey':>8}{'PostgreSQL':>12}", end="")
+    print(f"{'merging':>9}{'at most':>10}")
     for way, rounds in found.items():
-        ratio = ratio_to_copy(found, way)
         rate = count / statistics.median(each.seconds for each in rounds)
-        kept_up = count / statistics.median(each.seconds + each.merging for each in rounds)
-        used = [
+        daemon, valkey, postgres, later = (
             statistics.median(getattr(each, name) for each in rounds) / count * 1e6
-            for name in ("daemon", "redis", "postgres")
-        ]
-        print(
-            f"  {way:<22}{rate:>10,.0f}{ratio:>8.2f}{kept_up:>10,.0f}"
-            f"{used[0]:>7.1f} µs{used[1]:>5.1f} µs{used[2]:>9.1f} µs"
+            for name in ("daemon", "redis", "postgres", "merging")
         )
+        print(f"  {way:<20}{rate:>8,.0f}{ratio_to_copy(found, way):>8.2f}", end="")
+        print(f"{daemon:>6.1f} µs{valkey:>5.1f} µs{postgres:>9.1f} µs{later:>6.1f} µs", end="")
+        if daemon:
+            burst, lasting = (
+                (os.cpu_count() or 1) * 1e6 / each
+                for each in (daemon + valkey + postgres, daemon + valkey + postgres + later)
+            )
+            print(f"{burst:>10,.0f}/s, lasting {lasting:,.0f}/s", end="")
+        print()
 
 
 def ratio_to_copy(found: Rounds, way: str) -> float:
