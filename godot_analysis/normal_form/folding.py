@@ -42,10 +42,8 @@ class Folder:
         self._traces = traces
         self._texts = texts
 
-    def fold(self, sightings: list[Sighting]) -> tuple[list[Sighting], dict[int, list[int]]]:
-        """Return the sightings that stand, in order, and for each (by position) the rows folded into it."""
-        if all(seen.weight == Weight.PAYLOAD for seen in sightings):
-            return sightings, {}
+    def fold(self, sightings: list[Sighting]) -> tuple[list[tuple[int, Sighting]], dict[int, list[int]]]:
+        """Return the sightings that stand with their positions, and by position the rows folded into them."""
         standing: list[Sighting | None] = list(sightings)
         absorbed: dict[int, list[int]] = defaultdict(list)
         anchors: dict[tuple[str | None, str, bool], _Anchors] = defaultdict(_Anchors)
@@ -74,12 +72,7 @@ class Folder:
                 light = apart
             for own, place, seen in fresh:
                 own.add(place, self._times[seen.row] or 0, self._wording(seen))
-        kept = [place for place, seen in enumerate(standing) if seen is not None]
-        number = {place: new for new, place in enumerate(kept)}
-        return (
-            [seen for seen in standing if seen is not None],
-            {number[place]: rows for place, rows in absorbed.items()},
-        )
+        return [(place, seen) for place, seen in enumerate(standing) if seen is not None], absorbed
 
     def _nearest(
         self, own: _Anchors, standing: list[Sighting | None], seen: Sighting, reach: int

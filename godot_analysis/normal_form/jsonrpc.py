@@ -87,7 +87,7 @@ def _question(payload: dict[str, Any], method: Any) -> Message:
         method,
         tool if isinstance(tool, str) else None,
         rpc_id,
-        era=_era(method, named),
+        era=era_of(method, named),
         validity="; ".join(faults),
     )
 
@@ -102,7 +102,7 @@ def _answer(payload: dict[str, Any]) -> Message:
         faults.append("an answer without id" if "id" not in payload else "id is null")
     if error is None:
         return Message(
-            RESPONSE, rpc_id=rpc_id, era=_answered_era(payload["result"]), validity="; ".join(faults)
+            RESPONSE, rpc_id=rpc_id, era=answered_era(payload["result"]), validity="; ".join(faults)
         )
     if "result" in payload:
         faults.append("both result and error")
@@ -121,7 +121,8 @@ def error_of(error: Any) -> tuple[int | None, str | None]:
     return None, error if isinstance(error, str) else json.dumps(error, ensure_ascii=False)
 
 
-def _era(method: str, params: dict[str, Any]) -> str | None:
+def era_of(method: str, params: dict[str, Any]) -> str | None:
+    """The era that a question names; most name none."""
     if method in {"initialize", "notifications/initialized"}:
         return HANDSHAKE
     if method == "server/discover":
@@ -130,7 +131,7 @@ def _era(method: str, params: dict[str, Any]) -> str | None:
     return STATELESS if isinstance(meta, dict) and META_VERSION in meta else None
 
 
-def _answered_era(result: Any) -> str | None:
+def answered_era(result: Any) -> str | None:
     """The era that an answer names itself; most name none."""
     if not isinstance(result, dict):
         return None

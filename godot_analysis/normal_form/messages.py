@@ -2,35 +2,93 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from godot_analysis.collection import collection_paused
 from godot_analysis.columns import MESSAGES
-from godot_analysis.loading.frames import frame, micros, require, texts, transposed
+from godot_analysis.loading.frames import micros, require, texts
 from godot_analysis.normal_form import conventions
 from godot_analysis.normal_form.folding import Folder
 from godot_analysis.normal_form.official import validated
-from godot_analysis.normal_form.sightings import ANSWERS, RECEIVED, SENT, Row, Sighting, Weight
+from godot_analysis.normal_form.plain import read_plain
+from godot_analysis.normal_form.sightings import ANSWERS, SENT, Row, Sighting, Weight
+from godot_analysis.normal_form.table import Sightings, Words, build, packed
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
 class Observations:
-    """The log as plain columns, and the messages that it shows, in order of time."""
+    """The log as columns, and the messages that it shows, in order of time.
 
-    ids: list[str | None]
-    times: list[int | None]  # microseconds since 1970
-    traces: list[str | None]
-    components: list[str | None]
-    instances: list[str | None]
-    levels: list[str | None]
-    texts: list[str | None]
-    data: list[Any]
-    sightings: list[Sighting]
-    folded: dict[int, list[int]] = field(default_factory=dict)  # sighting → rows that say the same
+    Lists are made of a column when somebody asks for one: reading rows one by one is quick in a list only.
+    """
+
+    def __init__(self, logs: pd.DataFrame) -> None:
+        self.logs = logs
+        self.data: list[Any] = logs["data"].tolist()
+        self.timed: NDArray[np.bool_] = logs["event_created_at"].notna().to_numpy()
+        moments = logs["event_created_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
+        self.moments: NDArray[np.int64] = np.where(self.timed, moments, 0).astype(np.int64)
+        """Microseconds since 1970; 0 for a missing time, which is then the first of all."""
+        self.component = Words.of_column(logs["component"])
+        self.trace = Words.of_column(logs["trace_id"])
+        self.instance = Words.of_column(logs["instance"])
+        self.numbers: NDArray[np.int64] = logs["seq"].fillna(-1).to_numpy(dtype=np.int64)
+        """The number of each record in its process, -1 for none."""
+        self.other_rows: list[int] = []
+        """Rows that are no plain message records, in the order of the log."""
+        self.sightings = Sightings.of(())
+        self.folded: dict[int, list[int]] = {}
+        """Sighting → rows that say the same."""
+
+    @cached_property
+    def ids(self) -> list[str | None]:
+        """The ids of the rows."""
+        return texts(self.logs["id"])
+
+    @cached_property
+    def times(self) -> list[int | None]:
+        """Microseconds since 1970 of each row."""
+        return micros(self.logs["event_created_at"])
+
+    @cached_property
+    def traces(self) -> list[str | None]:
+        """The trace id of each row."""
+        return self.trace.texts()
+
+    @cached_property
+    def components(self) -> list[str | None]:
+        """Who logged each row."""
+        return self.component.texts()
+
+    @cached_property
+    def instances(self) -> list[str | None]:
+        """Which process logged each row."""
+        return self.instance.texts()
+
+    @cached_property
+    def levels(self) -> list[str | None]:
+        """The level of each row."""
+        return texts(self.logs["level"])
+
+    @cached_property
+    def texts(self) -> list[str | None]:
+        """The message text of each row."""
+        return texts(self.logs["message"])
+
+    def payload(self, place: int) -> Any:
+        """The payload of one sighting."""
+        return self.sightings.objects["payload"][place]
+
+    def of_rows(self, column: Words | NDArray[Any]) -> Any:
+        """A column of the log as a column of the sightings."""
+        rows = self.sightings.row
+        return column.take(rows) if isinstance(column, Words) else column[rows]
 
 
 def messages(logs: pd.DataFrame) -> pd.DataFrame:
@@ -65,108 +123,134 @@ def messages(logs: pd.DataFrame) -> pd.DataFrame:
     ['relay', 'gates', 'request', 'tools/list', '3']
     """
     with collection_paused():
-        return validated(as_frame(observe(logs), logs))
+        return validated(as_frame(observe(logs)))
 
 
 def observe(logs: pd.DataFrame) -> Observations:
     """Read every log row by the conventions; fold what one observer says twice about one message."""
-    require(logs)
-    components = texts(logs["component"])
-    times = micros(logs["event_created_at"])
-    traces = texts(logs["trace_id"])
-    levels = texts(logs["level"])
-    words = texts(logs["message"])
-    data = logs["data"].tolist()
-    sightings = _read(components, levels, words, data)
-    sightings.sort(key=lambda seen: (times[seen.row] or 0, seen.row))
-    sightings, folded = Folder(components, times, traces, words).fold(sightings)
-    sightings = _without_reports(sightings, components)
-    return Observations(
-        ids=texts(logs["id"]),
-        times=times,
-        traces=traces,
-        components=components,
-        instances=texts(logs["instance"]),
-        levels=levels,
-        texts=words,
-        data=data,
-        sightings=_with_eras(sightings, components),
-        folded=folded,
-    )
+    seen = Observations(require(logs))
+    in_time = np.argsort(seen.moments, kind="stable")
+    plain, others = read_plain(in_time.tolist(), seen.data)
+    seen.other_rows = sorted(others)
+    by_hand = Sightings.of(_read_with_care(others, seen))
+    seen.sightings = plain if not len(by_hand) else _merged(plain, by_hand, in_time)
+    _fold(seen)
+    _drop_reports(seen)
+    _spread_eras(seen)
+    return seen
 
 
-def as_frame(seen: Observations, logs: pd.DataFrame) -> pd.DataFrame:
-    """The sightings as the documented frame."""
-    columns = transposed(seen.sightings, Sighting._fields)
-    rows = columns.pop("row")
-    observers = [seen.components[row] for row in rows]
-    sent = [direction == SENT for direction in columns["direction"]]
-    peers = columns["peer"]
-    columns.pop("weight")
-    return frame(
+def ends_of(seen: Observations) -> tuple[Words, Words]:
+    """Sender and receiver of each sighting, as far as its observer knew them."""
+    shown = seen.sightings
+    names = Words.joined([seen.of_rows(seen.component), shown.words["peer"]])
+    own, other = np.split(names.codes, 2)
+    sent = shown.are("direction", SENT)
+    return Words(np.where(sent, own, other), names.words), Words(np.where(sent, other, own), names.words)
+
+
+def as_frame(
+    seen: Observations,
+    *,
+    sender: Words | None = None,
+    receiver: Words | None = None,
+    inferred: Words | None = None,
+) -> pd.DataFrame:
+    """The sightings as the documented frame; with the ends that the caller knows better."""
+    shown = seen.sightings
+    own_sender, own_receiver = ends_of(seen)
+    return build(
         {
-            **columns,
-            "record": [seen.ids[row] for row in rows],
-            "time": [seen.times[row] for row in rows],
-            "trace_id": [seen.traces[row] for row in rows],
-            "observer": observers,
-            "instance": [seen.instances[row] for row in rows],
-            "seq": logs["seq"].take(list(rows)).tolist() if len(rows) else (),
-            "sender": [o if s else p for o, p, s in zip(observers, peers, sent, strict=True)],
-            "receiver": [p if s else o for o, p, s in zip(observers, peers, sent, strict=True)],
+            **shown.words,
+            **shown.objects,
+            "inferred": inferred or shown.words["inferred"],
+            "record": seen.logs["id"].array.take(shown.row),
+            "time": seen.logs["event_created_at"].array.take(shown.row),
+            "trace_id": seen.of_rows(seen.trace),
+            "observer": seen.of_rows(seen.component),
+            "instance": seen.of_rows(seen.instance),
+            "seq": seen.logs["seq"].array.take(shown.row),
+            "sender": sender or own_sender,
+            "receiver": receiver or own_receiver,
         },
         MESSAGES,
     )
 
 
-def _read(
-    components: list[str | None], levels: list[str | None], words: list[str | None], data: list[Any]
-) -> list[Sighting]:
+def _read_with_care(rows: list[int], seen: Observations) -> list[Sighting]:
+    """What the conventions see in rows that are no plain message records."""
     found: list[Sighting] = []
     read = conventions.read
     nothing: dict[str, Any] = {}
-    for number, (component, level, text, held) in enumerate(
-        zip(components, levels, words, data, strict=True)
-    ):
+    components, levels, words, data = seen.components, seen.levels, seen.texts, seen.data
+    for row in rows:
+        held = data[row]
         found += read(
-            Row(number, component or "", level, text or "", held if type(held) is dict else nothing)
+            Row(
+                row,
+                components[row] or "",
+                levels[row],
+                words[row] or "",
+                held if type(held) is dict else nothing,
+            )
         )
     return found
 
 
-def _without_reports(sightings: list[Sighting], components: list[str | None]) -> list[Sighting]:
+def _merged(plain: Sightings, by_hand: Sightings, in_time: NDArray[np.int64]) -> Sightings:
+    """Both in order of time; the messages of one batch stay in their order."""
+    both = Sightings.joined([plain, by_hand])
+    rank = np.empty(len(in_time), dtype=np.int64)
+    rank[in_time] = np.arange(len(in_time))
+    return both.take(np.argsort(rank[both.row], kind="stable"))
+
+
+def _fold(seen: Observations) -> None:
+    """Fold light sightings into heavier ones of the same observer, direction and role; others stand."""
+    shown = seen.sightings
+    light = shown.weight < Weight.PAYLOAD
+    if not light.any():
+        return
+    answers = shown.are("kind", *ANSWERS).astype(np.int64)
+    group = packed(seen.of_rows(seen.component).codes, shown.codes("direction"), answers)
+    involved = np.flatnonzero(np.isin(group, group[light]))
+    folder = Folder(seen.components, seen.times, seen.traces, seen.texts)
+    standing, absorbed = folder.fold(list(shown.at(involved)))
+    places = involved[[place for place, _ in standing]]
+    apart = np.setdiff1d(np.arange(len(shown)), involved, assume_unique=True)
+    both = Sightings.joined([shown.take(apart), Sightings.of([one for _, one in standing])])
+    order = np.argsort(np.concatenate([apart, places]))
+    seen.sightings = both.take(order)
+    now_at = dict(zip(places.tolist(), np.flatnonzero(order >= len(apart)).tolist(), strict=True))
+    seen.folded = {now_at[int(involved[place])]: rows for place, rows in absorbed.items()}
+
+
+def _drop_reports(seen: Observations) -> None:
     """Leave out what a pure requester says about failures: it reports an answer, or refused by itself."""
-    serving = {
-        components[seen.row] for seen in sightings if seen.direction == RECEIVED and seen.kind not in ANSWERS
-    }
-    asking = {
-        components[seen.row] for seen in sightings if seen.direction == SENT and seen.kind not in ANSWERS
-    }
-    reporting = asking - serving
-    return [
-        seen
-        for seen in sightings
-        if not (
-            seen.weight == Weight.DETAIL
-            and seen.direction == SENT
-            and seen.kind in ANSWERS
-            and components[seen.row] in reporting
-        )
-    ]
+    shown = seen.sightings
+    answers, sent = shown.are("kind", *ANSWERS), shown.are("direction", SENT)
+    reports = (shown.weight == Weight.DETAIL) & sent & answers
+    if not reports.any():
+        return
+    observers = seen.of_rows(seen.component).codes
+    serving, asking = observers[~sent & ~answers], observers[sent & ~answers]
+    reports &= np.isin(observers, np.setdiff1d(asking, serving))
+    kept = np.flatnonzero(~reports)
+    now_at = {place: now for now, place in enumerate(kept.tolist())}
+    seen.sightings = shown.take(kept)
+    seen.folded = {now_at[place]: rows for place, rows in seen.folded.items() if place in now_at}
 
 
-def _with_eras(sightings: list[Sighting], components: list[str | None]) -> list[Sighting]:
+def _spread_eras(seen: Observations) -> None:
     """Spread the era that one message of a connection names over all of them."""
-    eras: dict[tuple[str | None, str | None, str | None], str] = {}
-    for seen in sightings:
-        if seen.era is not None:
-            eras.setdefault((components[seen.row], seen.peer, seen.session), seen.era)
-    if not eras:
-        return sightings
-    known = eras.get
-    return [
-        seen
-        if seen.era is not None or (era := known((components[seen.row], seen.peer, seen.session))) is None
-        else seen._replace(era=era)
-        for seen in sightings
-    ]
+    shown = seen.sightings
+    eras = shown.codes("era")
+    named = np.flatnonzero(eras >= 0)
+    if not len(named):
+        return
+    observers = seen.of_rows(seen.component).codes
+    connection = packed(observers, shown.codes("peer"), shown.codes("session"))
+    known, first = np.unique(connection[named], return_index=True)
+    found = np.searchsorted(known, connection).clip(max=len(known) - 1)
+    spread = np.where(known[found] == connection, eras[named[first]][found], -1)
+    shown.words["era"] = Words(np.where(eras >= 0, eras, spread), shown.words["era"].words)

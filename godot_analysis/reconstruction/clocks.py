@@ -10,10 +10,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
-from statistics import median
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from godot_analysis.normal_form.table import Words
+
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from godot_analysis.normal_form.messages import Observations
     from godot_analysis.reconstruction.joining import Call
 
@@ -31,35 +36,47 @@ class Clock:
 
 def estimate(calls: list[Call], seen: Observations) -> list[Clock]:
     """One clock for each component that is connected to others by calls which both ends saw."""
-    bounds: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    for call in calls:
-        outer, inner = call.outer, call.inner
-        if outer is None or inner is None:
-            continue
-        asked, arrived = _moment(outer.request, seen), _moment(inner.request, seen)
-        answered, came = _moment(inner.answer, seen), _moment(outer.answer, seen)
-        if asked is None or arrived is None or answered is None or came is None:
-            continue
-        bounds[outer.observer, inner.observer].append((answered - came, arrived - asked))
+    bounds = _bounds(calls, seen)
     links: dict[str, dict[str, tuple[float, float, int]]] = defaultdict(dict)
     calls_of: Counter[str] = Counter()
-    for (caller, callee), pairs in bounds.items():
-        offset, error = _interval(pairs)
-        calls_of[caller] += len(pairs)
-        links[caller][callee] = (offset, error, len(pairs))
-        links[callee].setdefault(caller, (-offset, error, len(pairs)))
+    for (caller, callee), (lows, highs) in bounds.items():
+        offset, error = _interval(lows, highs)
+        calls_of[caller] += len(lows)
+        links[caller][callee] = (offset, error, len(lows))
+        links[callee].setdefault(caller, (-offset, error, len(lows)))
     return _against_references(links, calls_of)
 
 
-def _moment(place: int | None, seen: Observations) -> int | None:
-    return None if place is None else seen.times[seen.sightings[place].row]
+def _bounds(
+    calls: list[Call], seen: Observations
+) -> dict[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """For each caller and callee, how far the callee's clock is ahead at least and at most, call by call."""
+    both = [(call.outer, call.inner) for call in calls if call.outer is not None and call.inner is not None]
+    whole = [
+        (outer.request, inner.request, inner.answer, outer.answer, (outer.observer, inner.observer))
+        for outer, inner in both
+        if None not in (outer.request, inner.request, inner.answer, outer.answer)
+    ]
+    if not whole:
+        return {}
+    *places, pairs = zip(*whole, strict=True)
+    rows = [seen.sightings.row[list(own)] for own in places]
+    asked, arrived, answered, came = (seen.moments[own] for own in rows)
+    timed = np.logical_and.reduce([seen.timed[own] for own in rows])
+    numbers = Words.of(pairs)
+    found = {}
+    for number, pair in enumerate(numbers.words):
+        own = timed & (numbers.codes == number)
+        if own.any():
+            found[pair] = ((answered - came)[own], (arrived - asked)[own])
+    return found  # type: ignore[return-value]
 
 
-def _interval(pairs: list[tuple[float, float]]) -> tuple[float, float]:
-    low, high = max(low for low, _ in pairs), min(high for _, high in pairs)
+def _interval(lows: NDArray[np.int64], highs: NDArray[np.int64]) -> tuple[float, float]:
+    low, high = int(lows.max()), int(highs.min())
     if low <= high:
         return (low + high) / 2, (high - low) / 2
-    middle = median((low + high) / 2 for low, high in pairs)
+    middle = float(np.median((lows + highs) / 2))
     return middle, max(abs(low - middle), abs(high - middle))
 
 

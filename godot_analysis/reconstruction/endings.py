@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from godot_analysis.normal_form.jsonrpc import error_of, params_of
-from godot_analysis.normal_form.sightings import CALL, ERROR, Sighting, Weight
+from godot_analysis.normal_form.sightings import CALL, ERROR, RESPONSE, Sighting, Weight
 from godot_analysis.reconstruction.surroundings import SETTLED_US, Surroundings
 
 if TYPE_CHECKING:
@@ -30,19 +32,18 @@ _RETRYING: Final = re.compile(r"\b(?:reconnect\w*|retry\w*|retries|again)\b", re
 _QUIET_US: Final = 5_000_000  # a router that says nothing so long after a request of its own is stuck
 
 
-@dataclass(slots=True)
-class Ending:
+class Ending(msgspec.Struct):
     """The end of a call and what proves it."""
 
     status: str
     lost_at: str | None = None
     at: int | None = None
-    answer: Sighting | None = None
+    answer: Sighting | None = None  # kept where it matters how it was logged
     result: Any = None
     error_code: int | None = None
     error_text: str | None = None
-    notes: list[str] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+    rows: tuple[int, ...] = ()
 
 
 class Endings:
@@ -51,19 +52,50 @@ class Endings:
     def __init__(self, calls: list[Call], seen: Observations, holes: Holes) -> None:
         self._seen = seen
         self._around = Surroundings(calls, seen, holes)
-        self._children: dict[int, list[Call]] = defaultdict(list)
-        for call in calls:
-            if call.parent is not None:
-                self._children[id(call.parent)].append(call)
+        self._calls = calls
         self._done: dict[int, Ending] = {}
+        self._kinds = seen.sightings.words["kind"].objects()
+        self._weights = seen.sightings.weight.tolist()
+        self._payloads = seen.sightings.objects["payload"]
+        self._rows = seen.sightings.row.tolist()
+
+    @cached_property
+    def _children(self) -> dict[int, list[Call]]:
+        children: dict[int, list[Call]] = defaultdict(list)
+        for call in self._calls:
+            if call.parent is not None:
+                children[id(call.parent)].append(call)
+        return children
 
     def of(self, call: Call) -> Ending:
         """The end of a call; it may follow from the ends of the calls that it caused."""
-        known = self._done.get(id(call))
+        known = self._plain(call) or self._done.get(id(call))
         if known is None:
             # Chains are as long as the system is deep, so plain recursion is enough.
             known = self._done[id(call)] = self._decide(call)
         return known
+
+    def _plain(self, call: Call) -> Ending | None:
+        """The end of most calls: a result that the caller got whole, with nothing that speaks against it."""
+        outer, inner = call.outer, call.inner
+        if (
+            outer is None
+            or (place := outer.answer) is None
+            or outer.request is None
+            or outer.cancel is not None
+            or (inner is not None and inner.cancel is not None)
+            or self._kinds[place] != RESPONSE
+            or self._weights[place] != Weight.PAYLOAD
+            or self._around.is_remarked_on(outer)
+        ):
+            return None
+        payload = self._payloads[place]
+        if type(payload) is not dict or "result" not in payload or payload.get("error") is not None:
+            return None
+        result = payload["result"]
+        if type(result) is dict and result.get("isError") is True:
+            return None
+        return Ending("answered", at=self._seen.times[self._rows[place]], result=result)
 
     def _decide(self, call: Call) -> Ending:
         outer, inner = call.outer, call.inner
@@ -91,18 +123,22 @@ class Endings:
                 continue
             reason = params_of(cancel.payload).get("reason")
             told = reason if isinstance(reason, str) else None
-            ending = Ending("cancelled", at=at, error_text=told, rows=[cancel.row])
+            ending = Ending("cancelled", at=at, error_text=told, rows=(cancel.row,))
             if told is not None and _TIMED_OUT.search(told):
                 ending.status = "timed_out"
             if view.answer is not None:
-                ending.notes.append("an answer came after that and changes nothing")
+                ending.notes = ("an answer came after that and changes nothing",)
             return ending
         outer = call.outer
         for row in self._around.remarks_on(outer) if outer is not None else ():
             at, words = self._seen.times[row] or 0, self._around.words(row)
             if _TIMED_OUT.search(words) and (outer is None or outer.end is None or at < outer.end):
                 return Ending(
-                    "timed_out", at=at, error_text=words, notes=["its caller logged the time-out"], rows=[row]
+                    "timed_out",
+                    at=at,
+                    error_text=words,
+                    notes=("its caller logged the time-out",),
+                    rows=(row,),
                 )
         return None
 
@@ -111,7 +147,7 @@ class Endings:
         answer = self._seen.sightings[place]
         ending = Ending("answered", at=self._seen.times[answer.row])
         for view in call.views:
-            if view.answer is not None and self._seen.sightings[view.answer].weight > answer.weight:
+            if view.answer is not None and self._weights[view.answer] > answer.weight:
                 answer = self._seen.sightings[view.answer]
         ending.answer = answer
         if isinstance(answer.payload, dict) and answer.weight == Weight.PAYLOAD:
@@ -129,7 +165,7 @@ class Endings:
             ending.status = "tool_error"
             ending.error_text = content_text(ending.result)
         if all(view.request is None for view in call.views):
-            ending.notes.append("its request is not in the log")
+            ending.notes = ("its request is not in the log",)
         return ending
 
     # Answers that the caller did not log
@@ -149,9 +185,9 @@ class Endings:
             why = f"{caller} had not logged its arrival when the log ended"
         elif ending.answer is not None and self._is_own_error(ending.answer):
             ending.status, ending.at = "pending", None
-            ending.rows.append(ending.answer.row)
+            ending.rows = (*ending.rows, ending.answer.row)
             why = f"{callee} logged an error and no answer; {caller}, which logs answers, still waits for one"
-            ending.notes.append(why)
+            ending.notes = (*ending.notes, why)
             return ending
         elif ending.answer is not None and ending.answer.weight == Weight.DETAIL:
             return _lost("receiver", f"{callee} finished, but neither end logged an answer", at=sent_at)
@@ -159,7 +195,7 @@ class Endings:
             return _lost(
                 "wire", f"{callee} answered, and {caller}, which logs answers, never got it", at=sent_at
             )
-        ending.notes.append(f"{why}; as {callee} logged it")
+        ending.notes = (*ending.notes, f"{why}; as {callee} logged it")
         return ending
 
     def _is_own_error(self, answer: Sighting) -> bool:
@@ -182,7 +218,7 @@ class Endings:
         ):
             return _lost("logger", f"the log of {inner.observer} has a hole where the end would be")
         return Ending(
-            "pending", notes=[f"{inner.observer} received it and had not answered when the log ended"]
+            "pending", notes=(f"{inner.observer} received it and had not answered when the log ended",)
         )
 
     def _failed(self, _: Call, inner: Exchange) -> Ending | None:
@@ -193,7 +229,7 @@ class Endings:
                 _CONNECTION.search(words) and _RETRYING.search(words)
             ):
                 note = f"{inner.observer} logged the failure, not the answer"
-                return Ending("error", at=self._seen.times[row], error_text=words, notes=[note], rows=[row])
+                return Ending("error", at=self._seen.times[row], error_text=words, notes=(note,), rows=(row,))
         return None
 
     def _passed_on(self, call: Call, inner: Exchange) -> Ending | None:
@@ -213,8 +249,8 @@ class Endings:
             result=end.result,
             error_code=end.error_code,
             error_text=end.error_text,
-            notes=[note],
-            rows=list(end.rows),
+            notes=(note,),
+            rows=end.rows,
         )
 
     def _untold(self, call: Call, inner: Exchange) -> Ending | None:
@@ -224,8 +260,8 @@ class Endings:
         silent = f"{inner.observer} logs no answers to {inner.method}"
         following = self._around.next_request(inner)
         if following is not None and following != "initialize":
-            return Ending("answered", notes=[f"{silent}, but the next request on its connection came"])
-        return Ending("pending", notes=[f"{silent}, and nothing came after it"])
+            return Ending("answered", notes=(f"{silent}, but the next request on its connection came",))
+        return Ending("pending", notes=(f"{silent}, and nothing came after it",))
 
     def _kept(self, call: Call, inner: Exchange) -> Ending | None:
         """A router's own tool: it passes nothing on, and does not log what it answers."""
@@ -238,10 +274,12 @@ class Endings:
             return None
         alone = f"{inner.observer} passed it on to nobody and logged no failure"
         if around.took_another(inner) is not None:
-            return Ending("answered", notes=[f"its answer is not logged: {alone}, and took the next request"])
+            return Ending(
+                "answered", notes=(f"its answer is not logged: {alone}, and took the next request",)
+            )
         if around.last - inner.start < _QUIET_US:
-            return Ending("answered", notes=[f"its answer is not logged: {alone}; the log ends there"])
-        return Ending("pending", notes=[f"{alone}, and fell silent"])
+            return Ending("answered", notes=(f"its answer is not logged: {alone}; the log ends there",))
+        return Ending("pending", notes=(f"{alone}, and fell silent",))
 
     def _dropped(self, _: Call, inner: Exchange) -> Ending | None:
         """The connection it came on is gone."""
@@ -257,7 +295,7 @@ class Endings:
             ending = decide(call, outer)
             if ending is not None:
                 return ending
-        return Ending("pending", notes=["nothing is logged about it after it was sent"])
+        return Ending("pending", notes=("nothing is logged about it after it was sent",))
 
     def _unsendable(self, _: Call, outer: Exchange) -> Ending | None:
         """The sender says that it has no connection."""
@@ -266,9 +304,9 @@ class Endings:
             if not _CONNECTION.search(words):
                 continue
             if _RETRYING.search(words):
-                return Ending("pending", notes=["not sent: its sender was still reconnecting"], rows=[row])
+                return Ending("pending", notes=("not sent: its sender was still reconnecting",), rows=(row,))
             ending = _lost("sender", "it could not be sent", at=self._seen.times[row])
-            ending.error_text, ending.rows = words, [row]
+            ending.error_text, ending.rows = words, (row,)
             return ending
         return None
 
@@ -276,7 +314,9 @@ class Endings:
         if outer.mistyped is None:
             return None
         return Ending(
-            "pending", notes=["an answer came with an id of another type: it is none"], rows=[outer.mistyped]
+            "pending",
+            notes=("an answer came with an id of another type: it is none",),
+            rows=(outer.mistyped,),
         )
 
     def _hidden(self, call: Call, outer: Exchange) -> Ending | None:
@@ -307,4 +347,4 @@ def content_text(result: dict[str, Any]) -> str | None:
 
 
 def _lost(where: str, why: str, at: int | None = None) -> Ending:
-    return Ending("lost", where, at=at, notes=[why])
+    return Ending("lost", where, at=at, notes=(why,))

@@ -3,23 +3,31 @@
 The surest facts first: a trace id and an id in common, then a session and an id, then the content (tool and
 arguments), at last method, order and time. Each step is one pass over what is left, by a key of facts that
 both ends know, so the whole is linear. Two views are never joined when something that both say differs.
+
+In each pass the plain case is decided for all at once, in columns: as many callers' views of a key as
+callees', which agree one by one in order of time. What is left of a key is aligned by hand.
 """
 
 from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from statistics import median
+from collections import defaultdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+import numpy as np
+
+from godot_analysis.normal_form.table import Words, objects, packed
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Sequence
 
+    from numpy.typing import NDArray
+
+    from godot_analysis.normal_form.messages import Observations
     from godot_analysis.reconstruction.pairing import Exchange
-
-    _Key = Callable[[Exchange], tuple[Any, ...]]
 
 _JITTER_US: Final = 1_000_000  # entries of the original clients reach the store this late at worst
 _NEAR_US: Final = 5_000_000  # among several of one content, further apart is another call
@@ -28,29 +36,27 @@ _NEIGHBOURS: Final = 8
 _STEADY: Final = 3  # so many pairs at one distance are a clock offset, not a coincidence
 
 
-@dataclass(slots=True, eq=False)
-class Call:
+class Call(msgspec.Struct, eq=False):
     """One request and its answer, seen by one end or by both."""
 
     outer: Exchange | None  # as the caller saw it
     inner: Exchange | None  # as the callee saw it
     joined_by: str = ""
-    earlier: list[Call] = field(default_factory=list)  # other attempts of the same operation
+    earlier: tuple[Call, ...] = ()  # other attempts of the same operation
     caller: str | None = None
     callee: str | None = None
     parent: Call | None = None
-    notes: list[str] = field(default_factory=list)
-    inferred: set[str] = field(default_factory=set)
+    notes: tuple[str, ...] = ()
+    inferred: frozenset[str] = frozenset()
     request_hop: int | None = None
     response_hop: int | None = None
 
     @property
-    def views(self) -> Iterable[Exchange]:
+    def views(self) -> tuple[Exchange, ...]:
         """The caller's view, then the callee's."""
-        if self.outer is not None:
-            yield self.outer
-        if self.inner is not None:
-            yield self.inner
+        if self.outer is None:
+            return () if self.inner is None else (self.inner,)
+        return (self.outer,) if self.inner is None else (self.outer, self.inner)
 
     @property
     def view(self) -> Exchange:
@@ -59,136 +65,311 @@ class Call:
 
     def method_is(self, method: str) -> bool:
         """Whether either view names this method."""
-        return any(view.method == method for view in self.views)
+        outer, inner = self.outer, self.inner
+        return (outer is not None and outer.method == method) or (
+            inner is not None and inner.method == method
+        )
 
     def known(self, name: str) -> Any:
         """A fact of either view."""
-        for view in self.views:
-            value = getattr(view, name)
-            if value is not None:
-                return value
-        return None
+        found = None if self.outer is None else getattr(self.outer, name)
+        return getattr(self.inner, name) if found is None and self.inner is not None else found
 
 
-def join(exchanges: list[Exchange]) -> list[Call]:
-    """Return one call for each exchange, or for each two views of one, in order of time."""
-    outers = [exchange for exchange in exchanges if exchange.asking]
-    inners = [exchange for exchange in exchanges if not exchange.asking]
-    if outers and inners:
-        _Joiner({exchange.observer for exchange in exchanges}).join(outers, inners)
-    reused = Counter((outer.observer, outer.peer, outer.rpc_id) for outer in outers)
-    calls = [_call(outer, outer.twin, reused) for outer in outers]
-    calls += [
-        Call(None, inner, callee=inner.observer, caller=inner.peer) for inner in inners if inner.twin is None
-    ]
-    calls.sort(key=lambda call: call.view.start)
+def known(calls: Iterable[Call], name: str) -> list[Any]:
+    """A fact of each call: as the caller's view knows it, else the callee's."""
+    calls = list(calls)
+    mine = map(attrgetter(name), [call.outer or call.inner for call in calls])
+    return [call.known(name) if value is None else value for value, call in zip(mine, calls, strict=True)]
+
+
+def addressed(seen: Observations) -> set[tuple[str, str | None]]:
+    """Who calls whom by which name, anywhere in the log."""
+    observers, peers = seen.of_rows(seen.component), seen.sightings.words["peer"]
+    _, first = np.unique(packed(observers.codes, peers.codes), return_index=True)
+    names = observers.take(first).texts()
+    return {(name or "", peer) for name, peer in zip(names, peers.take(first).objects(), strict=True)}
+
+
+def join(exchanges: list[Exchange], named: set[tuple[str, str | None]]) -> list[Call]:
+    """Return one call for each exchange, or for each two views of one, in order of time.
+
+    `named` is what `addressed` finds.
+    """
+    if not exchanges:
+        return []
+    views = _Views(exchanges, named)
+    twins = _Joiner(views).join()
+    outers, inners = np.flatnonzero(views.asking), np.flatnonzero(~views.asking & (twins < 0))
+    outer = np.concatenate([outers, np.full(len(inners), -1)])
+    inner = np.concatenate([twins[outers], inners])
+    in_time = np.argsort(np.concatenate([views.starts[outers], views.starts[inners]]), kind="stable")
+    joined = _joined_by(views, twins)
+    calls = []
+    for mine, theirs in zip(outer[in_time].tolist(), inner[in_time].tolist(), strict=True):
+        caller = None if mine < 0 else exchanges[mine]
+        callee = None if theirs < 0 else exchanges[theirs]
+        if caller is None:
+            calls.append(Call(None, callee, caller=callee.peer, callee=callee.observer))  # type: ignore[union-attr]
+        elif callee is None:
+            calls.append(Call(caller, None, caller=caller.observer, callee=caller.peer))
+        else:
+            calls.append(Call(caller, callee, joined[mine], caller=caller.observer, callee=callee.observer))
     return calls
 
 
-def _call(
-    outer: Exchange, inner: Exchange | None, reused: Counter[tuple[str, str | None, str | None]]
-) -> Call:
-    call = Call(outer, inner, caller=outer.observer, callee=outer.peer)
-    if inner is None:
-        return call
-    call.callee = inner.observer
-    if outer.trace is not None and outer.trace == inner.trace:
-        call.joined_by = "trace"
-    elif outer.rpc_id is not None and reused[outer.observer, outer.peer, outer.rpc_id] == 1 and inner.rpc_id:
-        call.joined_by = "id"
-    elif outer.arguments is not None and outer.arguments == inner.arguments:
-        call.joined_by = "content"
-    else:
-        call.joined_by = "method"
-    return call
+def _joined_by(views: _Views, twins: NDArray[np.int64]) -> dict[int, str]:
+    """What made two views one, the surest reason that holds; by the caller's view."""
+    outer = np.flatnonzero(views.asking & (twins >= 0))
+    inner = twins[outer]
+    trace, ids = views.codes["trace"], views.codes["rpc_id"]
+    named = packed(views.codes["observer"], views.codes["peer"], ids)
+    _, which, uses = np.unique(named[views.asking], return_inverse=True, return_counts=True)
+    unique = np.zeros(len(twins), dtype=bool)
+    unique[views.asking] = uses[which] == 1
+    by_trace = (trace[outer] >= 0) & (trace[outer] == trace[inner])
+    by_id = (ids[outer] >= 0) & unique[outer] & (ids[inner] >= 0)
+    content = views.arguments
+    return {
+        mine: "trace"
+        if traced
+        else "id"
+        if known
+        else "content"
+        if content[mine] is not None and content[mine] == content[theirs]
+        else "method"
+        for mine, theirs, traced, known in zip(
+            outer.tolist(), inner.tolist(), by_trace.tolist(), by_id.tolist(), strict=True
+        )
+    }
+
+
+class _Views:
+    """Exchanges as columns: numbers for strings, -1 for none."""
+
+    def __init__(self, exchanges: list[Exchange], named: set[tuple[str, str | None]]) -> None:
+        self.exchanges = exchanges
+        self.asking = np.array([exchange.asking for exchange in exchanges], dtype=bool)
+        self.starts = np.array([exchange.start for exchange in exchanges], dtype=np.int64)
+        self.ends = np.array([-1 if x.end is None else x.end for x in exchanges], dtype=np.int64)
+        self.arguments = objects([exchange.arguments for exchange in exchanges])
+        names = Words.of([*(x.observer for x in exchanges), *(x.peer for x in exchanges)])
+        self.names = names.words
+        self.codes = {
+            "observer": names.codes[: len(exchanges)],
+            "peer": names.codes[len(exchanges) :],
+            **{
+                name: Words.of([getattr(exchange, name) for exchange in exchanges]).codes
+                for name in ("trace", "rpc_id", "method", "tool", "session")
+            },
+        }
+        logging = np.append(np.isin(np.arange(len(names.words)), self.codes["observer"]), False)
+        self.peer_logs = logging[self.codes["peer"]]
+        """Whether the peer is known by a name under which somebody logs."""
+        self._named = named
+
+    def calls_by_name(self, outer: Exchange, inner: Exchange) -> bool:
+        """Whether this caller calls this callee by its own name, so that another name is another one's."""
+        return outer.peer is not None and (outer.observer, inner.observer) in self._named
+
+    def content(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Numbers for the arguments of these exchanges."""
+        told = [
+            None if held is None else json.dumps(held, sort_keys=True, ensure_ascii=False, default=str)
+            for held in self.arguments[places]
+        ]
+        out = np.full(len(self.exchanges), -1)
+        out[places] = Words.of(told).codes
+        return out
+
+
+_SURE: Final = (
+    # The surest first. A key of which a part is missing joins nothing.
+    ("trace", "rpc_id", "method"),
+    ("trace", "method", "tool"),
+    ("session", "rpc_id", "method"),
+)
+_LIKELY: Final = (
+    ("method", "tool", "rpc_id", "content"),
+    ("method", "tool", "content"),
+    ("method", "tool", "rpc_id"),
+    ("method", "rpc_id"),
+    ("method", "tool"),
+    ("method",),
+)
 
 
 class _Joiner:
-    """Finds for each caller's view the callee's, and sets both as twins."""
+    """Finds for each caller's view the callee's."""
 
-    def __init__(self, observers: set[str]) -> None:
-        self._observers = observers
+    def __init__(self, views: _Views) -> None:
+        self._views = views
+        self._twins = np.full(len(views.exchanges), -1)
         self._offsets: dict[tuple[str, str], float] = {}
-        self._contents: dict[int, str | None] = {}
-        self._called: set[tuple[str, str | None]] = set()
+        self._observers = {exchange.observer for exchange in views.exchanges}
 
-    def join(self, outers: list[Exchange], inners: list[Exchange]) -> None:
-        """Try one key after the other on what is left."""
-        # The surest first. A key of which a part is missing joins nothing.
-        sure: tuple[_Key, ...] = (
-            lambda x: (x.trace, x.rpc_id, x.method),
-            lambda x: (x.trace, x.method, x.tool),
-            lambda x: (x.session, x.rpc_id, x.method),
+    def join(self) -> NDArray[np.int64]:
+        """Try one key after the other on what is left; return the twin of each view, -1 for none."""
+        views = self._views
+        for key in (*_SURE, *_LIKELY):
+            alone = self._twins < 0
+            if not (alone & views.asking).any() or not (alone & ~views.asking).any():
+                break
+            if key is _LIKELY[0]:
+                self._offsets = self._find_offsets()
+                views.codes["content"] = views.content(np.flatnonzero(alone))
+            self._pass([views.codes[name] for name in key], alone, surely=key in _SURE)
+        return self._twins
+
+    def _pass(self, key: list[NDArray[np.int64]], alone: NDArray[np.bool_], *, surely: bool) -> None:
+        views = self._views
+        for part in key:
+            alone = alone & (part >= 0)
+        facts = packed(*key)
+        asking = views.asking
+        named = np.where(asking, views.peer_logs, True)  # noqa: FBT003 - the value of the array
+        to = np.where(asking, views.codes["peer"], views.codes["observer"])
+        group = packed(to, facts)
+        by_hand = self._align(
+            np.flatnonzero(alone & asking & named), np.flatnonzero(alone & ~asking), group, surely=surely
         )
-        likely: tuple[_Key, ...] = (
-            lambda x: (x.method, x.tool, x.rpc_id, self._content(x)),
-            lambda x: (x.method, x.tool, self._content(x)),
-            lambda x: (x.method, x.tool, x.rpc_id),
-            lambda x: (x.method, x.rpc_id),
-            lambda x: (x.method, x.tool),
-            lambda x: (x.method,),
+        for outers, inners in by_hand:
+            self._set(self._aligned(outers, inners, surely=surely))
+        # A peer that logs under another name is looked for everywhere, after those that are known.
+        self._look_everywhere(
+            np.flatnonzero(alone & asking & ~named), np.flatnonzero(alone & ~asking), facts, surely=surely
         )
-        everyone = outers
-        self._called = {(outer.observer, outer.peer) for outer in outers}
-        for key in (*sure, *likely):
-            outers = [outer for outer in outers if outer.twin is None]
-            inners = [inner for inner in inners if inner.twin is None]
-            if not outers or not inners:
-                return
-            if key is likely[0]:
-                self._offsets = _offsets(everyone)
-            self._pass(outers, inners, key, surely=key in sure)
 
-    def _pass(self, outers: list[Exchange], inners: list[Exchange], key: _Key, *, surely: bool) -> None:
-        asked: dict[tuple[Any, ...], list[Exchange]] = defaultdict(list)
-        served: dict[tuple[Any, ...], list[Exchange]] = defaultdict(list)
-        for outer in outers:
-            facts = key(outer)
-            if None not in facts:
-                # A peer that logs under another name is looked for everywhere.
-                asked[outer.peer if outer.peer in self._observers else None, *facts].append(outer)
-        anywhere = any(facts[0] is None for facts in asked)
-        for inner in inners:
-            facts = key(inner)
-            if None not in facts:
-                served[inner.observer, *facts].append(inner)
-                if anywhere:
-                    served[None, *facts].append(inner)
-        for facts, left in asked.items():
-            right = [inner for inner in served.get(facts, ()) if inner.twin is None]
-            for outer, inner in self._aligned(left, right, surely=surely):
-                outer.twin, inner.twin = inner, outer
+    def _align(
+        self,
+        outers: NDArray[np.int64],
+        inners: NDArray[np.int64],
+        group: NDArray[np.int64],
+        *,
+        surely: bool,
+    ) -> list[tuple[list[int], list[int]]]:
+        """Join the groups that fit one to one; return the others that have two sides."""
+        outers = outers[np.isin(group[outers], group[inners])]
+        inners = inners[np.isin(group[inners], group[outers])]
+        outers = outers[np.argsort(group[outers], kind="stable")]
+        inners = inners[np.argsort(group[inners], kind="stable")]
+        _, first, count = np.unique(group[outers], return_index=True, return_counts=True)
+        _, first_inner, count_inner = np.unique(group[inners], return_index=True, return_counts=True)
+        even = count == count_inner
+        if not len(even):
+            return []
+        left, right = outers[np.repeat(even, count)], inners[np.repeat(even, count_inner)]
+        fits = even.copy()
+        if len(left):
+            begins = np.cumsum(count[even]) - count[even]
+            fits[even] = np.logical_and.reduceat(self._agree(left, right), begins)
+            if not surely:
+                fits[even] &= self._near(left, right, begins, count[even])
+        mine, theirs = outers[np.repeat(fits, count)], inners[np.repeat(fits, count_inner)]
+        self._twins[mine], self._twins[theirs] = theirs, mine
+        # One to one that does not fit is none.
+        return [
+            (outers[a : a + n].tolist(), inners[b : b + m].tolist())
+            for a, n, b, m, fit in zip(first, count, first_inner, count_inner, fits, strict=True)
+            if not fit and (n, m) != (1, 1)
+        ]
 
-    def _aligned(
-        self, left: list[Exchange], right: list[Exchange], *, surely: bool
-    ) -> Iterable[tuple[Exchange, Exchange]]:
+    def _look_everywhere(
+        self,
+        outers: NDArray[np.int64],
+        inners: NDArray[np.int64],
+        facts: NDArray[np.int64],
+        *,
+        surely: bool,
+    ) -> None:
+        served: dict[int, list[int]] = defaultdict(list)
+        for inner in inners[np.isin(facts[inners], facts[outers])].tolist():
+            served[facts[inner]].append(inner)
+        asked: dict[int, list[int]] = defaultdict(list)
+        for outer in outers.tolist():
+            asked[facts[outer]].append(outer)
+        for fact, left in asked.items():
+            right = [inner for inner in served.get(fact, ()) if self._twins[inner] < 0]
+            if right:
+                self._set(self._aligned(left, right, surely=surely))
+
+    def _set(self, pairs: Iterable[tuple[int, int]]) -> None:
+        for outer, inner in list(pairs):
+            self._twins[outer], self._twins[inner] = inner, outer
+
+    def _agree(self, outer: NDArray[np.int64], inner: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether nothing that both ends say differs: pair by pair, the same as `_agrees`."""
+        views, codes = self._views, self._views.codes
+        observer, peer = codes["observer"], codes["peer"]
+        fits = observer[outer] != observer[inner]
+        fits &= (peer[inner] == observer[outer]) | ~views.peer_logs[inner]
+        fits &= (peer[outer] < 0) | (peer[outer] != peer[inner])
+        for name in ("rpc_id", "tool", "method"):
+            mine, theirs = codes[name][outer], codes[name][inner]
+            fits &= (mine < 0) | (theirs < 0) | (mine == theirs)
+        pairs = zip(views.arguments[outer], views.arguments[inner], strict=True)
+        fits &= np.fromiter((_same(a, b) for a, b in pairs), dtype=bool, count=len(outer))
+        return fits  # type: ignore[no-any-return, unused-ignore]
+
+    def _near(
+        self,
+        outer: NDArray[np.int64],
+        inner: NDArray[np.int64],
+        begins: NDArray[np.int64],
+        count: NDArray[np.int64],
+    ) -> NDArray[np.bool_]:
+        """For each group whether all its pairs are near, or equally far as they are by different clocks."""
+        views = self._views
+        codes = views.codes["observer"]
+        pair = packed(codes[outer], codes[inner])
+        offset = np.zeros(len(outer))
+        for one in np.unique(pair):
+            own = pair == one
+            at = int(np.argmax(own))
+            names = views.names[codes[outer[at]]], views.names[codes[inner[at]]]
+            offset[own] = self._offsets.get(names, 0.0)
+        arrival, start, end = views.starts[inner] - offset, views.starts[outer], views.ends[outer]
+        outside = np.maximum(start - arrival, np.where(end < 0, 0.0, arrival - end))
+        near = np.logical_and.reduceat(outside <= _FAR_US, begins)
+        gaps = views.starts[inner] - views.starts[outer]
+        spread = np.maximum.reduceat(gaps, begins) - np.minimum.reduceat(gaps, begins)
+        steady: NDArray[np.bool_] = near | ((count >= _STEADY) & (spread <= _JITTER_US))
+        return steady
+
+    # By hand
+
+    def _aligned(self, left: list[int], right: list[int], *, surely: bool) -> Iterable[tuple[int, int]]:
         """Pairs of two lists in order of time: one to one where they fit, otherwise by nearness."""
         if len(left) == len(right):
             pairs = list(zip(left, right, strict=True))
-            if all(self._agree(outer, inner) for outer, inner in pairs) and (
-                surely or _steady(pairs) or all(self._distance(*pair)[0] <= _FAR_US for pair in pairs)
+            seen = [self._both(*pair) for pair in pairs]
+            if all(self._agrees(*pair) for pair in seen) and (
+                surely or _steady(seen) or all(self._distance(*pair)[0] <= _FAR_US for pair in seen)
             ):
                 return pairs
-        return self._nearest(left, right, _FAR_US if surely else _NEAR_US) if right else ()
+        return self._nearest(left, right, _FAR_US if surely else _NEAR_US)
 
-    def _nearest(
-        self, left: list[Exchange], right: list[Exchange], reach: int
-    ) -> Iterable[tuple[Exchange, Exchange]]:
-        starts = [outer.start for outer in left]
+    def _both(self, outer: int, inner: int) -> tuple[Exchange, Exchange]:
+        return self._views.exchanges[outer], self._views.exchanges[inner]
+
+    def _nearest(self, left: Sequence[int], right: Sequence[int], reach: int) -> Iterable[tuple[int, int]]:
+        exchanges = self._views.exchanges
+        starts = [exchanges[outer].start for outer in left]
         used: set[int] = set()
-        for inner in right:
+        for place in right:
+            inner = exchanges[place]
             best, least = None, (float(reach), 0.0)
-            offset = self._offsets.get((left[0].observer, inner.observer), 0.0)
+            offset = self._offsets.get((exchanges[left[0]].observer, inner.observer), 0.0)
             at = bisect_left(starts, inner.start - offset)
             for index in range(max(0, at - _NEIGHBOURS), min(len(left), at + _NEIGHBOURS)):
-                if index in used or not self._agree(left[index], inner):
+                if index in used or not self._agrees(exchanges[left[index]], inner):
                     continue
-                distance = self._distance(left[index], inner)
+                distance = self._distance(exchanges[left[index]], inner)
                 if distance < least:
                     best, least = index, distance
             if best is not None:
                 used.add(best)
-                yield left[best], inner
+                yield left[best], place
 
     def _distance(self, outer: Exchange, inner: Exchange) -> tuple[float, float]:
         """How far the arrival lies outside of the caller's view (0 inside), then how far from its start."""
@@ -196,7 +377,7 @@ class _Joiner:
         outside = max(outer.start - arrival, 0.0 if outer.end is None else arrival - outer.end, 0.0)
         return outside, abs(arrival - outer.start)
 
-    def _agree(self, outer: Exchange, inner: Exchange) -> bool:
+    def _agrees(self, outer: Exchange, inner: Exchange) -> bool:
         """Whether nothing that both ends say differs."""
         if outer.observer == inner.observer:
             return False
@@ -204,7 +385,7 @@ class _Joiner:
             return False
         if outer.peer is not None and outer.peer == inner.peer:
             return False  # sent to a third one, and received from it
-        if outer.peer not in {None, inner.observer} and (outer.observer, inner.observer) in self._called:
+        if outer.peer != inner.observer and self._views.calls_by_name(outer, inner):
             return False  # whom it calls by its own name it does not call by another one
         return (
             _same(outer.rpc_id, inner.rpc_id)
@@ -213,17 +394,19 @@ class _Joiner:
             and _same(outer.arguments, inner.arguments)
         )
 
-    def _content(self, exchange: Exchange) -> str | None:
-        """The arguments as text, made once."""
-        key = id(exchange)
-        if key not in self._contents:
-            arguments = exchange.arguments
-            self._contents[key] = (
-                None
-                if arguments is None
-                else json.dumps(arguments, sort_keys=True, ensure_ascii=False, default=str)
-            )
-        return self._contents[key]
+    def _find_offsets(self) -> dict[tuple[str, str], float]:
+        """How far a callee's clock seems to be ahead of a caller's, by what is joined."""
+        views, twins = self._views, self._twins
+        outer = np.flatnonzero(views.asking & (twins >= 0))
+        observer, gaps = views.codes["observer"], views.starts[twins[outer]] - views.starts[outer]
+        pair = packed(observer[outer], observer[twins[outer]])
+        return {
+            (
+                views.names[observer[outer[first]]],
+                views.names[observer[twins[outer[first]]]],
+            ): float(np.median(gaps[pair == one]))
+            for one, first in zip(*np.unique(pair, return_index=True), strict=True)
+        }
 
 
 def _steady(pairs: list[tuple[Exchange, Exchange]]) -> bool:
@@ -236,12 +419,3 @@ def _steady(pairs: list[tuple[Exchange, Exchange]]) -> bool:
 
 def _same(a: object, b: object) -> bool:
     return a is None or b is None or a == b
-
-
-def _offsets(outers: list[Exchange]) -> dict[tuple[str, str], float]:
-    """How far a callee's clock seems to be ahead of a caller's, by what is joined."""
-    gaps: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for outer in outers:
-        if outer.twin is not None:
-            gaps[outer.observer, outer.twin.observer].append(outer.twin.start - outer.start)
-    return {pair: median(values) for pair, values in gaps.items()}

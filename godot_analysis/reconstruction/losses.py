@@ -5,12 +5,15 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
-from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+import pandas as pd
+
 from godot_analysis.loading.records import instant
 from godot_analysis.normal_form.sightings import REQUEST
+from godot_analysis.normal_form.table import packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,24 +78,24 @@ class Holes:
         return last >= 0 and self._ends[component][last] >= start
 
 
-def find_losses(
-    seen: Observations, seqs: list[int | None], calls: list[Call], *, partial: bool = False
-) -> list[Loss]:
+def find_losses(seen: Observations, calls: list[Call], *, partial: bool = False) -> list[Loss]:
     """Find everything that shows a hole in the log, in order of time.
 
     Of a `partial` log, such as that of one trace, gaps in sequence numbers prove nothing.
     """
-    gaps = () if partial or _is_one_trace(seen) else _sequence_gaps(seen, seqs)
-    found = [*_loss_records(seen), *gaps, *_silences(seen, seqs, calls)]
+    gaps = () if partial or _is_one_trace(seen) else _sequence_gaps(seen)
+    found = [*_loss_records(seen), *gaps, *_silences(seen, calls)]
     return sorted(found, key=lambda loss: (loss.start or 0, loss.source))
 
 
 def _is_one_trace(seen: Observations) -> bool:
-    return len(set(seen.traces)) == 1 and seen.traces[0] is not None
+    codes = seen.trace.codes
+    return bool(len(codes) and codes[0] >= 0 and (codes == codes[0]).all())
 
 
 def _loss_records(seen: Observations) -> Iterable[Loss]:
-    for row, data in enumerate(seen.data):
+    for row in seen.other_rows:
+        data = seen.data[row]
         lost = data.get("lost") if type(data) is dict else None
         if type(lost) is not dict or "count" not in lost:
             continue
@@ -111,50 +114,51 @@ def _loss_records(seen: Observations) -> Iterable[Loss]:
         )
 
 
-def _sequence_gaps(seen: Observations, seqs: list[int | None]) -> Iterable[Loss]:
+def _sequence_gaps(seen: Observations) -> Iterable[Loss]:
     """Numbers that are missing between two records of one process."""
-    numbered: dict[tuple[str | None, str], list[tuple[int, int]]] = defaultdict(list)
-    for row, (instance, seq) in enumerate(zip(seen.instances, seqs, strict=True)):
-        if instance is not None and seq is not None:
-            numbered[seen.components[row], instance].append((seq, row))
-    for (component, instance), numbers in numbered.items():
-        numbers.sort()
-        for (before, row), (after, next_row) in pairwise(numbers):
-            if after - before > 1:
-                yield Loss(
-                    component,
-                    instance,
-                    seen.times[row],
-                    seen.times[next_row],
-                    after - before - 1,
-                    f"records {before + 1} to {after - 1} of this process are missing",
-                    SEQUENCE_GAP,
-                    [seen.ids[row] or "", seen.ids[next_row] or ""],
-                )
+    numbered = np.flatnonzero((seen.instance.codes >= 0) & (seen.numbers >= 0))
+    process = pd.factorize(packed(seen.component.codes, seen.instance.codes)[numbered])[0]
+    order = np.lexsort((seen.numbers[numbered], process))
+    rows, process = numbered[order], process[order]
+    numbers = seen.numbers[rows]
+    for place in np.flatnonzero((np.diff(process) == 0) & (np.diff(numbers) > 1)).tolist():
+        row, next_row = int(rows[place]), int(rows[place + 1])
+        before, after = int(numbers[place]), int(numbers[place + 1])
+        yield Loss(
+            seen.components[row],
+            seen.instances[row],
+            seen.times[row],
+            seen.times[next_row],
+            after - before - 1,
+            f"records {before + 1} to {after - 1} of this process are missing",
+            SEQUENCE_GAP,
+            [seen.ids[row] or "", seen.ids[next_row] or ""],
+        )
 
 
-def _silences(seen: Observations, seqs: list[int | None], calls: list[Call]) -> Iterable[Loss]:
+def _silences(seen: Observations, calls: list[Call]) -> Iterable[Loss]:
     """Times in which nobody logged, although a question that stood open before was over after.
 
     A process that asks one thing at a time and asks anew after the silence, on the same connections, has had
     the end of what it asked before: that end is missing from the log. Unless the process numbers its records,
     and none is missing between the two questions: then it never had that end.
     """
-    if not seen.times:
+    unasked = [call.outer for call in calls if call.outer is not None and call.outer.request is None]
+    dangling = _without_end(calls)
+    if not unasked and not dangling:
         return
-    rows = sorted(range(len(seen.times)), key=lambda row: seen.times[row] or 0)
-    times = [seen.times[row] or 0 for row in rows]
-    numbers = _numbers(seen, seqs)
+    rows = np.argsort(seen.moments, kind="stable").tolist()
+    times = seen.moments[rows].tolist()
+    numbers = _numbers(seen)
     complete = {process for process, own in numbers.items() if own[0] == 1 and own[-1] == len(own)}
-    yield from _swallowed_questions(seen, calls, rows, times, complete)
+    yield from _swallowed_questions(seen, unasked, rows, times, complete)
     gaps = _long_gaps(times)
     if not gaps:
         return
     asked = _starts_by_caller(calls, seen)
-    connects = [
-        seen.times[s.row] or 0 for s in seen.sightings if s.kind == REQUEST and s.method == "initialize"
-    ]
-    dangling = _without_end(calls)
+    shown = seen.sightings
+    greetings = shown.are("kind", REQUEST) & shown.are("method", "initialize")
+    connects = seen.of_rows(seen.moments)[greetings].tolist()
     starts = [x.start for x in dangling]
     for before, after in gaps:
         start, end = times[before], times[after]
@@ -169,7 +173,7 @@ def _silences(seen: Observations, seqs: list[int | None], calls: list[Call]) -> 
                 continue
             asked_in = _row(exchange, seen)
             process = seen.components[asked_in], seen.instances[asked_in]
-            if _is_unbroken(numbers.get(process, []), seqs[asked_in], seqs[resumed[1]]):
+            if _is_unbroken(numbers.get(process, []), seen.numbers[asked_in], seen.numbers[resumed[1]]):
                 continue
             yield Loss(
                 None,
@@ -186,15 +190,18 @@ def _silences(seen: Observations, seqs: list[int | None], calls: list[Call]) -> 
 
 
 def _swallowed_questions(
-    seen: Observations, calls: list[Call], rows: list[int], times: list[int], complete: set[_Process]
+    seen: Observations,
+    unasked: list[Exchange],
+    rows: list[int],
+    times: list[int],
+    complete: set[_Process],
 ) -> Iterable[Loss]:
     """Silences that end with an answer to what nobody asked: it was asked in the silence.
 
     Not by a process whose records are complete: that one never logged its question.
     """
-    unasked = [call.outer for call in calls if call.outer is not None and call.outer.request is None]
     for exchange in unasked:
-        row = seen.sightings[exchange.answer or 0].row
+        row = int(seen.sightings.row[exchange.answer or 0])
         if (seen.components[row], seen.instances[row]) in complete:
             continue
         after = bisect_left(times, exchange.start - _AT_ONCE_US)
@@ -217,34 +224,36 @@ def _swallowed_questions(
 
 def _long_gaps(times: list[int]) -> list[tuple[int, int]]:
     """Where nothing came for much longer than it usually takes: positions before and after."""
-    steps = [after - before for before, after in pairwise(times)]
-    if not steps:
+    steps = np.diff(times)
+    if not len(steps):
         return []
-    usual = sorted(steps)[int((len(steps) - 1) * 0.9)]
-    least = max(_SILENT_US, _UNUSUAL * usual)
-    return [(place, place + 1) for place, step in enumerate(steps) if step >= least]
+    usual = np.sort(steps)[int((len(steps) - 1) * 0.9)]
+    least = max(_SILENT_US, _UNUSUAL * int(usual))
+    return [(place, place + 1) for place in np.flatnonzero(steps >= least).tolist()]
 
 
 def _without_end(calls: list[Call]) -> list[Exchange]:
     """Questions that reached a callee, or one that never logs, and whose end their caller did not log."""
+    open_ones = [
+        call
+        for call in calls
+        if call.outer is not None
+        and call.outer.answer is None
+        and call.outer.request is not None
+        and call.outer.cancel is None
+    ]
+    if not open_ones:
+        return []
     logging = {view.observer for call in calls for view in call.views}
     return sorted(
-        (
-            call.outer
-            for call in calls
-            if call.outer is not None
-            and call.outer.request is not None
-            and call.outer.answer is None
-            and call.outer.cancel is None
-            and (call.inner is not None or call.callee not in logging)
-        ),
+        (call.outer for call in open_ones if call.inner is not None or call.callee not in logging),  # type: ignore[misc]
         key=lambda exchange: exchange.start,
     )
 
 
 def _row(exchange: Exchange, seen: Observations) -> int:
     """Where the log shows the question; only for exchanges that have one."""
-    return seen.sightings[exchange.request or 0].row
+    return int(seen.sightings.row[exchange.request or 0])
 
 
 def _asker(exchange: Exchange, seen: Observations) -> tuple[str, str | None, str | None]:
@@ -265,18 +274,23 @@ def _starts_by_caller(
     return starts
 
 
-def _numbers(seen: Observations, seqs: list[int | None]) -> dict[_Process, list[int]]:
+def _numbers(seen: Observations) -> dict[_Process, list[int]]:
     """The numbers of the records that each process left in the log, in order."""
-    found: dict[_Process, set[int]] = defaultdict(set)
-    for row, seq in enumerate(seqs):
-        if seq is not None:
-            found[seen.components[row], seen.instances[row]].add(seq)
-    return {process: sorted(own) for process, own in found.items()}
+    numbered = np.flatnonzero(seen.numbers >= 0)
+    process = packed(seen.component.codes, seen.instance.codes)[numbered]
+    order = np.lexsort((seen.numbers[numbered], process))
+    rows, process = numbered[order], process[order]
+    found: dict[_Process, list[int]] = {}
+    for own in np.split(rows, np.flatnonzero(np.diff(process)) + 1):
+        if len(own):
+            name = seen.components[own[0]], seen.instances[own[0]]
+            found[name] = np.unique(seen.numbers[own]).tolist()
+    return found
 
 
-def _is_unbroken(numbers: list[int], first: int | None, last: int | None) -> bool:
-    """Whether no number is missing between these two of one process."""
-    if first is None or last is None:
+def _is_unbroken(numbers: list[int], first: int, last: int) -> bool:
+    """Whether no number is missing between these two of one process; -1 is no number."""
+    if first < 0 or last < 0:
         return False
     return bisect_left(numbers, last) - bisect_left(numbers, first) == last - first
 

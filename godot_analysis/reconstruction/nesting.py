@@ -40,9 +40,12 @@ def nest(calls: list[Call], strays: list[Call], seen: Observations) -> list[Call
 
 def _rename(calls: list[Call], strays: list[Call]) -> None:
     """Peers that log under another name than the one they are called by."""
-    names: dict[str, Counter[str]] = defaultdict(Counter)
-    observers: set[str] = {view.observer for call in calls for view in call.views}
+    observers = {call.outer.observer for call in calls if call.outer is not None}
+    observers |= {call.inner.observer for call in calls if call.inner is not None}
+    if {end for call in (*calls, *strays) for end in (call.caller, call.callee)} <= {None, *observers}:
+        return
     addressed = {(view.observer, view.peer) for call in calls for view in call.views}
+    names: dict[str, Counter[str]] = defaultdict(Counter)
     for call in calls:
         outer, inner = call.outer, call.inner
         if outer is None or inner is None:
@@ -58,16 +61,20 @@ def _rename(calls: list[Call], strays: list[Call]) -> None:
     for call in (*calls, *strays):
         if call.caller in aliases:
             call.caller = aliases[call.caller]
-            call.inferred.add("sender")
+            call.inferred |= {"sender"}
         if call.callee in aliases:
             call.callee = aliases[call.callee]
-            call.inferred.add("receiver")
+            call.inferred |= {"receiver"}
 
 
 def _name_callers(calls: list[Call], strays: list[Call], seen: Observations) -> None:
     """A connection has one caller: what one call of it shows holds for all of them."""
+    nameless = [call for call in calls if call.caller is None]
+    nameless_strays = [stray for stray in strays if stray.caller is None or stray.callee is None]
+    if not nameless and not nameless_strays:
+        return
     known, only = _known_callers(calls, seen)
-    for place, one in enumerate((*calls, *strays)):
+    for place, one in enumerate((*nameless, *nameless_strays)):
         view = one.view
         name = known.get((view.observer, view.session))
         if one.method_is(CALL):
@@ -79,10 +86,10 @@ def _name_callers(calls: list[Call], strays: list[Call], seen: Observations) -> 
             continue
         if one.caller is None:
             one.caller = name
-            one.inferred.add("sender")
-        elif one.callee is None and place >= len(calls):
+            one.inferred |= {"sender"}
+        elif one.callee is None and place >= len(nameless):
             one.callee = name
-            one.inferred.add("receiver")
+            one.inferred |= {"receiver"}
 
 
 def _known_callers(
@@ -107,13 +114,15 @@ def _known_callers(
 def _introduced(exchange: Exchange, seen: Observations) -> str | None:
     if exchange.request is None:
         return None
-    info = params_of(seen.sightings[exchange.request].payload).get("clientInfo")
+    info = params_of(seen.payload(exchange.request)).get("clientInfo")
     name = info.get("name") if isinstance(info, dict) else None
     return name if isinstance(name, str) and name else None
 
 
 def _merge_doubles(calls: list[Call]) -> list[Call]:
     """A callee that was reached twice within one call: it was repeated on a new connection."""
+    if all(call.outer is not None or call.caller is not None for call in calls):
+        return calls
     running: dict[tuple[str | None, str | None], list[Call]] = defaultdict(list)
     out = []
     for call in calls:
@@ -125,7 +134,7 @@ def _merge_doubles(calls: list[Call]) -> list[Call]:
         if around is None:
             out.append(call)
             continue
-        around.earlier.append(call)
+        around.earlier = (*around.earlier, call)
         call.caller = around.caller
         if call.view.end is not None and around.inner is not None and around.inner.end is None:
             around.inner, call.inner = call.inner, around.inner
@@ -151,7 +160,7 @@ def _around_one(running: dict[tuple[str | None, str | None], list[Call]], call: 
 
 def _merge_repeats(calls: list[Call], seen: Observations) -> list[Call]:
     """The stateless era asks again under a new id with what was missing: one operation."""
-    if not any(sighting.era == STATELESS for sighting in seen.sightings):
+    if not seen.sightings.are("era", STATELESS).any():
         return calls
     open_ones: dict[tuple[Any, ...], Call] = {}
     gone: set[int] = set()
@@ -160,8 +169,8 @@ def _merge_repeats(calls: list[Call], seen: Observations) -> list[Call]:
         params = _params(call, seen)
         before = open_ones.get(key)
         if before is not None and any(name in params for name in _CONTINUING) and _wants_more(before, seen):
-            call.earlier = [*before.earlier, before]
-            before.earlier = []
+            call.earlier = (*before.earlier, before)
+            before.earlier = ()
             gone.add(id(before))
         open_ones[key] = call
     return [call for call in calls if id(call) not in gone]
@@ -169,7 +178,7 @@ def _merge_repeats(calls: list[Call], seen: Observations) -> list[Call]:
 
 def _params(call: Call, seen: Observations) -> dict[str, Any]:
     for view in call.views:
-        if view.request is not None and (params := params_of(seen.sightings[view.request].payload)):
+        if view.request is not None and (params := params_of(seen.payload(view.request))):
             return params
     return {}
 
@@ -177,7 +186,7 @@ def _params(call: Call, seen: Observations) -> dict[str, Any]:
 def _wants_more(call: Call, seen: Observations) -> bool:
     for view in call.views:
         if view.answer is not None:
-            payload = seen.sightings[view.answer].payload
+            payload = seen.payload(view.answer)
             result = payload.get("result") if isinstance(payload, dict) else None
             if isinstance(result, dict):
                 return result.get("resultType", "complete") != "complete" or "inputRequests" in result
@@ -193,15 +202,16 @@ def _find_parents(calls: list[Call]) -> None:
             if call.inner.trace is not None:
                 served[call.inner.observer, call.inner.trace].append(call)
     for own in served.values():
-        own.sort(key=_arrival)
-    starts = {key: [_arrival(call) for call in own] for key, own in served.items()}
+        if len(own) > 1:
+            own.sort(key=_arrival)
+    starts = _Starts(served)
     for call in calls:
         outer = call.outer
         if outer is None:
             continue
         tied = (outer.observer, outer.trace)
         if outer.trace is not None and tied in served:
-            call.parent = _behind(call, outer, served[tied], starts[tied], tied=True)
+            call.parent = _tied_behind(call, outer, served[tied], starts, tied)
         elif call.method_is(CALL) and outer.observer in served:
             call.parent = _behind(call, outer, served[outer.observer], starts[outer.observer], tied=False)
     _find_silent_routers(calls)
@@ -211,27 +221,51 @@ def _find_parents(calls: list[Call]) -> None:
 
 def _cut_circles(calls: list[Call]) -> None:
     """Nothing causes itself: where guesses lead in a circle, the first call of it has no cause."""
+    place = {id(call): number for number, call in enumerate(calls)}
     done: set[int] = set()
     for call in calls:
+        # Every circle leads at least once to what began later.
+        if call.parent is None or place[id(call.parent)] < place[id(call)]:
+            continue
         path: dict[int, Call] = {}
         one: Call | None = call
         while one is not None and id(one) not in done and id(one) not in path:
             path[id(one)] = one
             one = one.parent
         if one is not None and id(one) in path:
-            circle = list(path.values())[list(path).index(id(one)) :]
+            members = list(path.values())
+            circle = members[members.index(one) :]
             min(circle, key=lambda member: member.view.start).parent = None
-        done |= path.keys()
+        done.update(path)
+
+
+class _Starts(dict[Any, list[int]]):
+    """When the calls of each group arrived, found out for the groups that somebody asks about."""
+
+    def __init__(self, groups: dict[Any, list[Call]]) -> None:
+        super().__init__()
+        self._groups = groups
+
+    def __missing__(self, key: Any) -> list[int]:
+        found = self[key] = [_arrival(call) for call in self._groups[key]]
+        return found
 
 
 def _arrival(call: Call) -> int:
     return call.inner.start if call.inner is not None else call.view.start
 
 
-def _behind(call: Call, outer: Exchange, own: list[Call], starts: list[int], *, tied: bool) -> Call | None:
+def _tied_behind(call: Call, outer: Exchange, own: list[Call], starts: _Starts, tied: Any) -> Call | None:
+    """The call behind among those of one trace; mostly there is but one."""
+    if len(own) > 1:
+        return _behind(call, outer, own, starts[tied])
+    return own[0] if own[0] is not call else None
+
+
+def _behind(
+    call: Call, outer: Exchange, own: list[Call], starts: list[int], *, tied: bool = True
+) -> Call | None:
     """The received call that made its receiver send this one."""
-    if tied and len(own) == 1:
-        return own[0] if own[0] is not call else None
     at = bisect_right(starts, outer.start)
     before = reversed(own[max(0, at - _LOOK_BACK) : at])
     shortly_after = (
@@ -254,6 +288,8 @@ def _behind(call: Call, outer: Exchange, own: list[Call], starts: list[int], *, 
 
 def _find_silent_routers(calls: list[Call]) -> None:
     """A router that did not log a call: what was sent to it, and what came from it, are one operation."""
+    if all(call.outer is not None for call in calls) or all(call.inner is not None for call in calls):
+        return
     sent: dict[tuple[str | None, str | None], list[Call]] = defaultdict(list)
     for call in calls:
         if call.inner is None and call.method_is(CALL):
@@ -270,7 +306,7 @@ def _find_silent_routers(calls: list[Call]) -> None:
         if behind is not None:
             passed_on.add(id(behind))
             call.parent = behind
-            call.notes.append(f"{call.caller} did not log that it passed it on")
+            call.notes = (*call.notes, f"{call.caller} did not log that it passed it on")
 
 
 def _was_passed_on(call: Call, inner: Exchange) -> bool:
@@ -290,6 +326,8 @@ def _find_silent_callers(calls: list[Call], senders: set[str]) -> None:
     Either that component logs no sending at all, or it passed on its call of the same tool, and only the
     records of that are missing.
     """
+    if all(call.outer is not None or call.caller is not None for call in calls):
+        return
     passed_on = {id(call.parent) for call in calls if call.parent is not None}
     at_work = sorted(
         (
@@ -318,9 +356,21 @@ def _find_silent_callers(calls: list[Call], senders: set[str]) -> None:
         if behind is not None and behind.inner is not None:
             at_work_on = behind.inner
             call.parent, call.caller = behind, at_work_on.observer
-            call.inferred.add("sender")
+            call.inferred |= {"sender"}
             about = at_work_on.tool or "a call"
-            call.notes.append(f"its caller is not logged; {at_work_on.observer} was at work on {about} then")
+            told = f"its caller is not logged; {at_work_on.observer} was at work on {about} then"
+            call.notes = (*call.notes, told)
+
+
+def _may_cause(behind: Call, inner: Exchange, senders: set[str]) -> bool:
+    other = behind.inner
+    if other is None or inner.observer in (other.observer, behind.caller):
+        return False
+    if other.observer in senders and other.tool != inner.tool:
+        return False
+    if other.tool != inner.tool and other.start > inner.start:
+        return False
+    return (other.end if other.end is not None else other.start + _UNENDED_US) >= inner.start
 
 
 def _descends(call: Call, cause: Call) -> bool:
@@ -333,17 +383,6 @@ def _descends(call: Call, cause: Call) -> bool:
             return True
         above = above.parent
     return False
-
-
-def _may_cause(behind: Call, inner: Exchange, senders: set[str]) -> bool:
-    other = behind.inner
-    if other is None or inner.observer in (other.observer, behind.caller):
-        return False
-    if other.observer in senders and other.tool != inner.tool:
-        return False
-    if other.tool != inner.tool and other.start > inner.start:
-        return False
-    return (other.end if other.end is not None else other.start + _UNENDED_US) >= inner.start
 
 
 def _merge_resent(calls: list[Call]) -> list[Call]:
@@ -364,7 +403,7 @@ def _merge_resent(calls: list[Call]) -> list[Call]:
         ):
             continue
         if before.outer.arguments == call.outer.arguments:
-            call.earlier = [*before.earlier, before]
-            before.earlier = []
+            call.earlier = (*before.earlier, before)
+            before.earlier = ()
             gone.add(id(before))
     return [call for call in calls if id(call) not in gone] if gone else calls

@@ -1,17 +1,22 @@
 """Questions and their answers as one observer saw them, the surest pairing there is.
 
-Ids are typed and may be reused: an id that is asked with again means the older question is over, so an answer
-belongs to the newest open question of its id. Entries overtake each other on their way to the store, so an
-answer may stand before its question; a second pass finds those.
+The plain case is decided for all at once: on a connection, in one direction, an id is asked with and then
+answered, over and over. Where an observer's stream holds anything else, all of it is read by hand.
+
+By hand: ids are typed and may be reused: an id that is asked with again means the older question is over, so
+an answer belongs to the newest open question of its id. Entries overtake each other on their way to the
+store, so an answer may stand before its question; a second pass finds those.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
 
 from godot_analysis.normal_form.jsonrpc import id_text, params_of
 from godot_analysis.normal_form.sightings import (
@@ -23,8 +28,11 @@ from godot_analysis.normal_form.sightings import (
     Sighting,
     Weight,
 )
+from godot_analysis.normal_form.table import packed, taken
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from godot_analysis.normal_form.messages import Observations
 
 OVERTAKING_US: Final = 1_000_000
@@ -33,8 +41,7 @@ OVERTAKING_US: Final = 1_000_000
 _LOOK_BACK: Final = 32
 
 
-@dataclass(slots=True, eq=False)
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """One question and its answer, as one observer saw them (positions of sightings; None when not seen)."""
 
     observer: str
@@ -52,11 +59,9 @@ class Exchange:
     arguments: dict[str, Any] | None = None
     cancel: int | None = None  # sighting of notifications/cancelled
     mistyped: int | None = None  # an answer whose id equals this one's only as text
-    twin: Exchange | None = None  # the same exchange as the other end saw it
 
 
-@dataclass(slots=True)
-class Pairing:
+class Pairing(NamedTuple):
     """All exchanges in order of time, and the sightings that belong to none."""
 
     exchanges: list[Exchange]
@@ -101,13 +106,95 @@ def _key(exchange: Exchange) -> tuple[Any, ...]:
 
 def pair(seen: Observations) -> Pairing:
     """Pair every question with its answer, within each observer."""
+    asked, answered, doubtful = _alternating(seen)
+    exchanges = _exchanges(asked, answered, seen)
+    by_hand = _pair_by_hand(doubtful, seen)
+    if by_hand.exchanges:
+        exchanges = [*exchanges, *by_hand.exchanges]
+        # As they were seen; an answer without a question comes after the questions of the same moment.
+        exchanges.sort(
+            key=lambda x: (x.start, x.request is None, x.answer if x.request is None else x.request)
+        )
+    talk = seen.sightings.are("kind", REQUEST, *ANSWERS)
+    talk[doubtful] = True
+    return Pairing(exchanges, sorted([*np.flatnonzero(~talk).tolist(), *by_hand.singles]))
+
+
+def _alternating(seen: Observations) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Questions with their answers (-1: none) in streams of nothing but such; the places of other streams."""
+    shown = seen.sightings
+    question, answer = shown.are("kind", REQUEST), shown.are("kind", *ANSWERS)
+    asking = shown.are("direction", SENT) ^ answer
+    stream = packed(seen.of_rows(seen.component).codes, asking.astype(np.int64))
+    ids = shown.codes("rpc_id")
+    key = packed(stream, shown.codes("peer"), shown.codes("session"), ids)
+    talk = np.flatnonzero(question | answer)
+    talk = talk[np.argsort(key[talk], kind="stable")]
+    step = np.where(question[talk], 1, -1)
+    begins = np.diff(key[talk], prepend=-1) != 0
+    open_then = np.cumsum(step)
+    before = (open_then - step)[begins]
+    open_then -= np.repeat(before, np.diff(np.append(np.flatnonzero(begins), len(talk))))
+    odd = talk[(open_then < 0) | (open_then > 1) | (ids[talk] < 0)]
+    cancels = np.flatnonzero(_cancels(seen))
+    by_hand = np.isin(stream, np.concatenate([stream[odd], stream[cancels]]))
+    sure = talk[~by_hand[talk]]
+    asked = sure[question[sure]]
+    following = np.append(sure, -1)[np.flatnonzero(question[sure]) + 1]
+    is_answer = (following >= 0) & taken(answer, following, missing=False) & (key[following] == key[asked])
+    in_time = np.argsort(asked)
+    answered = np.where(is_answer, following, -1)
+    doubtful = np.flatnonzero(by_hand & (question | answer | _cancels(seen)))
+    return asked[in_time], answered[in_time], doubtful
+
+
+def _cancels(seen: Observations) -> NDArray[np.bool_]:
+    shown = seen.sightings
+    return shown.are("kind", NOTIFICATION) & shown.are("method", "notifications/cancelled")
+
+
+def _exchanges(asked: NDArray[np.int64], answered: NDArray[np.int64], seen: Observations) -> list[Exchange]:
+    """The exchanges of these questions and answers."""
+    shown = seen.sightings
+
+    def known(name: str) -> list[str | None]:
+        column = shown.words[name]
+        mine, theirs = column.codes[asked], taken(column.codes, answered)
+        return column._replace(codes=np.where(mine < 0, theirs, mine)).texts()
+
+    rows, ends = shown.row[asked], taken(shown.row, answered)
+    end = np.where((ends >= 0) & taken(seen.timed, ends, missing=False), taken(seen.moments, ends), -1)
+    arguments = [params_of(payload).get("arguments") for payload in shown.objects["payload"][asked]]
+    columns = (
+        [name or "" for name in seen.component.take(rows).texts()],
+        shown.are("direction", SENT)[asked].tolist(),
+        asked.tolist(),
+        [None if place < 0 else place for place in answered.tolist()],
+        known("peer"),
+        known("session"),
+        shown.words["method"].take(asked).texts(),
+        known("tool"),
+        shown.words["rpc_id"].take(asked).texts(),
+        seen.trace.take(rows).texts(),
+        seen.moments[rows].tolist(),
+        [None if moment < 0 else moment for moment in end.tolist()],
+        [held if isinstance(held, dict) else None for held in arguments],
+    )
+    return list(map(Exchange, *columns))
+
+
+def _pair_by_hand(places: NDArray[np.int64], seen: Observations) -> Pairing:
+    """Pair streams in which ids are reused, answers overtake, are repeated, or name no question."""
+    if not len(places):
+        return Pairing([], [])
+    sightings = dict(zip(places.tolist(), seen.sightings.at(places), strict=True))
     ledger = _Ledger()
     exchanges: list[Exchange] = []
     orphans: list[int] = []
     singles: list[int] = []
     components, times, traces = seen.components, seen.times, seen.traces
-    asked_last = _last_asked(seen)
-    for place, sighting in enumerate(seen.sightings):
+    asked_last = _last_asked(sightings, seen)
+    for place, sighting in sightings.items():
         row = sighting.row
         kind = sighting.kind
         if kind == REQUEST:
@@ -136,19 +223,19 @@ def pair(seen: Observations) -> Pairing:
                 _answered(found, place, sighting, times[row])
         else:
             singles.append(place)
-            if kind == NOTIFICATION and sighting.method == "notifications/cancelled":
-                _cancelled(ledger, place, sighting, components[row] or "")
-    late = _pair_overtaken(ledger, seen, orphans)
-    _adopt(late, seen, exchanges, singles)
-    exchanges.sort(key=lambda exchange: exchange.start)
-    return Pairing(exchanges, sorted(singles))
+            _cancelled(ledger, place, sighting, components[row] or "")
+    late = _pair_overtaken(ledger, seen, sightings, orphans)
+    _adopt(late, seen, sightings, exchanges, singles)
+    return Pairing(exchanges, singles)
 
 
-def _last_asked(seen: Observations) -> dict[tuple[str, bool, str | None], int]:
+def _last_asked(
+    sightings: dict[int, Sighting], seen: Observations
+) -> dict[tuple[str, bool, str | None], int]:
     """When each observer last saw a question of each trace, by who asked: by itself, or of it."""
     return {
         (seen.components[row] or "", sighting.direction == SENT, trace): seen.times[row] or 0
-        for sighting in seen.sightings
+        for sighting in sightings.values()
         if sighting.kind == REQUEST and (trace := seen.traces[row := sighting.row]) is not None
     }
 
@@ -247,7 +334,9 @@ def _cancelled(ledger: _Ledger, place: int, sighting: Sighting, observer: str) -
         found.cancel = place
 
 
-def _pair_overtaken(ledger: _Ledger, seen: Observations, orphans: list[int]) -> list[int]:
+def _pair_overtaken(
+    ledger: _Ledger, seen: Observations, sightings: dict[int, Sighting], orphans: list[int]
+) -> list[int]:
     """Answers that stand shortly before their question. Returns those that still have none."""
     waiting: dict[tuple[str, bool], list[Exchange]] = {
         key: list(open_ones.values()) for key, open_ones in ledger.of.items() if open_ones
@@ -255,7 +344,7 @@ def _pair_overtaken(ledger: _Ledger, seen: Observations, orphans: list[int]) -> 
     starts = {key: [exchange.start for exchange in open_ones] for key, open_ones in waiting.items()}
     left: list[int] = []
     for place in orphans:
-        sighting = seen.sightings[place]
+        sighting = sightings[place]
         key = (seen.components[sighting.row] or "", sighting.direction == RECEIVED)
         time, trace = seen.times[sighting.row] or 0, seen.traces[sighting.row]
         best: Exchange | None = None
@@ -275,11 +364,17 @@ def _pair_overtaken(ledger: _Ledger, seen: Observations, orphans: list[int]) -> 
     return left
 
 
-def _adopt(orphans: list[int], seen: Observations, exchanges: list[Exchange], singles: list[int]) -> None:
+def _adopt(
+    orphans: list[int],
+    seen: Observations,
+    sightings: dict[int, Sighting],
+    exchanges: list[Exchange],
+    singles: list[int],
+) -> None:
     """An answer without its question is a call all the same; one more answer to an answered call is not."""
     answered = {(*_key(exchange), exchange.trace) for exchange in exchanges if exchange.answer is not None}
     for place in orphans:
-        sighting = seen.sightings[place]
+        sighting = sightings[place]
         row = sighting.row
         observer, asking, trace = seen.components[row] or "", sighting.direction == RECEIVED, seen.traces[row]
         key = (observer, asking, sighting.peer, sighting.session, sighting.rpc_id, trace)

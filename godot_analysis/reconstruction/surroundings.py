@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
 
 from godot_analysis.normal_form.conventions import verbatim
 from godot_analysis.normal_form.sightings import CALL, RECEIVED, REQUEST
@@ -26,36 +30,77 @@ SETTLED_US: Final = 1_000_000
 class Surroundings:
     """Answers about a log, each in constant or logarithmic time."""
 
-    def __init__(self, calls: Iterable[Call], seen: Observations, holes: Holes) -> None:
+    def __init__(self, calls: list[Call], seen: Observations, holes: Holes) -> None:
         self.seen = seen
         self.holes = holes
-        self.last_of = _last_times(seen)
-        self.last = max(self.last_of.values(), default=0)
-        # Who records messages verbatim records all of them; of the others counts what they
-        # have recorded once.
-        thorough = {
-            seen.components[sighting.row]
-            for sighting in seen.sightings
-            if sighting.convention == verbatim.NAME
-        }
-        self.hears_answers: set[str | None] = set(thorough)
-        self.hears_calls: set[str | None] = set(thorough)
-        self.tells_answers: set[tuple[str, str | None]] = set()
-        self.routers: set[str] = set()
-        for call in calls:
-            outer, inner = call.outer, call.inner
-            if outer is not None and outer.answer is not None:
-                self.hears_answers.add(outer.observer)
-            if outer is not None and outer.method == CALL:
-                self.routers.add(outer.observer)
-            if inner is not None and inner.method == CALL:
-                self.hears_calls.add(inner.observer)
-            if inner is not None and inner.answer is not None:
-                self.tells_answers.add((inner.observer, inner.method))
-        self.one_at_a_time = _one_at_a_time(calls) - thorough
+        self._calls = calls
         self._remarks = _remarks(seen)
-        self._asked = _requests_of(seen)
-        self._arrivals, self._connects = _arrivals(seen)
+
+    @cached_property
+    def last_of(self) -> dict[str | None, int]:
+        """When each component logged last."""
+        return _last_times(self.seen)
+
+    @cached_property
+    def last(self) -> int:
+        """When the log ends."""
+        return max(self.last_of.values(), default=0)
+
+    @cached_property
+    def thorough(self) -> set[str | None]:
+        """Who records messages verbatim records all of them; of the others counts what they recorded once."""
+        shown = self.seen.sightings
+        own = self.seen.of_rows(self.seen.component).codes[shown.are("convention", verbatim.NAME)]
+        return {self.seen.component.words[code] if code >= 0 else None for code in np.unique(own)}
+
+    @cached_property
+    def hears_answers(self) -> set[str | None]:
+        """Who logs the answers that it gets."""
+        outers = (call.outer for call in self._calls)
+        return self.thorough | {one.observer for one in outers if one is not None and one.answer is not None}
+
+    @cached_property
+    def hears_calls(self) -> set[str | None]:
+        """Who logs the calls that it gets."""
+        inners = (call.inner for call in self._calls)
+        return self.thorough | {one.observer for one in inners if one is not None and one.method == CALL}
+
+    @cached_property
+    def tells_answers(self) -> set[tuple[str, str | None]]:
+        """Who logs its answers to which method."""
+        inners = (call.inner for call in self._calls)
+        return {(one.observer, one.method) for one in inners if one is not None and one.answer is not None}
+
+    @cached_property
+    def routers(self) -> set[str]:
+        """Who makes calls."""
+        outers = (call.outer for call in self._calls)
+        return {one.observer for one in outers if one is not None and one.method == CALL}
+
+    @cached_property
+    def one_at_a_time(self) -> set[str | None]:
+        """Who asks one thing at a time, and is not known to log everything."""
+        return _one_at_a_time(self._calls) - self.thorough
+
+    @cached_property
+    def _asked(self) -> dict[str | None, list[int]]:
+        return _requests_of(self.seen)
+
+    @cached_property
+    def _arrivals_and_connects(self) -> tuple[dict[Any, list[tuple[int, str]]], dict[str | None, list[int]]]:
+        return _arrivals(self.seen)
+
+    @property
+    def _arrivals(self) -> dict[Any, list[tuple[int, str]]]:
+        return self._arrivals_and_connects[0]
+
+    @property
+    def _connects(self) -> dict[str | None, list[int]]:
+        return self._arrivals_and_connects[1]
+
+    def is_remarked_on(self, view: Exchange) -> bool:
+        """Whether the same component logged a warning or an error in the same trace."""
+        return (view.observer, view.trace) in self._remarks
 
     def remarks_on(self, view: Exchange) -> list[int]:
         """Rows of warnings and errors of the same component in the same trace, from the question on."""
@@ -123,32 +168,30 @@ def _one_at_a_time(calls: Iterable[Call]) -> set[str | None]:
 
 def _requests_of(seen: Observations) -> dict[str | None, list[int]]:
     """When each component had to do with a request, sent or received."""
+    asked = np.flatnonzero(seen.sightings.are("kind", REQUEST))
+    rows = seen.sightings.row[asked]
     times: dict[str | None, list[int]] = defaultdict(list)
-    for sighting in seen.sightings:
-        if sighting.kind == REQUEST:
-            times[seen.components[sighting.row]].append(seen.times[sighting.row] or 0)
+    for component, time in zip(seen.component.take(rows).texts(), seen.moments[rows].tolist(), strict=True):
+        times[component].append(time)
     return times
 
 
 def _last_times(seen: Observations) -> dict[str | None, int]:
-    last: dict[str | None, int] = {}
-    for component, time in zip(seen.components, seen.times, strict=True):
-        if time is not None and time > last.get(component, -1):
-            last[component] = time
-    return last
+    codes = seen.component.codes
+    return {
+        seen.component.words[code] if code >= 0 else None: int(seen.moments[own].max())
+        for code in pd.unique(codes[seen.timed])
+        if (own := seen.timed & (codes == code)).any()
+    }
 
 
-def _remarks(seen: Observations) -> dict[tuple[str | None, str], list[int]]:
+def _remarks(seen: Observations) -> dict[tuple[str | None, str | None], list[int]]:
     """Warnings and errors that are no messages, by component and trace."""
-    remarks: dict[tuple[str | None, str], list[int]] = defaultdict(list)
-    used: set[int] | None = None
-    for row, level in enumerate(seen.levels):
-        if level not in {"ERROR", "WARN"} or (trace := seen.traces[row]) is None:
-            continue
-        if used is None:
-            used = {sighting.row for sighting in seen.sightings}
-        if row not in used:
-            remarks[seen.components[row], trace].append(row)
+    remarks: dict[tuple[str | None, str | None], list[int]] = defaultdict(list)
+    remarked = seen.logs["level"].isin(["ERROR", "WARN"]).to_numpy() & (seen.trace.codes >= 0)
+    remarked[seen.sightings.row] = False
+    for row in np.flatnonzero(remarked).tolist():
+        remarks[seen.components[row], seen.traces[row]].append(row)
     return remarks
 
 
@@ -158,13 +201,20 @@ def _arrivals(
     """Requests received by component and connection (...: all); connections by component (None: all)."""
     arrivals: dict[Any, list[tuple[int, str]]] = defaultdict(list)
     connects: dict[str | None, list[int]] = defaultdict(list)
-    for sighting in seen.sightings:
-        if sighting.kind == REQUEST and sighting.direction == RECEIVED:
-            component = seen.components[sighting.row]
-            arrival = (seen.times[sighting.row] or 0, sighting.method or "")
-            arrivals[component, ...].append(arrival)
-            arrivals[component, sighting.session].append(arrival)
-            if sighting.method == "initialize":
-                connects[component].append(arrival[0])
-                connects[None].append(arrival[0])
+    shown = seen.sightings
+    places = np.flatnonzero(shown.are("kind", REQUEST) & shown.are("direction", RECEIVED))
+    rows = shown.row[places]
+    columns = (
+        seen.component.take(rows).texts(),
+        shown.words["session"].take(places).texts(),
+        shown.words["method"].take(places).texts(),
+        seen.moments[rows].tolist(),
+    )
+    for component, session, method, time in zip(*columns, strict=True):
+        arrival = (time, method or "")
+        arrivals[component, ...].append(arrival)
+        arrivals[component, session].append(arrival)
+        if method == "initialize":
+            connects[component].append(time)
+            connects[None].append(time)
     return arrivals, connects
