@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
@@ -48,6 +49,13 @@ database_url: Final = setting("database_url")
 prefix: Final = setting("prefix")
 archive_dir: Final = setting("archive_dir")
 as_json: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+file: Final = click.option(
+    "--file",
+    "file",
+    metavar="LOGS.jsonl",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read this file instead of the database.",
+)
 since: Final = click.option(
     "--since",
     metavar="WHEN",

@@ -42,13 +42,7 @@ _COLOURS: Final[dict[str, dict[str, Any]]] = {
     help="Of components: everything, or only how they were greeted.",
 )
 @_options.since
-@click.option(
-    "--file",
-    "file",
-    metavar="LOGS.jsonl",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Look into this file instead of the database.",
-)
+@_options.file
 @_options.database_url
 @_options.as_json
 @click.pass_context

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -16,6 +15,8 @@ from godot_daemon.errors import InputError
 from godot_daemon.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 _FOUND: Final = 3
@@ -42,13 +43,7 @@ _COLOURS: Final[dict[str, dict[str, Any]]] = {
 )
 @click.option("--tool", metavar="NAME", help="Only what concerns this tool, even if nobody got to call it.")
 @_options.since
-@click.option(
-    "--file",
-    "file",
-    metavar="LOGS.jsonl",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Diagnose this file instead of the database.",
-)
+@_options.file
 @_options.database_url
 @_options.as_json
 @click.pass_context

@@ -25,18 +25,10 @@ if TYPE_CHECKING:
 _WIDTH_OF_A_FILE: Final = 140
 _FRAMES: Final = ("hops", "calls", "losses")
 
-_file = click.option(
-    "--file",
-    "file",
-    metavar="LOGS.jsonl",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Read this file instead of the database.",
-)
-
 
 @click.command()
 @click.argument("trace_id", required=False, type=_options.TraceId())
-@_file
+@_options.file
 @click.option(
     "--svg",
     "svg_file",
@@ -88,7 +80,7 @@ def trace(
 @click.option(
     "--status", type=click.Choice(["error", "warn", "ok"]), help="Only traces with this worst level."
 )
-@_file
+@_options.file
 @_options.database_url
 @_options.as_json
 def traces(
