@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -56,8 +57,11 @@ def read_exchange(
     base: tuple[pd.Timestamp, str, str, str | None], message: str, data: Mapping[str, Any]
 ) -> HttpExchange | None:
     """The exchange that an ordinary record tells of, None when it tells of none."""
-    verb, url, status = _verb(message, data), _address(message, data), _status(message, data)
-    if status is None or (verb is None and url is None and not re.search("http", message, re.IGNORECASE)):
+    status = _status(message, data)
+    if status is None:
+        return None
+    verb, url = _verb(message, data), _address(message, data)
+    if verb is None and url is None and not re.search("http", message, re.IGNORECASE):
         return None
     headers: dict[Any, Any] = next((data[key] for key in _HEADER_KEYS if isinstance(data.get(key), dict)), {})
     return HttpExchange(
@@ -73,7 +77,7 @@ def read_exchange(
 
 def may_tell(message: str, keys: Iterable[str]) -> bool:
     """Whether a record of these words and keys can tell of an exchange: without a status it tells of none."""
-    return any(key in _STATUS_KEYS for key in keys) or _STATUS.search(message) is not None
+    return any(key in _STATUS_KEYS for key in keys) or _status_said(message) is not None
 
 
 def _verb(message: str, data: Mapping[str, Any]) -> str | None:
@@ -101,6 +105,11 @@ def _status(message: str, data: Mapping[str, Any]) -> int | None:
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and 100 <= value < 600:  # noqa: PLR2004 - HTTP's range
             return value
+    return _status_said(message)
+
+
+@lru_cache(maxsize=1 << 12)  # a system has few ways to word its records
+def _status_said(message: str) -> int | None:
     found = _STATUS.search(message)
     return int(next(filter(None, found.groups()))) if found else None
 

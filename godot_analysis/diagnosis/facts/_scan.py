@@ -170,9 +170,14 @@ def _telling(message: str, keys: tuple[str, ...]) -> bool:
     """Whether a record that is no warning can be more than a line of chatter."""
     if not _TELLING_KEYS.isdisjoint(keys) or may_tell(message, keys):
         return True
-    if _OFFER.search(message) or _ENDED.search(message):
+    if _says(_OFFER, message) or _says(_ENDED, message):
         return True
     return "method" not in keys and bool(_START.search(message))
+
+
+@lru_cache(maxsize=1 << 12)
+def _says(pattern: re.Pattern[str], message: str) -> bool:
+    return pattern.search(message) is not None
 
 
 def _classify(row: _Row, signals: Signals) -> None:
@@ -181,7 +186,7 @@ def _classify(row: _Row, signals: Signals) -> None:
     exchange = read_exchange(row.base, row.message, row.data)
     if exchange is not None:
         signals.exchanges.append(exchange)
-    if _OFFER.search(row.message):
+    if _says(_OFFER, row.message):
         signals.offers.append(_offer(row))
     elif row.bad:
         _classify_bad(row, tool, backend, signals)
@@ -191,7 +196,7 @@ def _classify(row: _Row, signals: Signals) -> None:
         signals.tool_counts.append(ToolCount(*row.base, count=row.data["tool_count"]))
     elif "limit" in row.data and "names" in row.data:
         signals.offers.append(_offer(row))
-    elif _ENDED.search(row.message):
+    elif _says(_ENDED, row.message):
         signals.ends.append(Ended(*row.base, peer=backend))
     elif exchange is not None:
         return

@@ -150,7 +150,7 @@ class CallTable:
         self._hops = flow.hops
         self._codes: dict[str, tuple[Positions, list[str]]] = {}
         self._objects: dict[str, NDArray[Any]] = {}
-        self._made: dict[int, Call] = {}
+        self.made: dict[int, Call] = {}
 
     def __len__(self) -> int:
         return len(self._frame)
@@ -180,7 +180,9 @@ class CallTable:
         """A column as Python objects, None for a missing one."""
         if column not in self._objects:
             values = self._frame[column]
-            self._objects[column] = values.astype(object).where(values.notna(), None).to_numpy()
+            if values.dtype != object:
+                values = values.astype(object).where(values.notna(), None)
+            self._objects[column] = values.to_numpy()
         return self._objects[column]
 
     @cached_property
@@ -289,9 +291,9 @@ class CallTable:
 
     def call(self, place: int) -> Call:
         """The call at a place, the same object every time."""
-        made = self._made.get(place)
+        made = self.made.get(place)
         if made is None:
-            made = self._made[place] = self._make(int(place))
+            made = self.made[place] = self._make(int(place))
         return made
 
     def _make(self, place: int) -> Call:
