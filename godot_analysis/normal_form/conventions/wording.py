@@ -56,7 +56,10 @@ _PEER_IN_TEXT = re.compile(
 _BACKEND_IN_TEXT = re.compile(
     r"\b(?:backend|server|peer)\s*:\s*['\"]?([A-Za-z][\w.-]{0,63})['\"]?\s*$", re.IGNORECASE
 )
-_TOOL_IN_TEXT = re.compile(r"\btool\b[^:]*:\s*['\"]?([\w./-]{1,128})", re.IGNORECASE)
+# What is said about a tool after its name is no name: `tool X: strict mode`.
+_TOOL_IN_TEXT = re.compile(
+    r"\btool\b[^:]*:\s*['\"]?([\w./-]{1,128})(?=['\"]?\s*(?:$|[\n,;:|()\[{]|-\s))", re.IGNORECASE
+)
 
 
 def direction_in(text: str) -> str | None:

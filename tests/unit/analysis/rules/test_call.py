@@ -141,6 +141,27 @@ def test_tool_error_is_reported(story, as_text):
     assert story.only().code == "R09"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ENOENT: no such file or directory, open 'a.md'",
+        "No results found",
+        "document 4711 not found",
+        "it already exists",
+    ],
+)
+def test_a_tool_that_says_no_has_answered(story, as_text, said):
+    story.start_relay()
+    story.call("dewey_search", result=as_text(said) | {"isError": True})
+    assert story.diagnose().healthy
+
+
+def test_a_build_that_failed_is_a_result_like_any_other(story, as_text):
+    story.start_relay()
+    story.call("dewey_search", result=as_text({"build": 7, "status": "failed", "branch": "main"}))
+    assert story.diagnose().healthy
+
+
 def test_b28_result_that_is_no_json(story):
     story.start_relay()
     message = "Object of type datetime is not JSON serializable"
