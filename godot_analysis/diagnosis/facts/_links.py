@@ -6,16 +6,17 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from godot_analysis.diagnosis.facts._calls import HANDSHAKES, LIST, UNFINISHED, Call
+from godot_analysis.diagnosis.facts._calls import HANDSHAKES, Call
 from godot_analysis.diagnosis.facts._epochs import Epoch, epochs
-from godot_analysis.diagnosis.facts._rows import records, repeated
+from godot_analysis.diagnosis.facts._rows import records
 from godot_analysis.diagnosis.facts._table import Calls, micros
-from godot_analysis.diagnosis.facts._views import LEEWAY, CallFacts
+from godot_analysis.diagnosis.facts._views import LEEWAY
+from godot_analysis.diagnosis.facts._wire import WireFacts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,43 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LinkFacts"]
 
-_TWICE: Final = 2
 _NO_SUCCESS: Final = 300  # HTTP's first status that is none
-_WHOLE: Final = ("message", "arrow")
-"""The conventions that show every message word for word."""
 
 
 @dataclass
-class LinkFacts(CallFacts):
+class LinkFacts(WireFacts):
     """What is known about connections and what travelled on them."""
-
-    @cached_property
-    def handshakes(self) -> Calls:
-        """The first requests of all connections, answered or not."""
-        return self.table.all(*HANDSHAKES)
-
-    @cached_property
-    def setups(self) -> Calls:
-        """The handshakes and the lists asked for, in order of time."""
-        both = np.concatenate([self.handshakes.places, self.table.all(LIST).places])
-        return Calls(self.table, both).by_time()
-
-    @cached_property
-    def unasked(self) -> list[dict[str, Any]]:
-        """Answers, logged word for word, that answer no request: their id is null, missing, or used up."""
-        messages = self.flow.messages
-        answers = messages[messages["kind"].isin(["response", "error"]) & messages["convention"].isin(_WHOLE)]
-        null = (answers["rpc_id"].isna() | (answers["rpc_id"] == "null")).to_numpy()
-        again = repeated(
-            answers, ["observer", "direction", "sender", "receiver", "session", "instance", "rpc_id"]
-        )
-        rows = answers[null | again]
-        ids = set(rows["rpc_id"].dropna()) - {"null"}
-        asked = messages[(messages["kind"] == "request") & messages["rpc_id"].isin(ids)]
-        times = Counter(zip(asked["observer"], asked["rpc_id"], strict=True))
-        # What was asked again is answered again.
-        fresh = [times[key] < _TWICE for key in zip(rows["observer"], rows["rpc_id"], strict=True)]
-        return records(rows[fresh])
 
     def server_of(self, exchange: HttpExchange) -> str | None:
         """Whom an HTTP request went to: named beside it, in its URL, or asked at that moment."""
@@ -76,15 +46,6 @@ class LinkFacts(CallFacts):
         if near is not None:
             return near.callee
         return exchange.component if exchange.component in self.backends else None
-
-    def stateless(self, server: str) -> bool:
-        """Whether somebody speaks to a server in the stateless era, where no handshake is needed."""
-        return server in self._stateless
-
-    @cached_property
-    def _stateless(self) -> frozenset[str]:
-        messages = self.flow.messages
-        return frozenset(messages.loc[messages["era"] == "stateless", "receiver"].dropna().astype(object))
 
     def same_process(self, record: str, calls: Calls) -> bool:
         """Whether the process that wrote a record shows one of the calls, too."""
@@ -129,25 +90,6 @@ class LinkFacts(CallFacts):
             for call in self.handshakes
             if call.caller in self.roles.relays and call.sent and not (call.received or call.answered)
         ]
-
-    @cached_property
-    def confirmed(self) -> frozenset[str]:
-        """The servers that were told `notifications/initialized`."""
-        messages = self.flow.messages
-        told = messages[messages["method"] == "notifications/initialized"]
-        return frozenset(told["receiver"].dropna()) | frozenset(
-            told.loc[told["direction"] == "received", "observer"].astype(object)
-        )
-
-    def verbatim(self, *names: str) -> bool:
-        """Whether one of the components records its messages in full, so that a missing one was not sent."""
-        return not self._verbatim.isdisjoint(names)
-
-    @cached_property
-    def _verbatim(self) -> frozenset[str]:
-        messages = self.flow.messages
-        whole = messages["convention"].isin(_WHOLE)
-        return frozenset(messages.loc[whole, "observer"].astype(object))
 
     @cached_property
     def strangers(self) -> list[Connection]:
@@ -324,64 +266,6 @@ class LinkFacts(CallFacts):
         told = told[~told["observer"].isin(self.roles.relays) | (told["direction"] == "sent")]
         return [(row["time"], row["record"]) for row in records(told)]
 
-    @cached_property
-    def told_changes(self) -> list[tuple[str, str, pd.Timestamp, str]]:
-        """Each word that a server's list had changed: server, client, time and row."""
-        messages = self.flow.messages
-        told = messages[messages["method"] == "notifications/tools/list_changed"]
-        return [
-            (row["sender"], row["receiver"], row["time"], row["record"])
-            for row in records(told)
-            if row["sender"] and row["receiver"] and row["direction"] == "received"
-        ]
-
-    @cached_property
-    def invalid(self) -> list[dict[str, Any]]:
-        """The messages that are no valid JSON-RPC, as rows of `messages`, with their sender."""
-        messages = self.flow.messages
-        rows = records(messages[messages["validity"].fillna("") != ""])
-        for row in rows:
-            row["sender"] = row["sender"] or (
-                row["peer"] if row["direction"] == "received" else row["observer"]
-            )
-        return rows
-
-    @cached_property
-    def retyped(self) -> list[tuple[Call, dict[str, Any]]]:
-        """Requests without an answer, each with an answer whose id differs from theirs only in its type."""
-        waiting = [
-            call
-            for calls in (self.calls, self.handshakes)
-            for call in calls.ended(*UNFINISHED)
-            if call.rpc_id is not None
-        ]
-        if not waiting:
-            return []
-        messages = self.flow.messages
-        answers = messages[
-            messages["rpc_id"].isin({_other_type(call.rpc_id or "") for call in waiting})
-            & messages["kind"].isin(["response", "error"])
-            & messages["payload"].notna()
-            & messages["convention"].isin(_WHOLE)
-        ]
-        by_id: dict[str, list[dict[str, Any]]] = {}
-        for row in records(answers):
-            by_id.setdefault(row["rpc_id"], []).append(row)
-        found = []
-        for call in waiting:
-            for row in by_id.get(_other_type(call.rpc_id or ""), ()):
-                same_pair = {row["sender"], row["receiver"]} <= {call.callee, call.caller, None}
-                if row["time"] >= call.started and same_pair:
-                    found.append((call, row))
-                    break
-        return found
-
 
 def _time(item: Trouble | Arrival) -> pd.Timestamp:
     return item.time
-
-
-def _other_type(rpc_id: str) -> str:
-    """The JSON text of an id with its quotes taken off, or with quotes where it had none."""
-    bare = rpc_id.strip('"')
-    return bare if bare != rpc_id else f'"{bare}"'

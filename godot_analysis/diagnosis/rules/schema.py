@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from godot_analysis.comparison import lint
+from godot_analysis.diagnosis.rules._refused_lists import complaints_of, dangles, find, held_lists, says
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
-from godot_analysis.diagnosis.rules._words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Facts, Listing, Refused
+    from godot_analysis.diagnosis.facts import Facts
 
 __all__: list[str] = []
 
@@ -23,217 +20,6 @@ _EXPLANATION: Final = (
     "often refuses the whole list; some hosts drop the tool, or its whole server, silently.{wider}"
 )
 _SUPERSEDES: Final = ("F10", "F33", "R13", "B13", "R02", "R03", "R01", "B29")
-
-# What providers and hosts say, by class. Each demands words about a tool's declaration, so that an error on
-# the arguments of a call is not taken for one.
-_SAID: Final = {
-    "F01": r"input_?schema.{0,60}(?:does not support|must not have|top[ -]level|\.type\b)"
-    r"|(?:one|any|all)of.{0,60}(?:top[ -]level|root)|schema must (?:be|have) .{0,30}object",
-    "F02": r"(?:resolve|unresolv\w*|resolvable|dangling|unknown).{0,30}(?:reference|\$ref|#/)"
-    r"|pointertonowhere|\$defs",
-    "F03": r"array.{0,30}(?:missing|must have|without|requires?).{0,20}items"
-    r"|\bitems\b.{0,20}missing|missing.{0,20}\bitems\b",
-    "F04": r"object schema missing properties|schema.{0,40}(?:missing|without|requires?).{0,20}\bproperties\b"
-    r"|additionalproperties.{0,40}(?:invalid|not supported|must be)",
-    "F05": r"(?:unsupported|unknown|unrecogni[sz]ed|not supported).{0,40}"
-    r"(?:keyword|dialect|draft|\$schema|patternproperties|propertynames|format)"
-    r"|no schema with key or ref|strict mode: unknown",
-    "F06": r"string_above_max_length|tools?[\[.].{0,40}name.{0,60}(?:too long|at most|maximum length|longer)"
-    r"|tool.{0,10}name.{0,60}(?:too long|at most \d+|maximum length|exceeds|longer than)",
-    "F07": r"tools?[\[.].{0,40}name.{0,60}pattern"
-    r"|(?:invalid|illegal|bad) tool name|tool name.{0,60}(?:pattern|invalid|illegal|must match|characters)"
-    r"|function\.name.{0,60}pattern",
-}
-_PLACE: Final = re.compile(r"\btools[.\[](\d+)")
-_BAD_STATUS: Final = 400
-
-
-class _Held(NamedTuple):
-    """A list of tools as a client holds it: whose it is, and what is wrong with it, by class."""
-
-    listing: Listing
-    problems: dict[str, list[tuple[str, str, bool]]]  # class → tool, message, whether a host refuses it
-    names: frozenset[str]
-
-
-class _Complaint(NamedTuple):
-    time: Any
-    text: str
-    record: str
-
-
-def _find(facts: Facts, code: str, *, silently: bool = True) -> Iterator[Match]:
-    """Where a provider or host complained of this class, or hid a tool that breaks one of its rules."""
-    held = _held(facts)
-    told = False
-    for complaint in _complaints(facts):
-        if not re.search(_SAID[code], complaint.text, re.IGNORECASE | re.DOTALL):
-            continue
-        found = _guilty(complaint, held, code)
-        if found is None:
-            continue
-        told = True
-        item, tool = found
-        clues = [Clue(f"somebody refused the list: “{complaint.text[:160]}”", 0.8, (complaint.record,))]
-        clues += _fault_clue(item, tool, code)
-        yield _match(item, tool, tuple(clues), facts)
-    if not silently or told:
-        return
-    for item in held:
-        # A tool that was called was not refused.
-        bad = [(tool, message) for tool, message, refused in item.problems.get(code, ()) if refused]
-        if not bad or _called(bad[0][0], facts):
-            continue
-        yield from _hidden(item, [tool for tool, _ in bad], code, facts)
-
-
-def _hidden(item: _Held, bad: list[str], code: str, facts: Facts) -> Iterator[Match]:
-    """A tool that breaks a rule and was refused or not offered, or took its whole server with it."""
-    mine = [
-        refusal
-        for refusal in facts.refused_by_host
-        if refusal.tool in item.names
-        and refusal.time >= item.listing.time
-        and refusal.server in {None, item.listing.server}
-    ]
-    offered = _offered(item, facts)
-    whole = offered is not None and not offered
-    for refusal in mine:
-        if refusal.tool in bad or whole:
-            tool = refusal.tool if refusal.tool in bad else bad[0]
-            clues = [
-                Clue(f"{refusal.by} refused {refusal.tool}, which is in its list", 0.6, refusal.records),
-                *_fault_clue(item, tool, code),
-            ]
-            yield _match(item, tool, tuple(clues), facts, refusal)
-            return
-    if offered is not None and not mine and (whole or not set(bad) & offered):
-        clues = [
-            Clue(f"{bad[0]} is in the list and was not offered to the model", 0.5),
-            *_fault_clue(item, bad[0], code),
-        ]
-        yield _match(item, bad[0], tuple(clues), facts, warning=True)
-
-
-def _match(
-    item: _Held,
-    tool: str | None,
-    clues: tuple[Clue, ...],
-    facts: Facts,
-    refusal: Refused | None = None,
-    *,
-    warning: bool = False,
-) -> Match:
-    server = item.listing.server
-    if server in facts.roles.relays and tool is not None:
-        server = facts.owners.of(tool) or server
-    others = len(item.names) - 1
-    hit = refusal is not None and refusal.tool != tool
-    wider = f" Here {tool} took {count(others, 'other tool')} of {server} with it." if hit else ""
-    calls = frozenset[int]() if refusal is None else refusal.calls
-    words = {"wider": wider, "problem": _problem(item, tool)}
-    return Match(server, server, clues, tool, calls, words, "warning" if warning else None)
-
-
-def _problem(item: _Held, tool: str | None) -> str:
-    told = [message for rows in item.problems.values() for name, message, _ in rows if name == tool]
-    return f" ({told[0].removeprefix(f'{tool}: ')})" if told else ""
-
-
-def _fault_clue(item: _Held, tool: str | None, code: str) -> list[Clue]:
-    told = [message for name, message, _ in item.problems.get(code, ()) if name == tool]
-    return (
-        [Clue(f"the list of {item.listing.server} says so: {told[0]}", 0.6, item.listing.records)]
-        if told
-        else []
-    )
-
-
-def _guilty(complaint: _Complaint, held: list[_Held], code: str) -> tuple[_Held, str | None] | None:
-    """The list, and the tool in it, that a complaint is about: named, numbered, or breaking the rule."""
-    before = [item for item in held if item.listing.time <= complaint.time]
-    named = [
-        (item, name)
-        for item in before
-        for name in sorted(item.names, key=len, reverse=True)
-        if re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9_-])", complaint.text)
-    ]
-    rows = [(item, *row) for item in before for row in item.problems.get(code, ())]
-    bad = [(item, tool) for item, tool, _, _ in sorted(rows, key=lambda row: not row[3])]
-    if named:
-        return named[0]
-    if (place := _PLACE.search(complaint.text)) is not None:
-        shown = [(item, str(tool.get("name"))) for item in before for tool in item.listing.tools or ()]
-        number = int(place.group(1))
-        # A host may put its own tools first: a number that hits a sound tool proves less than a broken one.
-        if number < len(shown) and (not bad or shown[number] in bad):
-            return shown[number]
-    if bad:
-        return bad[0]
-    return (before[0], None) if len(before) == 1 else None
-
-
-def _held(facts: Facts) -> list[_Held]:
-    """The last list of each server that a host or client holds, with what hosts find wrong with it."""
-    if (known := facts.memo.get("held lists")) is not None:
-        return list(known)
-    last: dict[str, Listing] = {}
-    relays = facts.roles.relays - facts.roles.hosts
-    served = {listing.server for listing in facts.listings if listing.server in relays and listing.tools}
-    for listing in facts.listings:
-        if listing.tools and not (served and listing.caller in relays):
-            before = last.get(listing.server)
-            if listing.cursor is not None and before is not None:  # the next page of the same list
-                listing = replace(listing, tools=(*(before.tools or ()), *listing.tools))  # noqa: PLW2901
-            last[listing.server] = listing
-    found = [_Held(item, _problems(item, server), item.names or frozenset()) for server, item in last.items()]
-    facts.memo["held lists"] = found
-    return found
-
-
-def _problems(listing: Listing, server: str) -> dict[str, list[tuple[str, str, bool]]]:
-    rows = lint(list(listing.tools or ()), "all", server=server)
-    found: dict[str, list[tuple[str, str, bool]]] = {}
-    for row in rows[rows["tool"].notna()].to_dict("records"):
-        refused = row["severity"] == "error" or row["rule"] == "name-begins-with-underscore"
-        found.setdefault(str(row["catalogue"]), []).append((row["tool"], row["message"], refused))
-    return found
-
-
-def _complaints(facts: Facts) -> list[_Complaint]:
-    if (known := facts.memo.get("list complaints")) is not None:
-        return list(known)
-    said = [
-        _Complaint(item.time, item.said, item.record)
-        for item in facts.signals.complaints
-        if not (item.method or "").startswith("tools/call")
-    ]
-    said += [
-        _Complaint(item.time, item.body, item.record)
-        for item in facts.signals.exchanges
-        if item.status >= _BAD_STATUS
-    ]
-    facts.memo["list complaints"] = said
-    return said
-
-
-def _called(tool: str, facts: Facts) -> bool:
-    return bool(facts.operations.answered.where("tool", tool))
-
-
-def _offered(item: _Held, facts: Facts) -> frozenset[str] | None:
-    """Which tools of the list were offered to the model after it came; None when the log does not tell."""
-    offers = [
-        offer
-        for offer in facts.signals.offers
-        if offer.time >= item.listing.time and (offer.names is not None or offer.count == 0)
-    ]
-    if not offers:
-        return None
-    names = offers[-1].names or frozenset()
-    return frozenset(
-        name for name in item.names if any(told == name or told.endswith(f"__{name}") for told in names)
-    )
 
 
 @rule(
@@ -251,7 +37,7 @@ def _offered(item: _Held, facts: Facts) -> frozenset[str] | None:
     references=("F01", "anthropics/claude-code#88049", "makenotion/notion-mcp-server#340"),
 )
 def root_refused(facts: Facts) -> Iterator[Match]:
-    yield from _find(facts, "F01")
+    yield from find(facts, "F01")
 
 
 @rule(
@@ -266,7 +52,7 @@ def root_refused(facts: Facts) -> Iterator[Match]:
     references=("F03", "mark3labs/mcphost#35", "Automattic/wordpress-mcp#103"),
 )
 def array_without_items(facts: Facts) -> Iterator[Match]:
-    yield from _find(facts, "F03", silently=False)
+    yield from find(facts, "F03", silently=False)
 
 
 @rule(
@@ -283,7 +69,7 @@ def array_without_items(facts: Facts) -> Iterator[Match]:
     references=("F04", "jacksteamdev/obsidian-mcp-tools#63", "xpzouying/xiaohongshu-mcp#677"),
 )
 def no_properties(facts: Facts) -> Iterator[Match]:
-    yield from _find(facts, "F04", silently=False)
+    yield from find(facts, "F04", silently=False)
 
 
 @rule(
@@ -299,7 +85,7 @@ def no_properties(facts: Facts) -> Iterator[Match]:
     references=("F05", "modelcontextprotocol/csharp-sdk#342", "modelcontextprotocol/typescript-sdk#745"),
 )
 def keyword_refused(facts: Facts) -> Iterator[Match]:
-    yield from _find(facts, "F05", silently=False)
+    yield from find(facts, "F05", silently=False)
 
 
 @rule(
@@ -314,7 +100,7 @@ def keyword_refused(facts: Facts) -> Iterator[Match]:
     references=("F06", "microsoft/vscode#243602", "openai/codex#1289"),
 )
 def name_too_long(facts: Facts) -> Iterator[Match]:
-    yield from _find(facts, "F06")
+    yield from find(facts, "F06")
 
 
 @rule(
@@ -329,7 +115,7 @@ def name_too_long(facts: Facts) -> Iterator[Match]:
     references=("F07", "github/copilot-cli#1879", "thedotmack/claude-mem#3288"),
 )
 def name_refused(facts: Facts) -> Iterator[Match]:
-    yield from _find(facts, "F07")
+    yield from find(facts, "F07")
 
 
 @rule(
@@ -345,7 +131,7 @@ def name_refused(facts: Facts) -> Iterator[Match]:
     references=("F02", "anthropics/claude-code#76040", "davideast/stitch-mcp#184"),
 )
 def definitions_stripped(facts: Facts) -> Iterator[Match]:
-    for item in _held(facts):
+    for item in held_lists(facts):
         listing = item.listing
         for tool, message, _ in item.problems.get("F02", ()):
             if "not defined" not in message:
@@ -354,12 +140,10 @@ def definitions_stripped(facts: Facts) -> Iterator[Match]:
             source = [
                 one for one in facts.lists_of(owner or "") if tool in (one.names or ()) and one is not listing
             ]
-            whole = bool(source) and not _dangles(tool, source[-1], facts)
-            said = [
-                c for c in _complaints(facts) if re.search(_SAID["F02"], c.text, re.IGNORECASE | re.DOTALL)
-            ]
+            whole = bool(source) and not dangles(tool, source[-1], facts)
+            said = complaints_of(facts, "F02")
             failed = facts.operations.failed.where("tool", tool)
-            worded = [call for call in failed if re.search(_SAID["F02"], call.error_text, re.IGNORECASE)]
+            worded = [call for call in failed if says("F02", call.error_text)]
             clues = [Clue(f"the list of {listing.server}: {message}", 0.5, listing.records)]
             if whole:
                 clues.append(Clue(f"{owner} had listed {tool} with the definition", 0.6, source[-1].records))
@@ -384,10 +168,3 @@ def definitions_stripped(facts: Facts) -> Iterator[Match]:
                 words,
                 "info" if harmless else None,
             )
-
-
-def _dangles(tool: str, listing: Listing, facts: Facts) -> bool:
-    key = f"problems of {listing.server} {listing.records}"
-    if key not in facts.memo:
-        facts.memo[key] = _problems(listing, listing.server)
-    return any(name == tool and "not defined" in text for name, text, _ in facts.memo[key].get("F02", ()))
