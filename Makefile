@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 PYTEST := $(BIN)/python -m pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg
 
-.PHONY: help demo test lint format bench bench-diagnose bench-indexes bench-large notebooks install clean
+.PHONY: help demo test lint format bench bench-diagnose bench-flows bench-indexes bench-large notebooks install clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ bench-diagnose: install ## Diagnose random systems with planted faults, print pr
 
 bench-indexes: install ## Measure what each index of logs costs, and the alternatives (ARGS="--only pending")
 	$(BIN)/python benchmarks/indexes.py $(ARGS)
+
+bench-flows: install ## Rebuild and diagnose up to a million messages (ARGS="--messages 10000 100000")
+	$(BIN)/python benchmarks/flows.py $(ARGS)
 
 bench-large: install ## Fill 10 million records, measure every query and the retention (ARGS="--records 1000000")
 	$(BIN)/python benchmarks/large.py $(ARGS)

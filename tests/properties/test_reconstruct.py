@@ -15,6 +15,7 @@ from godot_analysis.columns import STATUSES
 
 ENDS = ("answered", "error", "tool_error", "request lost", "answer lost")
 BACKENDS = ("gates", "dewey")
+START_US = 1_767_225_600_000_000
 
 
 @dataclass
@@ -98,12 +99,7 @@ def damaged(draw: st.DrawFn) -> list[dict[str, Any]]:
         if record["component"] in silent or draw(st.integers(0, 9)) == 0:
             continue
         late = draw(st.integers(0, 20_000))
-        at = (
-            1_767_225_600_000_000
-            + record["event_created_at"] * step
-            + offset.get(record["component"], 0)
-            + late
-        )
+        at = START_US + record["event_created_at"] * step + offset.get(record["component"], 0) + late
         kept.append({**record, "event_created_at": pd.Timestamp(at, unit="us", tz="UTC").isoformat()})
     return draw(st.permutations(kept))
 
@@ -213,3 +209,57 @@ def test_no_log_is_too_strange(rows: list[tuple[str, str, Any, bool]]):
         for number, (component, text, data, wrapped) in enumerate(rows)
     ]
     check(ga.reconstruct(ga.from_records(records)))
+
+
+@st.composite
+def clocked(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, tuple[int, float]]]:
+    """Calls that both ends log, each by a clock that is ahead by an offset and gains by a drift."""
+    clocks = {
+        name: (draw(st.integers(-60_000_000, 60_000_000)), draw(st.floats(-200e-6, 200e-6)))
+        for name in ("relay", *BACKENDS)
+    }
+    records: list[dict[str, Any]] = []
+    now = 0
+
+    def sees(observer: str, direction: str, peer: str, payload: Any) -> None:
+        offset, drift = clocks[observer]
+        at = START_US + now + offset + round(now * drift)
+        shown = {"direction": direction, "peer": peer, "session": "-".join(sorted((observer, peer)))}
+        records.append(
+            {
+                "component": observer,
+                "level": "TRACE",
+                "message": "",
+                "event_created_at": pd.Timestamp(at, unit="us", tz="UTC").isoformat(),
+                "data": {"mcp": {**shown, "payload": {"jsonrpc": "2.0", "id": len(records) // 4, **payload}}},
+            }
+        )
+
+    for backend in draw(st.lists(st.sampled_from(BACKENDS), min_size=1, max_size=8)):
+        question, answer = {"method": "ping"}, {"result": {}}
+        for observer, direction, peer, payload in (
+            ("relay", "sent", backend, question),
+            (backend, "received", "relay", question),
+            (backend, "sent", "relay", answer),
+            ("relay", "received", backend, answer),
+        ):
+            now += draw(st.integers(1, 50_000))
+            sees(observer, direction, peer, payload)
+        now += draw(st.integers(0, 5_000_000))
+    return records, clocks
+
+
+@settings(max_examples=60, deadline=None)
+@given(clocked())
+def test_clocks_are_as_far_apart_as_told_within_the_error(
+    told: tuple[list[dict[str, Any]], dict[str, tuple[int, float]]],
+):
+    records, clocks = told
+    flow = ga.reconstruct(ga.from_records(records))
+    check(flow)
+    assert flow.calls["status"].eq("answered").all()
+    assert flow.hops["seen"].eq("both").all()
+    drifted = 40_000_000 * 400e-6  # no system here runs longer, or drifts faster
+    for clock in flow.clocks.itertuples():
+        ahead = clocks[clock.component][0] - clocks[clock.reference][0]
+        assert abs(clock.offset_us - ahead) <= clock.error_us + drifted

@@ -189,3 +189,31 @@ def test_a_call_of_somebody_who_logs_no_sending_is_put_under_what_it_worked_on()
     ]
     assert "at work" in flow.calls["note"].iloc[1]
     assert "sender" in flow.hops.query("receiver == 'playfair'")["inferred"].iloc[0]
+
+
+def test_what_was_sent_to_a_silent_server_was_not_received_by_another():
+    flow = reconstruct("""
+        0.00 host  sends silent ~ notifications/initialized
+        0.01 host  sends gates  ~ notifications/initialized
+        0.02 gates gets  host   ~ notifications/initialized
+    """)
+    assert flow.hops[["receiver", "seen"]].to_numpy().tolist() == [["silent", "sender"], ["gates", "both"]]
+
+
+def test_one_doubtful_answer_leaves_the_other_streams_as_they_are():
+    plain = [
+        f"{n}.{step} {who}"
+        for n in range(1, 4)
+        for step, who in enumerate(
+            (
+                f"relay sends gates ? {n} tools/call a",
+                f"gates gets relay ? {n} tools/call a",
+                f"gates sends relay = {n}",
+                f"relay gets gates = {n}",
+            )
+        )
+    ]
+    doubtful = ["9.0 client sends relay ? 1 ping", "9.1 client gets relay = 2", "9.2 client gets relay = 1"]
+    flow = reconstruct("\n".join([*plain, *doubtful]))
+    assert flow.calls["status"].tolist() == ["answered"] * 5
+    assert flow.calls["note"].tolist().count("its request is not in the log") == 1
