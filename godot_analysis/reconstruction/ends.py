@@ -10,8 +10,8 @@ from godot_analysis.normal_form.sightings import CALL
 
 if TYPE_CHECKING:
     from godot_analysis.normal_form.messages import Observations
+    from godot_analysis.reconstruction.exchange import Exchange
     from godot_analysis.reconstruction.joining import Call
-    from godot_analysis.reconstruction.pairing import Exchange
 
 
 def name_ends(calls: list[Call], strays: list[Call], seen: Observations) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 from godot_analysis.normal_form.jsonrpc import params_of
 from godot_analysis.normal_form.sightings import NOTIFICATION, SENT
 from godot_analysis.normal_form.table import taken
+from godot_analysis.reconstruction.exchange import Exchange
 from godot_analysis.reconstruction.joining import Call, join, known
 from godot_analysis.reconstruction.order import causal_order
-from godot_analysis.reconstruction.pairing import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,6 @@ callees', which agree one by one in order of time. What is left of a key is alig
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left
 from collections import defaultdict
 from operator import attrgetter
@@ -19,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from godot_analysis.normal_form.table import Words, objects, packed
+from godot_analysis.normal_form.table import packed
+from godot_analysis.reconstruction.views import Views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from godot_analysis.normal_form.messages import Observations
-    from godot_analysis.reconstruction.pairing import Exchange
+    from godot_analysis.reconstruction.exchange import Exchange
 
 _JITTER_US: Final = 1_000_000  # entries of the original clients reach the store this late at worst
 _NEAR_US: Final = 5_000_000  # among several of one content, further apart is another call
@@ -98,7 +98,7 @@ def join(exchanges: list[Exchange], named: set[tuple[str, str | None]]) -> list[
     """
     if not exchanges:
         return []
-    views = _Views(exchanges, named)
+    views = Views(exchanges, named)
     twins = _Joiner(views).join()
     outers, inners = np.flatnonzero(views.asking), np.flatnonzero(~views.asking & (twins < 0))
     outer = np.concatenate([outers, np.full(len(inners), -1)])
@@ -118,7 +118,7 @@ def join(exchanges: list[Exchange], named: set[tuple[str, str | None]]) -> list[
     return calls
 
 
-def _joined_by(views: _Views, twins: NDArray[np.int64]) -> dict[int, str]:
+def _joined_by(views: Views, twins: NDArray[np.int64]) -> dict[int, str]:
     """What made two views one, the surest reason that holds; by the caller's view."""
     outer = np.flatnonzero(views.asking & (twins >= 0))
     inner = twins[outer]
@@ -144,45 +144,6 @@ def _joined_by(views: _Views, twins: NDArray[np.int64]) -> dict[int, str]:
     }
 
 
-class _Views:
-    """Exchanges as columns: numbers for strings, -1 for none."""
-
-    def __init__(self, exchanges: list[Exchange], named: set[tuple[str, str | None]]) -> None:
-        self.exchanges = exchanges
-        self.asking = np.array([exchange.asking for exchange in exchanges], dtype=bool)
-        self.starts = np.array([exchange.start for exchange in exchanges], dtype=np.int64)
-        self.ends = np.array([-1 if x.end is None else x.end for x in exchanges], dtype=np.int64)
-        self.arguments = objects([exchange.arguments for exchange in exchanges])
-        names = Words.of([*(x.observer for x in exchanges), *(x.peer for x in exchanges)])
-        self.names = names.words
-        self.codes = {
-            "observer": names.codes[: len(exchanges)],
-            "peer": names.codes[len(exchanges) :],
-            **{
-                name: Words.of([getattr(exchange, name) for exchange in exchanges]).codes
-                for name in ("trace", "rpc_id", "method", "tool", "session")
-            },
-        }
-        logging = np.append(np.isin(np.arange(len(names.words)), self.codes["observer"]), False)
-        self.peer_logs = logging[self.codes["peer"]]
-        """Whether the peer is known by a name under which somebody logs."""
-        self._named = named
-
-    def calls_by_name(self, outer: Exchange, inner: Exchange) -> bool:
-        """Whether this caller calls this callee by its own name, so that another name is another one's."""
-        return outer.peer is not None and (outer.observer, inner.observer) in self._named
-
-    def content(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Numbers for the arguments of these exchanges."""
-        told = [
-            None if held is None else json.dumps(held, sort_keys=True, ensure_ascii=False, default=str)
-            for held in self.arguments[places]
-        ]
-        out = np.full(len(self.exchanges), -1)
-        out[places] = Words.of(told).codes
-        return out
-
-
 _SURE: Final = (
     # The surest first. A key of which a part is missing joins nothing.
     ("trace", "rpc_id", "method"),
@@ -202,7 +163,7 @@ _LIKELY: Final = (
 class _Joiner:
     """Finds for each caller's view the callee's."""
 
-    def __init__(self, views: _Views) -> None:
+    def __init__(self, views: Views) -> None:
         self._views = views
         self._twins = np.full(len(views.exchanges), -1)
         self._offsets: dict[tuple[str, str], float] = {}

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from godot_analysis.normal_form.messages import Observations
+    from godot_analysis.reconstruction.exchange import Exchange
     from godot_analysis.reconstruction.joining import Call
-    from godot_analysis.reconstruction.pairing import Exchange
 
 LOSS_RECORD: Final = "loss record"
 SEQUENCE_GAP: Final = "sequence gap"

@@ -17,8 +17,8 @@ from godot_analysis.reconstruction.ends import name_ends
 
 if TYPE_CHECKING:
     from godot_analysis.normal_form.messages import Observations
+    from godot_analysis.reconstruction.exchange import Exchange
     from godot_analysis.reconstruction.joining import Call
-    from godot_analysis.reconstruction.pairing import Exchange
 
 _JITTER_US: Final = 1_000_000
 _OVERTAKING_US: Final = 50_000  # a repeat lies inside of its call, but for entries that overtake each other

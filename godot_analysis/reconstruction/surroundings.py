@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from godot_analysis.normal_form.messages import Observations
+    from godot_analysis.reconstruction.exchange import Exchange
     from godot_analysis.reconstruction.joining import Call
     from godot_analysis.reconstruction.losses import Holes
-    from godot_analysis.reconstruction.pairing import Exchange
 
 _OVERTAKING_US: Final = 50_000
 
