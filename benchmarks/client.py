@@ -5,9 +5,9 @@ bytes of data and the sender at work: the loop logs faster than any sender can s
 throughout, which is the worst case of a call. Each state has a process of its own; the rounds alternate, so
 that whatever else the machine does falls on all of them alike. The table shows the medians of the rounds.
 
-A virtual machine's cores may share a physical one: while the other works, a plain loop without any logging takes
-1.6 times as long (1,200 instead of 750 ns here), for tens of milliseconds at a time. The states are therefore compared
-twice: in their median rounds, and in their best rounds, which are those that nothing disturbed.
+A virtual machine's cores may share a physical one: while the other works, a plain loop without any logging
+takes 1.6 times as long (1,200 instead of 750 ns here), for tens of milliseconds at a time. The states are
+therefore compared twice: in their median rounds, and in their best rounds, which nothing disturbed.
 """
 
 import argparse
