@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from godot_analysis.columns import LEVELS, LOGS
 from godot_analysis.loading.frames import LEVEL_DTYPE
 from godot_analysis.loading.json_array import JsonArray
+from godot_analysis.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,10 +36,12 @@ def log_frame(batches: Iterable[pa.RecordBatch]) -> pd.DataFrame:
     """
     columns: dict[str, list[pa.Array]] = {name: [] for name in LOGS}
     rows = 0
-    for batch in batches:
-        rows += len(batch)
-        for name, chunks in columns.items():
-            chunks.append(_slim(LOGS[name], batch.column(name)))
+    with Progress("load") as progress:
+        for batch in batches:
+            rows += len(batch)
+            for name, chunks in columns.items():
+                chunks.append(_slim(LOGS[name], batch.column(name)))
+            progress.count(len(batch))
     order = _order(columns)
     built = {}
     for name, kind in LOGS.items():

@@ -8,6 +8,7 @@ from godot_analysis.collection import collection_paused
 from godot_analysis.columns import CLOCKS, LOSSES
 from godot_analysis.loading.frames import frame, require, transposed
 from godot_analysis.normal_form.messages import observe
+from godot_analysis.progress import Progress
 from godot_analysis.reconstruction.clocks import estimate
 from godot_analysis.reconstruction.endings import Endings
 from godot_analysis.reconstruction.flow import Flow
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from godot_analysis.reconstruction.clocks import Clock
 
 
+_STEPS: Final = 6  # that a progress bar shows
 _VERSION: Final = 14  # where a UUID tells its version
 _DERIVED: Final = "8"  # made from the record itself, which brought none
 
@@ -63,8 +65,8 @@ def reconstruct(logs: pd.DataFrame) -> Flow:
     ['relay', 'gates', 'open', 'error', 'no such path']
     """
     require(logs)
-    with collection_paused():
-        return _rebuilt(_once(logs))
+    with collection_paused(), Progress("reconstruct", steps=_STEPS, records=len(logs)) as progress:
+        return _rebuilt(_once(logs), progress)
 
 
 def as_flow(logs: pd.DataFrame | Flow) -> Flow:
@@ -72,16 +74,23 @@ def as_flow(logs: pd.DataFrame | Flow) -> Flow:
     return logs if isinstance(logs, Flow) else reconstruct(logs)
 
 
-def _rebuilt(logs: pd.DataFrame) -> Flow:
+def _rebuilt(logs: pd.DataFrame, progress: Progress) -> Flow:
+    progress.begin("reading messages")
     seen = observe(logs)
+    progress.begin("pairing requests with answers")
     pairing = pair(seen)
+    progress.begin("joining what both ends saw")
     named = addressed(seen)
     strays = join_strays(pairing.singles, seen, named)
-    calls = nest(join(pairing.exchanges, named), strays, seen)
+    exchanges = join(pairing.exchanges, named)
+    progress.begin("finding what caused what")
+    calls = nest(exchanges, strays, seen)
     losses = find_losses(seen, calls, partial=bool(logs.attrs.get("partial")))
     clocks = estimate(calls, seen)
     endings = Endings(calls, seen, Holes(losses))
+    progress.begin("ordering hops")
     hops, numbered = build_hops(calls, strays, seen, clocks)
+    progress.begin("making frames")
     return Flow(
         logs=logs,
         messages=message_frame(hops, seen),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from godot_analysis.diagnosis.findings import SEVERITIES, Finding
 from godot_analysis.diagnosis.rules._rule import LAYERS, RULES, Match, Rule
 from godot_analysis.diagnosis.rules._words import count
+from godot_analysis.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,9 +56,11 @@ def judge(facts: Facts) -> list[Judgement]:
     confidence.
     """
     case = _Case()
-    for rule in _most_specific_first(RULES.values()):
-        for match in rule.find(facts):
-            case.hear(rule, match)
+    with Progress("diagnose", steps=len(RULES), records=len(facts.flow.logs)) as progress:
+        for rule in _most_specific_first(RULES.values()):
+            progress.begin(rule.code)
+            for match in rule.find(facts):
+                case.hear(rule, match)
     rows = facts.rows_among(row for judged in case.kept for row in judged.rows)
     for judged in case.kept:
         judged.finding = _finding(judged, rows, facts)
