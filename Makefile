@@ -32,10 +32,11 @@ format: .venv/.dev ## Repair what style can be repaired
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-bench: install ## Measure a log call, ingestion beside a raw COPY, and loading beside ADBC
+bench: install ## Measure a log call, ingestion beside COPY, loading beside ADBC, a million messages
 	$(BIN)/python benchmarks/client.py
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/load.py
+	$(BIN)/python benchmarks/flows.py
 	$(BIN)/python benchmarks/widget.py
 
 bench-diagnose: install ## Diagnose random systems with planted faults, print precision and recall
