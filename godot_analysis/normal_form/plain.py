@@ -5,7 +5,7 @@ The shape is a valid JSON-RPC message in a message record, each part of the type
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _CHUNK: Final = 2048  # rows whose payloads stay in the processor's cache while they are read
 _NOTIFICATIONS: Final = "notifications/"
 _NO_PARAMS: Final[dict[str, Any]] = {}
+
+# A `_Line` and a `_Place` while they are read: a plain tuple is made much faster.
+_Said: TypeAlias = "tuple[str, str | None, str | None, str | None, int | None, str | None]"
+_Where: TypeAlias = "tuple[str, str | None, str | None, str | None]"
 
 
 class _Error(msgspec.Struct, gc=False):
@@ -59,23 +63,40 @@ class _Record(msgspec.Struct, gc=False):
 
 
 class _Line(NamedTuple):
-    """What one message says, but for where it was seen."""
+    """What many messages say alike: all but their ids, what they carry and where they were seen."""
 
     kind: str
-    rpc_id: int | str | None
-    method: str | None = None
-    tool: str | None = None
-    era: str | None = None
-    error_code: int | None = None
-    error_text: str | None = None
+    method: str | None
+    tool: str | None
+    era: str | None
+    error_code: int | None
+    error_text: str | None
+
+
+class _Place(NamedTuple):
+    """Where messages of one connection were seen."""
+
+    direction: str
+    peer: str | None
+    transport: str | None
+    session: str | None
+
+
+class _Read(NamedTuple):
+    """What was read, an entry for each message; the few different lines and places are numbered whole."""
+
+    rows: list[int]
+    lines: list[int]
+    places: list[int]
+    ids: list[int | str | None]
+    payloads: list[Any]
 
 
 def read_plain(rows: Sequence[int], data: Sequence[Any]) -> tuple[Sightings, list[int]]:
     """Return the messages of all plain message records, and the rows that are to be read with care."""
-    numbers: list[int] = []
-    lines: list[_Line] = []
-    places: list[tuple[str, str | None, str | None, str | None]] = []
-    payloads: list[Any] = []
+    read = _Read([], [], [], [], [])
+    lines: dict[_Said, int] = {}
+    places: dict[_Where, int] = {}
     others: list[int] = []
     for start in range(0, len(rows), _CHUNK):
         chunk = rows[start : start + _CHUNK]
@@ -86,11 +107,14 @@ def read_plain(rows: Sequence[int], data: Sequence[Any]) -> tuple[Sightings, lis
             if line is None or seen is UNSET:
                 others.append(row)
                 continue
-            numbers.append(row)
-            lines.append(line)
-            places.append((seen.direction, seen.peer or None, seen.transport, seen.session))
-            payloads.append(whole["mcp"]["payload"])
-    return _table(numbers, lines, places, payloads), others
+            place = (seen.direction, seen.peer or None, seen.transport, seen.session)
+            rpc_id = seen.payload.id
+            read.rows.append(row)
+            read.lines.append(lines.setdefault(line, len(lines)))
+            read.places.append(places.setdefault(place, len(places)))
+            read.ids.append(None if rpc_id is UNSET else rpc_id)
+            read.payloads.append(whole["mcp"]["payload"])
+    return _table(read, [_Line(*line) for line in lines], [_Place(*place) for place in places]), others
 
 
 def _shaped(held: list[Any]) -> Iterable[_Record | None]:
@@ -110,9 +134,9 @@ def _shaped_one(whole: Any) -> _Record | None:
         return None
 
 
-def _line(message: _Message) -> _Line | None:
-    """Read one message; None when not all its parts fit together."""
-    rpc_id, method = message.id, message.method
+def _line(message: _Message) -> _Said | None:
+    """What a `_Line` holds, of one message; None when not all its parts fit together."""
+    rpc_id, method, error = message.id, message.method, message.error
     if method is not UNSET:
         params = message.params
         if params is UNSET:
@@ -120,45 +144,37 @@ def _line(message: _Message) -> _Line | None:
         if type(params) is not dict or (method.startswith(_NOTIFICATIONS) is not (rpc_id is UNSET)):
             return None
         if rpc_id is UNSET:
-            return _Line(NOTIFICATION, None, method, None, era_of(method, params))
+            return NOTIFICATION, method, None, era_of(method, params), None, None
         tool = params.get("name") if method == CALL else None
-        return _Line(REQUEST, rpc_id, method, tool if isinstance(tool, str) else None, era_of(method, params))
-    if rpc_id is UNSET or (message.error is UNSET) is (message.result is UNSET):
+        return REQUEST, method, tool if isinstance(tool, str) else None, era_of(method, params), None, None
+    if rpc_id is UNSET or (error is UNSET) is (message.result is UNSET):
         return None
-    if message.error is not UNSET:
-        return _Line(ERROR, rpc_id, error_code=message.error.code, error_text=message.error.message)
-    return _Line(RESPONSE, rpc_id, era=answered_era(message.result))
+    if error is not UNSET:
+        return ERROR, None, None, None, error.code, error.message
+    return RESPONSE, None, None, answered_era(message.result), None, None
 
 
-def _table(
-    numbers: list[int],
-    lines: list[_Line],
-    places: list[tuple[str, str | None, str | None, str | None]],
-    payloads: list[Any],
-) -> Sightings:
-    columns: dict[str, Sequence[Any]] = (
-        dict(zip(_Line._fields, zip(*lines, strict=True), strict=True))
-        if lines
-        else dict.fromkeys(_Line._fields, ())
-    )
-    always = np.zeros(len(numbers), dtype=np.int64)
-    words = {name: Words.of(columns[name]) for name in ("kind", "method", "tool", "era")}
-    ids = Words.of(columns["rpc_id"])
+def _table(read: _Read, lines: list[_Line], places: list[_Place]) -> Sightings:
+    always = np.zeros(len(read.rows), dtype=np.int64)
+    of_line, of_place = np.array(read.lines, dtype=np.int64), np.array(read.places, dtype=np.int64)
+    words = {
+        name: Words.of([getattr(line, name) for line in lines]).take(of_line)
+        for name in ("kind", "method", "tool", "era")
+    }
+    words |= {
+        name: Words.of([getattr(place, name) for place in places]).take(of_place) for name in _Place._fields
+    }
+    ids = Words.of(read.ids)
     words["rpc_id"] = Words(ids.codes, [id_text(value) or "" for value in ids.words])
-    # Few different connections, so they are numbered whole and taken apart afterwards.
-    connections = Words.of(places)
-    for number, name in enumerate(("direction", "peer", "transport", "session")):
-        column = Words.of([connection[number] for connection in connections.words])
-        words[name] = column.take(connections.codes)
     words["convention"] = Words(always, [verbatim.NAME])
     words["inferred"] = words["validity"] = Words(always, [""])
     return Sightings(
-        np.array(numbers, dtype=np.int64),
-        np.full(len(numbers), Weight.PAYLOAD, dtype=np.int8),
+        np.array(read.rows, dtype=np.int64),
+        np.full(len(read.rows), Weight.PAYLOAD, dtype=np.int8),
         words,
         {
-            "payload": objects(payloads),
-            "error_code": objects(columns["error_code"]),
-            "error_text": objects(columns["error_text"]),
+            "payload": objects(read.payloads),
+            "error_code": objects([line.error_code for line in lines])[of_line],
+            "error_text": objects([line.error_text for line in lines])[of_line],
         },
     )
