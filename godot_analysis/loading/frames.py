@@ -12,7 +12,7 @@ from godot_analysis.errors import BadFrame
 from godot_analysis.loading.json_array import JsonArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 LEVEL_DTYPE = pd.CategoricalDtype(list(LEVELS), ordered=True)
 _RANKS: Final = {level: rank for rank, level in enumerate(LEVELS)}
@@ -125,11 +125,17 @@ def _objects(values: Sequence[Any], _: str) -> pd.Series[Any]:
     return pd.Series(out, dtype="object")
 
 
-def _nullable_integers(values: Iterable[Any], _: str) -> Any:
-    """Python integers that fit 64 bits; anything else counts as missing."""
-    numbers = [value if isinstance(value, int) and -(2**63) < value < 2**63 else None for value in values]
-    mask = np.fromiter((value is None for value in numbers), dtype=bool, count=len(numbers))
-    filled = np.fromiter((value or 0 for value in numbers), dtype="int64", count=len(numbers))
+def _nullable_integers(values: Sequence[Any], _: str) -> Any:
+    """Python integers that fit 64 bits; anything else counts as missing, and most are: they cost nothing."""
+    held = np.empty(len(values), dtype=object)
+    held[:] = values
+    there = np.flatnonzero(pd.notna(held))
+    fits = [isinstance(value, int) and -(2**63) < value < 2**63 for value in held[there].tolist()]
+    there = there[np.array(fits, dtype=bool)]
+    mask = np.ones(len(held), dtype=bool)
+    mask[there] = False
+    filled = np.zeros(len(held), dtype=np.int64)
+    filled[there] = held[there].astype(np.int64)
     return pd.arrays.IntegerArray(filled, mask)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from godot_analysis.reconstruction.hops import Hops
     from godot_analysis.reconstruction.joining import Call
 
-_ROWS_OF_ONE = 4  # question and answer, as both ends logged them
+_ROWS_OF_WHOLE = 4  # question and answer, as both ends logged them
 
 
 def message_frame(hops: Hops, seen: Observations) -> pd.DataFrame:
@@ -201,30 +201,55 @@ def _note(call: Call, end: Ending) -> str:
 
 def _evidence(calls: list[Call], ends: list[Ending], seen: Observations) -> NDArray[Any]:
     """Ids of the rows that show each call and its end, in the order of the log."""
-    ids = [*seen.ids, None]
-    none = len(ids) - 1
-    row = np.append(seen.sightings.row, none).tolist()
-    out: list[list[str]] = []
-    for call, end in zip(calls, ends, strict=True):
-        outer, inner = call.outer, call.inner
-        rows = set(end.rows)
-        if outer is not None and inner is not None and not (call.earlier or seen.folded):
-            for place in (
-                outer.request,
-                inner.request,
-                inner.answer,
-                outer.answer,
-                outer.cancel,
-                inner.cancel,
-            ):
+    ids = objects([*seen.ids, None])
+    out = np.empty(len(calls), dtype=object)
+    whole = [] if seen.folded else [at for at, call in enumerate(calls) if _is_whole(call, ends[at])]
+    rows = _rows_of_whole([calls[at] for at in whole], seen)
+    # A row that shows two messages is named once, and one without an id not at all.
+    plain = (np.diff(rows, axis=1) > 0).all(axis=1) & ~pd.isna(ids[rows]).any(axis=1)
+    for at, found in zip(
+        np.array(whole, dtype=np.int64)[plain].tolist(), ids[rows[plain]].tolist(), strict=True
+    ):
+        out[at] = found
+    row = seen.sightings.row.tolist()
+    for at in np.flatnonzero(pd.isna(out)).tolist():
+        found = (ids[one] for one in sorted(_rows_of(calls[at], ends[at], row, seen)))
+        out[at] = [one for one in found if one is not None]
+    return out
+
+
+def _is_whole(call: Call, end: Ending) -> bool:
+    """Whether a call is shown by question and answer as both ends logged them, and by nothing else."""
+    outer, inner = call.outer, call.inner
+    return not (
+        outer is None
+        or inner is None
+        or outer.request is None
+        or outer.answer is None
+        or inner.request is None
+        or inner.answer is None
+        or outer.cancel is not None
+        or inner.cancel is not None
+        or call.earlier
+        or end.rows
+    )
+
+
+def _rows_of_whole(calls: list[Call], seen: Observations) -> NDArray[np.int64]:
+    """The rows of question and answer of each of these calls, as both ends logged them, in order."""
+    views = [view for call in calls for view in call.views]
+    places = np.array([(view.request, view.answer) for view in views], dtype=np.int64)
+    rows: NDArray[np.int64] = np.sort(seen.sightings.row[places].reshape(-1, _ROWS_OF_WHOLE), axis=1)
+    return rows
+
+
+def _rows_of(call: Call, end: Ending, row: list[int], seen: Observations) -> set[int]:
+    """The rows that show any call, all its attempts, and its end."""
+    rows = set(end.rows)
+    for one in (call, *call.earlier):
+        for view in one.views:
+            for place in (view.request, view.answer, view.cancel):
                 if place is not None:
                     rows.add(row[place])
-        else:
-            for one in (call, *call.earlier):
-                for view in one.views:
-                    for place in (view.request, view.answer, view.cancel):
-                        if place is not None:
-                            rows.add(row[place])
-                            rows.update(seen.folded.get(place, ()))
-        out.append([found for at in sorted(rows) if (found := ids[at]) is not None])
-    return objects(out)
+                    rows.update(seen.folded.get(place, ()))
+    return rows
