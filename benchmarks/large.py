@@ -134,8 +134,17 @@ def queries(url: str, traces: list[uuid.UUID]) -> None:
             f"{len(sql(TRACE, traces[-1])):,} rows",
         )
         show("a trace: SQL", None, measured(lambda n: sql(TRACE, trace(n))))
-        show("a trace: ga.load_trace", 10, measured(lambda n: ga.load_trace(trace(n), source=engine)))
-        show("… with its own connection", None, measured(lambda n: ga.load_trace(trace(n), source=url)))
+        show(
+            "a trace: ga.load_trace, each another",
+            10,
+            measured(lambda n: ga.load_trace(trace(n), source=engine)),
+        )
+        show("… the same again and again", 10, measured(lambda _: ga.load_trace(trace(0), source=engine)))
+        show(
+            "… each another, with its own connection",
+            None,
+            measured(lambda n: ga.load_trace(trace(n), source=url)),
+        )
         show("last 100 errors: SQL", None, measured(lambda n: sql(ERRORS, component(n))))
         show(
             "last 100 errors: ga.load_logs",
