@@ -36,7 +36,7 @@ _PROPERTIES: dict[str, Tool] = {
 _VALUES: dict[str, list[Any]] = {
     "query": ["status", "error 500", ""],
     "limit": [1, 3, 50],
-    "path": ["/work/a.md", "notes/ü.txt"],
+    "path": ["/data/a.md", "notes/ü.txt"],
     "format": ["json", "text"],
     "tags": [[], ["a", "b"]],
     "filter": [{}, {"state": "open"}],

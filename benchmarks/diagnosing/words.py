@@ -229,7 +229,7 @@ NOTHING_WRONG: Final = [
 AN_ANSWER_ALL_THE_SAME: Final = [
     "No {noun} with that id was found",
     "Error executing tool {tool}: {noun} 4711 not found",
-    "ENOENT: no such file or directory, open '/work/{noun}.md'",
+    "ENOENT: no such file or directory, open '/data/{noun}.md'",
     "{noun} already exists",
     "No matches found for your query",
 ]
