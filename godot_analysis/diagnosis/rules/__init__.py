@@ -25,6 +25,7 @@ _MODULES: Final = (
     "discovery",
     "routing",
     "process",
+    "official",
     "arguments",
     "call",
     "rest",

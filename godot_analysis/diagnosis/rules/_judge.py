@@ -22,6 +22,7 @@ __all__ = ["Judgement", "judge"]
 _LIKELY: Final = 0.5
 _MOST_EVIDENCE: Final = 200  # more rows convince nobody more, and a call that fails all day has thousands
 _NOBODY: Final = "somebody"
+_REMARK: Final = "info"
 
 
 @dataclass
@@ -35,6 +36,11 @@ class Judgement:
     repeats: int = 0
     finding: Finding = field(init=False)
 
+    @property
+    def remark(self) -> bool:
+        """Whether it is no fault."""
+        return _is_remark(self.rule, self.match)
+
     def absorb(self, rule: Rule, match: Match) -> None:
         """Take over the rows and the calls of a match that this one explains."""
         self.repeats += rule is self.rule
@@ -47,13 +53,10 @@ def judge(facts: Facts) -> list[Judgement]:
     """All findings, ranked, the root cause first.
 
     Rules run from the most specific to the least. A match only adds its rows to another one when the same
-    rule has
-    matched the same component and tool, when a rule that supersedes its own has matched the same component
-    or calls,
-    or when all failed calls that it tells of are accounted for already. What is left is ranked by severity,
-    then
-    likely before unlikely, then by layer (a fault of the wire before the calls that it broke), then by
-    confidence.
+    rule has matched the same component and tool, when a rule that supersedes its own has matched the same
+    component or calls, or when all failed calls that it tells of are accounted for already. A remark (`info`)
+    explains nothing but remarks. What is left is ranked by severity, then likely before unlikely, then by
+    layer (a fault of the wire before the calls that it broke), then by confidence.
     """
     case = _Case()
     with Progress("diagnose", steps=len(RULES), records=len(facts.flow.logs)) as progress:
@@ -72,7 +75,7 @@ class _Case:
 
     def __init__(self) -> None:
         self.kept: list[Judgement] = []
-        self._same: dict[tuple[str, str | None, str | None], Judgement] = {}
+        self._same: dict[tuple[str, str | None, str | None, bool], Judgement] = {}
         self._of_component: dict[str | None, list[Judgement]] = defaultdict(list)
         self._of_call: dict[int, Judgement] = {}
 
@@ -82,22 +85,32 @@ class _Case:
         if judged is None:
             judged = Judgement(rule, match, set(match.calls), dict.fromkeys(match.records))
             self.kept.append(judged)
-            self._same[rule.code, match.component, match.tool] = judged
+            self._same[rule.code, match.component, match.tool, judged.remark] = judged
             self._of_component[match.component].append(judged)
         else:
             judged.absorb(rule, match)
         for call in match.calls:
-            self._of_call.setdefault(call, judged)
+            if call not in self._of_call or (self._of_call[call].remark and not judged.remark):
+                self._of_call[call] = judged
 
     def _cause_of(self, rule: Rule, match: Match) -> Judgement | None:
-        same = self._same.get((rule.code, match.component, match.tool))
+        remark = _is_remark(rule, match)
+        same = self._same.get((rule.code, match.component, match.tool, remark))
         if same is not None:
             return same
-        sharing = [judged for call in match.calls if (judged := self._of_call.get(call)) is not None]
+        sharing = [
+            judged
+            for call in match.calls
+            if (judged := self._of_call.get(call)) is not None and (remark or not judged.remark)
+        ]
         for judged in (*self._of_component[match.component], *sharing):
-            if rule.code in _superseded_by(judged.rule):
+            if rule.code in _superseded_by(judged.rule) and (remark or not judged.remark):
                 return judged
         return sharing[0] if sharing and len(sharing) == len(match.calls) else None
+
+
+def _is_remark(rule: Rule, match: Match) -> bool:
+    return (match.severity or rule.severity) == _REMARK
 
 
 @cache

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts import Facts, Listing, Refused
 
-__all__ = ["complaints_of", "dangles", "find", "held_lists", "says"]
+__all__ = ["complaints_of", "dangles", "find", "held_lists", "says", "speaks_of_tools"]
 
 # What providers and hosts say, by class. Each demands words about a tool's declaration, so that an error on
 # the arguments of a call is not taken for one.
@@ -201,6 +201,11 @@ def complaints_of(facts: Facts, code: str) -> list[_Complaint]:
 def says(code: str, text: str) -> bool:
     """Whether a text speaks of this class of fault in the declaration of a tool."""
     return re.search(_SAID[code], text, re.IGNORECASE | re.DOTALL) is not None
+
+
+def speaks_of_tools(text: str) -> bool:
+    """Whether a text speaks of any fault in the declaration of a tool."""
+    return any(says(code, text) for code in _SAID)
 
 
 def _complaints(facts: Facts) -> list[_Complaint]:

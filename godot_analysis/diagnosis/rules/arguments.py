@@ -38,7 +38,7 @@ _DUMMIES: Final = frozenset(
     "strict clients "
     "throw the whole result away.{effect}",
     fix="Return `structuredContent` that fits the schema of {tool}, or drop the `outputSchema`.",
-    supersedes=("R09", "R10", "R12", "F32"),
+    supersedes=("R18", "R09", "R10", "R12", "F32"),
     references=("F29", "koala73/worldmonitor#8328", "opentokenz/mcpx#28"),
 )
 def output_unlike_schema(facts: Facts) -> Iterator[Match]:
@@ -84,7 +84,7 @@ def output_unlike_schema(facts: Facts) -> Iterator[Match]:
     summary="{cause_in} called {tool} with {names} as text, where the schema says {kind}.",
     explanation="The value was put into JSON twice. Servers that validate refuse it; others read it wrongly.",
     fix="Send {names} as the {kind} itself; look at how {cause_in} builds the arguments of nested types.",
-    supersedes=("R10", "R09", "R12"),
+    supersedes=("R19", "R10", "R09", "R12"),
     references=("F30", "PrefectHQ/fastmcp#932", "microsoft/mcp#220"),
 )
 def argument_as_text(facts: Facts) -> Iterator[Match]:

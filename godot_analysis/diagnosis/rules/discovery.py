@@ -29,7 +29,7 @@ _LOOP: Final = 3
     "kept.",
     fix="Make {component} listen only when its tools are registered, or send "
     "`notifications/tools/list_changed` then.",
-    supersedes=("R03", "R13", "B29", "B13", "R01", "R12"),
+    supersedes=("R17", "R03", "R13", "B29", "B13", "R01", "R12"),
     references=("F12", "esengine/DeepSeek-Reasonix#5944"),
 )
 def too_early(facts: Facts) -> Iterator[Match]:

@@ -44,7 +44,7 @@ _UNKNOWN_METHOD: Final = re.compile(
     "`tools/list` is missing or is not the one that listens there.",
     fix="Give {component} an MCP layer (initialize, tools/list, tools/call as JSON-RPC 2.0), or point "
     "{relay} to the port where it has one.",
-    supersedes=("R03", "R13", "R02", "B29", "B13", "R08", "R09", "R01", "R12"),
+    supersedes=("R17", "R03", "R13", "R02", "B29", "B13", "R08", "R09", "R01", "R12"),
     references=("BUG #5", "BUG #7"),
 )
 def no_mcp_layer(facts: Facts) -> Iterator[Match]:
@@ -93,7 +93,7 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
     explanation="A server may refuse requests until the client has confirmed the handshake; the "
     "confirmation is missing or misnamed here, and the error, “{error}”, does not say so.",
     fix="Make {cause_in} send `notifications/initialized` after the answer to `initialize`.",
-    supersedes=("B05", "R03", "R08", "R10", "R13", "B13", "R01", "R12"),
+    supersedes=("R17", "R19", "B05", "R03", "R08", "R10", "R13", "B13", "R01", "R12"),
     references=("F19", "PrefectHQ/fastmcp#1213", "awslabs/mcp#1411"),
 )
 def not_confirmed(facts: Facts) -> Iterator[Match]:
@@ -134,7 +134,7 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
     explanation="A client asks for `tools/list` only if the answer to `initialize` declares "
     "`capabilities.tools`.",
     fix="Declare `tools: {{}}` in the capabilities of {component}.",
-    supersedes=("R03", "R13", "R02", "B29", "B13", "R01", "R12"),
+    supersedes=("R17", "R03", "R13", "R02", "B29", "B13", "R01", "R12"),
     references=("F11", "anthropics/claude-code#34494", "modelcontextprotocol/servers#3649"),
 )
 def no_tools_declared(facts: Facts) -> Iterator[Match]:
@@ -207,7 +207,7 @@ def no_fallback(facts: Facts) -> Iterator[Match]:
     "instead of "
     "naming one, or named one that the client does not take.",
     fix="Make {component} answer with a version it supports, or let the client offer an older one.",
-    supersedes=("B05", "B13", "R13", "R01", "R12"),
+    supersedes=("R17", "R19", "B05", "B13", "R13", "R01", "R12"),
     references=("F17", "xpzouying/xiaohongshu-mcp#697"),
 )
 def version_rejected(facts: Facts) -> Iterator[Match]:

@@ -168,7 +168,7 @@ def not_persisted(facts: Facts) -> Iterator[Match]:
 )
 def never_reached(facts: Facts) -> Iterator[Match]:
     for item in missing(facts):
-        if item.reached:
+        if item.reached or (item.late_starts and not _wanted(item, facts)):
             continue
         clues = refused_clue(item, 0.75) + absence_clue(item, facts) + _attempts(item, facts)
         if not clues:

@@ -19,7 +19,7 @@ _EXPLANATION: Final = (
     "or name "
     "often refuses the whole list; some hosts drop the tool, or its whole server, silently.{wider}"
 )
-_SUPERSEDES: Final = ("F10", "F33", "R13", "B13", "R02", "R03", "R01", "B29")
+_SUPERSEDES: Final = ("F10", "F33", "R13", "B13", "R02", "R03", "R01", "B29", "R17")
 
 
 @rule(

@@ -1,0 +1,212 @@
+"""Rules about messages that are JSON-RPC, and that the official schema of MCP does not allow all the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from godot_analysis.diagnosis.findings import SEVERITIES
+from godot_analysis.diagnosis.rules._missing import lacking_calls, missing
+from godot_analysis.diagnosis.rules._official import Breach, breaches, speaks_of_form
+from godot_analysis.diagnosis.rules._refused_lists import speaks_of_tools
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.normal_form.sightings import REQUEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from godot_analysis.diagnosis.facts import Call, Facts
+    from godot_analysis.diagnosis.findings import Severity
+
+__all__: list[str] = []
+
+_CLOSE: Final = pd.Timedelta(seconds=5)
+_CALL: Final = "tools/call"
+_REFUSING: Final = frozenset({-32600, -32602})
+
+
+@rule(
+    "R17",
+    layer="handshake",
+    severity="error",
+    title="What {component} answers to {method} is not what MCP allows",
+    summary="{component} answered {method} with something that the schema of MCP {version} does not allow: "
+    "{fault}.",
+    explanation="Lenient readers overlook it. Strict ones throw the whole answer away, and all tools of "
+    "{component} with it.",
+    fix="Correct {place} in what {component} answers to {method}; the official SDKs write it as the schema "
+    "demands.",
+    supersedes=("R03", "R13", "B13", "B29", "R02", "F10", "F33", "R01", "R12", "R11", "R14"),
+    references=("MCP schema",),
+)
+def answer_breaks_schema(facts: Facts) -> Iterator[Match]:
+    def matches() -> Iterator[Match]:
+        for breach in breaches(facts):
+            call = breach.call
+            if breach.kind == REQUEST or call.method == _CALL or call.callee is None:
+                continue
+            server = call.callee
+            if server in facts.roles.relays and breach.tool is not None:
+                server = facts.owners.of(breach.tool) or server
+            harm, severity = _harm(breach, facts)
+            clues = (Clue(f"{call.callee} answered {call.method}: {breach.fault}", 0.5, call.rows), *harm)
+            numbers = lacking_calls(facts, server) if harm else frozenset[int]()
+            yield Match(server, server, clues, breach.tool, numbers, _words(breach), severity)
+
+    yield from _worst(matches())
+
+
+@rule(
+    "R18",
+    layer="call",
+    severity="error",
+    title="The result of {tool} is not what MCP allows",
+    summary="{component} answered {tool} with a result that the schema of MCP {version} does not allow: "
+    "{fault}.",
+    explanation="{component} did the work; a client that reads strictly throws the result away.",
+    fix="Correct {place} in the result of {tool}: every result has `content`, a list of parts that each name "
+    "their `type`.",
+    supersedes=("R09", "R10", "R12", "R15"),
+    references=("MCP schema",),
+)
+def result_breaks_schema(facts: Facts) -> Iterator[Match]:
+    def matches() -> Iterator[Match]:
+        for breach in breaches(facts):
+            call = breach.call
+            if breach.kind == REQUEST or call.method != _CALL or call.callee is None or call.legs:
+                continue
+            top = facts.operation_of(call)
+            said = [
+                Clue(f"{item.component} logged: {item.text[:160]}", 0.6, (item.record,))
+                for name in {call.caller, top.caller} - {None, call.callee}
+                for item in facts.complaints_during(call, name or "")
+                if speaks_of_form(item.said)
+            ]
+            if top is not call and top.status == "error":
+                said.append(Clue(f"{top.callee} made of it “{top.error_text[:160]}”", 0.5, top.rows))
+            clues = (Clue(f"the result of {call.tool}: {breach.fault}", 0.5, call.rows), *said)
+            words, numbers = _words(breach), top.family if said else frozenset[int]()
+            yield Match(call.callee, call.callee, clues, call.tool, numbers, words, None if said else "info")
+
+    yield from _worst(matches())
+
+
+@rule(
+    "R19",
+    layer="call",
+    severity="error",
+    title="What {cause_in} sends as {method} is not what MCP allows",
+    summary="{cause_in} sent {component} a {method} that the schema of MCP {version} does not allow: "
+    "{fault}.",
+    explanation="The form of the message is wrong, whatever it asks for, and a strict server refuses it.",
+    fix="Correct {place} in what {cause_in} sends; the official SDKs write it as the schema demands.",
+    supersedes=("R08", "R09", "R10", "R12", "R03", "B05"),
+    references=("MCP schema",),
+)
+def request_breaks_schema(facts: Facts) -> Iterator[Match]:
+    def matches() -> Iterator[Match]:
+        for breach in breaches(facts):
+            call = breach.call
+            if breach.kind != REQUEST or call.callee is None:
+                continue
+            last = call.last
+            refused = call.status == "error" and (
+                last.error_code in _REFUSING or speaks_of_form(last.error_text)
+            )
+            clues = [
+                Clue(f"{call.method} from {call.caller or facts.client}: {breach.fault}", 0.5, call.rows)
+            ]
+            if refused:
+                clues.append(Clue(f"it was refused: “{last.error_text[:160]}”", 0.6, last.rows))
+            server = facts.backend_of(last) or call.callee
+            cause = call.caller or facts.client
+            words = _words(breach)
+            numbers = call.family if refused else frozenset[int]()
+            yield Match(server, cause, tuple(clues), call.tool, numbers, words, None if refused else "info")
+
+    yield from _worst(matches())
+
+
+def _harm(breach: Breach, facts: Facts) -> tuple[tuple[Clue, ...], Severity | None]:
+    """What shows that its client could not use an answer; nothing where it used the tools all the same."""
+    call = breach.call
+    server, client = call.callee or "", call.caller
+    used = facts.sent_to(server).ended("answered", "tool_error").where("method", _CALL)
+    used = used.where("caller", client, None)
+    if (used if breach.tool is None else used.where("tool", breach.tool)) or _borne(breach, facts):
+        return (), "info"
+    missed = [*_refused(breach, server, facts)]
+    until = (call.ended or call.started) + _CLOSE
+    words = [(item.time, item.component, item.record, item.said) for item in facts.signals.complaints]
+    words += [(item.time, item.component, item.record, item.text) for item in facts.troubles]
+    said = [
+        Clue(f"{component} logged: {text[:160]}", 0.6, (record,))
+        for time, component, record, text in words
+        if component == client
+        and call.started <= time <= until
+        and speaks_of_form(text)
+        and not speaks_of_tools(text)
+    ]
+    if used:  # others of its tools
+        return (*said[:1], *missed[:1]), None if missed else "warning" if said else "info"
+    ended = [
+        Clue("the connection ended after it", 0.5, (end.record,))
+        for end in facts.signals.ends
+        if call.started <= end.time <= until and end.component == client and end.peer in {server, None}
+    ]
+    if _left_alone(call, facts):
+        ended.append(Clue(f"{client or facts.client} asked {server} for nothing after that", 0.4))
+    clues = (*said[:1], *missed[:1], *ended[:1])
+    return clues, None if clues else "info"
+
+
+def _borne(breach: Breach, facts: Facts) -> bool:
+    """Whether its client works with another server that breaks the schema in the very same way."""
+    client, kind = breach.call.caller, (breach.call.method, breach.path)
+    others = {item.call.callee for item in breaches(facts) if (item.call.method, item.path) == kind}
+    used = facts.requests.ended("answered", "tool_error").where("method", _CALL).where("caller", client)
+    return client is not None and bool(used.where("callee", *others - {breach.call.callee, None}))
+
+
+def _refused(breach: Breach, server: str, facts: Facts) -> Iterator[Clue]:
+    """Refusals of the tool that breaks the schema, or of a server whose tools its relay has none of since."""
+    call = breach.call
+    life = facts.epoch_at(call.started)
+    refused = [item for item in facts.refused if item.time >= call.started and item.tool == breach.tool]
+    for lack in missing(facts):
+        if lack.backend == server and lack.epoch is life and lack.reached:
+            refused += lack.refusals
+    for item in refused:
+        yield Clue(f"{item.by} refused {item.tool}", 0.4, item.records)
+
+
+def _left_alone(call: Call, facts: Facts) -> bool:
+    """Whether a handshake was answered and nothing came after it, though it would have been logged."""
+    server, client = call.callee or "", call.caller or ""
+    if call.method != "initialize" or server in facts.confirmed or not facts.verbatim(server, client):
+        return False
+    return not facts.sent_to(server).after(call.started) and facts.end - call.started > _CLOSE
+
+
+def _worst(matches: Iterable[Match]) -> Iterator[Match]:
+    """Of the matches about one tool or server the gravest ones: what did harm once is no mere remark."""
+    ranks: dict[tuple[str | None, str | None], list[Match]] = {}
+    for match in matches:
+        ranks.setdefault((match.component, match.tool), []).append(match)
+    for same in ranks.values():
+        gravest = min(_rank(match) for match in same)
+        yield from (match for match in same if _rank(match) == gravest)
+
+
+def _rank(match: Match) -> int:
+    return SEVERITIES.index(match.severity or "error")
+
+
+def _words(breach: Breach) -> dict[str, str]:
+    return {
+        "method": breach.call.method,
+        "fault": breach.fault,
+        "place": breach.place,
+        "version": breach.version,
+    }
