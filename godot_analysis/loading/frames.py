@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -98,19 +100,16 @@ def _strings(values: Sequence[Any], _: str) -> Any:
 
 
 def _level(values: Sequence[Any], _: str) -> pd.Categorical:
-    codes = np.fromiter((_RANKS.get(value, -1) for value in values), dtype="int8", count=len(values))
+    codes = np.fromiter(map(_RANKS.get, values, repeat(-1)), dtype="int8", count=len(values))
     return pd.Categorical.from_codes(codes, dtype=LEVEL_DTYPE)
 
 
 def _category(values: Sequence[Any], _: str) -> pd.Categorical:
-    """Factorise by dictionary: one pass, categories in order of first appearance."""
-    seen: dict[Any, int] = {}
-    number = seen.setdefault
-    codes = np.fromiter(
-        (-1 if value is None else number(value, len(seen)) for value in values),
-        dtype="int32",
-        count=len(values),
-    )
+    """Factorise by dictionary: categories in order of first appearance."""
+    seen = dict.fromkeys(values)
+    seen.pop(None, None)
+    numbers = {value: number for number, value in enumerate(seen)}
+    codes = np.fromiter(map(numbers.get, values, repeat(-1)), dtype="int32", count=len(values))
     categories = pd.Index(list(seen), dtype="str") if seen else pd.Index([], dtype="str")
     return pd.Categorical.from_codes(codes, categories=categories)
 
@@ -126,7 +125,11 @@ def _objects(values: Sequence[Any], _: str) -> pd.Series[Any]:
 
 
 def _nullable_integers(values: Sequence[Any], _: str) -> Any:
-    """Python integers that fit 64 bits; anything else counts as missing, and most are: they cost nothing."""
+    """Python integers that fit 64 bits; anything else counts as missing. Mostly all are there, or none."""
+    if set(map(type, values)) == {int}:
+        with suppress(OverflowError):
+            whole = np.fromiter(values, dtype=np.int64, count=len(values))
+            return pd.arrays.IntegerArray(whole, np.zeros(len(whole), dtype=bool))
     held = np.empty(len(values), dtype=object)
     held[:] = values
     there = np.flatnonzero(pd.notna(held))

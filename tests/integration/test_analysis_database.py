@@ -172,6 +172,22 @@ def test_any_kind_of_database_source(source: str, monkeypatch: pytest.MonkeyPatc
     assert len(ga.load_trace(TRACE)) == 2
 
 
+def test_a_connection_keeps_its_transaction_and_gets_none(source: str):
+    engine = sa.create_engine(source.replace("postgresql://", "postgresql+psycopg://"))
+    try:
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert len(ga.load_trace(TRACE, source=connection)) == 2
+            assert driver.info.transaction_status.name == "IDLE"
+            assert not driver.autocommit
+            connection.execute(sa.text("delete from logs"))
+            assert ga.load_trace(TRACE, source=connection).empty, "it reads what its transaction has done"
+            connection.rollback()
+            assert len(ga.load_trace(TRACE, source=connection)) == 2
+    finally:
+        engine.dispose()
+
+
 def test_no_connection_is_left_open(source: str):
     ga.load_logs(source=source)
     ga.list_traces(source=source)

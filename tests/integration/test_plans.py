@@ -7,7 +7,7 @@ import re
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine
 
 import godot_analysis as ga
 from godot_daemon import partitions, retention, stats
@@ -81,15 +81,23 @@ class Plan:
 
 
 @pytest.fixture
-def plan_of(filled):
+def plan_of(filled, monkeypatch):
     """The plan of what a call of the library asks the database."""
     engine = create_engine(filled.replace("postgresql://", "postgresql+psycopg://"))
     asked = []
-    event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+
+    def noting(execute):
+        def noted(cursor, query, params=None, **options):
+            asked.append((query, params))
+            return execute(cursor, query, params, **options)
+
+        return noted
 
     def find(call) -> Plan:
-        asked.clear()
-        call(engine)
+        with monkeypatch.context() as patched:
+            for cursor in (psycopg.Cursor, psycopg.ServerCursor):
+                patched.setattr(cursor, "execute", noting(cursor.execute))
+            call(engine)
         query, values = asked[-1]
         with psycopg.connect(filled) as connection:
             return Plan(connection, query, values)
