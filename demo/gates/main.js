@@ -17,9 +17,11 @@ const { values: options } = parseArgs({
 });
 
 // Only a faulty Gates loads its fault.
-const tools = options.variant ? (await import("./variants.js"))[options.variant] : TOOLS;
-const logger = new ICCMLogger("gates");
+const fault = options.variant ? (await import("./variants.js"))[options.variant] : {};
+const { tools, enabled, eager } = { tools: TOOLS, enabled: undefined, eager: false, ...fault };
+const logger = new ICCMLogger("gates", { enabled });
 const playfair = new Playfair(options.playfair, logger);
+if (eager) await playfair.open();
 const listener = new WebSocketServer({ host: options.host, port: Number(options.port) });
 
 listener.on("connection", (socket, request) => {

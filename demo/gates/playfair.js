@@ -6,6 +6,7 @@ export class Playfair {
   #url;
   #logger;
   #client = null;
+  #transport = null;
 
   constructor(url, logger) {
     this.#url = url;
@@ -14,6 +15,11 @@ export class Playfair {
 
   get configured() {
     return this.#url !== undefined;
+  }
+
+  /** Open the connection; Playfair is greeted on it when it is needed. */
+  async open() {
+    this.#transport = await WebSocketTransport.open(this.#url, { logger: this.#logger, peer: "playfair" });
   }
 
   /** The SVG of a diagram in the DOT language. */
@@ -29,19 +35,19 @@ export class Playfair {
   }
 
   async close() {
-    await this.#client?.close();
-    this.#client = null;
+    await (this.#client ?? this.#transport)?.close();
+    this.#client = this.#transport = null;
   }
 
   async #connected() {
     if (this.#client) return this.#client;
     if (!this.configured) throw new Error("no Playfair is configured");
-    const transport = await WebSocketTransport.open(this.#url, { logger: this.#logger, peer: "playfair" });
+    if (!this.#transport) await this.open();
     const client = new Client({ name: "gates", version: "1.0.0" });
     client.onclose = () => {
-      this.#client = null; // the next diagram connects again
+      this.#client = this.#transport = null; // the next diagram connects again
     };
-    await client.connect(transport);
+    await client.connect(this.#transport);
     this.#client = client;
     return client;
   }

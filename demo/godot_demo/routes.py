@@ -20,6 +20,7 @@ from godot_demo.wire import Wire
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
+    import httpx2
     from anyio.abc import TaskGroup, TaskStatus
     from mcp.client._transport import ReadStream, WriteStream
     from mcp.shared.message import SessionMessage
@@ -152,7 +153,8 @@ class Routes:
     ) -> AsyncIterator[tuple[ReadStream[Item], WriteStream[SessionMessage]]]:
         """Connect, as the URL says."""
         if backend.url.startswith("http"):
-            async with http_streams(backend.url, self.logger, peer=backend.name) as both:
+            streams = http_streams(backend.url, self.logger, peer=backend.name, before=self.before_request)
+            async with streams as both:
                 yield both
         else:
             async with connected(backend.url) as connection:
@@ -161,6 +163,9 @@ class Routes:
     def streams(self, connection: Connection, peer: str) -> tuple[WebSocketReader, WebSocketWriter]:
         """What a connection is to the SDK."""
         return streams(connection, self.logger, peer=peer, is_client=True, wire_type=self.wire)
+
+    async def before_request(self, request: httpx2.Request) -> None:
+        """A last look at an HTTP request before it leaves."""
 
     async def greet(self, session: ClientSession) -> None:
         """The handshake."""

@@ -16,7 +16,7 @@ from godot_demo import node
 from godot_demo.scenarios import Again, Call, Scenario, Start, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from godot_demo.processes import Components
 
@@ -60,18 +60,16 @@ class System:
 
     def start_backends(self) -> None:
         """Start all that are there from the beginning."""
-        late, variants = self._plan.late, self._plan.variants
+        late = self._plan.late
         for name in late:
             self._reserved[name] = ExitStack()
             self._urls[name] = f"ws://{HOST}:{self._reserved[name].enter_context(closed_port())}"
         there = [name for name in BACKENDS if name not in late]
-        for name in there:
-            if name != "gates":
-                self._components.start(name, self._command(name, variant=variants.get(name)))
-        for name in there:
-            if name == "gates":  # it is told where Playfair is, which stands before it
-                self._components.start(name, self._command(name, variant=variants.get(name)))
-            self._await(name, name)
+        first = (
+            [name for name in there if name in {"playfair", *self._plan.first}] if self._plan.first else []
+        )
+        self._start_together(first)
+        self._start_together([name for name in there if name not in first])
 
     def start_client(self, old_port: int) -> None:
         """Start the client, and with it the relay, which is told where the backends are, or were."""
@@ -145,6 +143,17 @@ class System:
             return CallFact(call.tool, "abandoned", None)
         self._tell(f"client: {call.tool} → {told['error'] or told['outcome']}")
         return CallFact(told["tool"], told["outcome"], told["error"])
+
+    def _start_together(self, names: Sequence[str]) -> None:
+        """Start backends and wait for them; Gates is told where Playfair is, which stands before it."""
+        variants = self._plan.variants
+        for name in names:
+            if name != "gates":
+                self._components.start(name, self._command(name, variant=variants.get(name)))
+        for name in names:
+            if name == "gates":
+                self._components.start(name, self._command(name, variant=variants.get(name)))
+            self._await(name, name)
 
     def _start(self, step: Start) -> None:
         """Start a backend in the course of the run."""

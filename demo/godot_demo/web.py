@@ -13,7 +13,7 @@ from godot_demo.streams import RecordedReader, RecordedWriter
 from godot_demo.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     import httpx2
 
@@ -25,9 +25,12 @@ _numbers = itertools.count(1)
 
 @asynccontextmanager
 async def http_streams(
-    url: str, logger: ICCMLogger, *, peer: str
+    url: str, logger: ICCMLogger, *, peer: str, before: Callable[[httpx2.Request], Awaitable[None]]
 ) -> AsyncIterator[tuple[RecordedReader, RecordedWriter]]:
-    """Both directions of a connection to an MCP server; a request that HTTP refuses is logged."""
+    """Both directions of a connection to an MCP server; a request that HTTP refuses is logged.
+
+    `before` sees every HTTP request before it leaves.
+    """
 
     async def note(response: httpx2.Response) -> None:
         if response.status_code >= _REDIRECTS:
@@ -47,7 +50,7 @@ async def http_streams(
             logger.warn("HTTP request failed", facts)
 
     async with create_mcp_http_client() as client:
-        client.event_hooks = {"response": [note]}
+        client.event_hooks = {"request": [before], "response": [note]}
         async with streamable_http_client(url, http_client=client) as (reader, writer):
             wire = Wire(logger, peer=peer, transport="http", session=f"http-{next(_numbers)}")
             yield RecordedReader(reader, wire), RecordedWriter(writer, wire)

@@ -52,10 +52,11 @@ class Truth:
     """What really is wrong: the code of INTERFACES §7's finding, who suffers, and where the fault lies."""
 
     code: str
-    component: str
+    component: str | None
     cause_in: str
     tool: str | None = None
     severity: str = "error"
+    """`info` is a remark: the system is healthy."""
     consequences: frozenset[str] = frozenset()
     """Codes that may stand beside it: what cannot be seen to follow from it."""
 
@@ -74,6 +75,8 @@ class Scenario:
     """Backend → the path of its URL that the relay is told, in the place of the right one."""
     late: frozenset[str] = frozenset()
     """Backends that do not run before a step starts them."""
+    first: frozenset[str] = frozenset()
+    """Backends that are up before any but Playfair is started."""
     variants: Mapping[str, str] = field(default_factory=dict)
     """Component → the name under which `variants` (for Gates: `gates/variants.js`) tells how it differs."""
     patience: float | None = None

@@ -73,6 +73,20 @@ SCENARIOS: Final = (
         truth=Truth("F32", component="dewey", cause_in="dewey", tool="dewey_store_message"),
     ),
     Scenario(
+        "shapeless-result",
+        "The parts of Fiedler's results do not say what they are, and the relay throws the results away",
+        (BEGIN, MODELS, GET),
+        variants={"fiedler": "ShapelessResult"},
+        truth=Truth("R18", component="fiedler", cause_in="fiedler", tool="fiedler_list_models"),
+    ),
+    Scenario(
+        "shapeless-request",
+        "The relay sends arguments as one text; the backends cannot read such a request",
+        (BEGIN, MODELS, CHECK),
+        variants={"relay": "TextArguments"},
+        truth=Truth("R19", component="dewey", cause_in="relay"),
+    ),
+    Scenario(
         "bug28",
         "BUG #28: Dewey puts a date into a result, for which JSON has no form",
         (BEGIN, MODELS, _DELETE, CHECK),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from godot_demo.scenarios._plan import Again, Call, Scenario, Start, Truth
+from godot_demo.scenarios._plan import Again, Call, Scenario, Start, Stop, Truth
 from godot_demo.scenarios._scripts import (
     BEGIN,
     BUG13,
@@ -114,6 +114,42 @@ SCENARIOS: Final = (
         (MODELS, BEGIN, Call(KEYS.tool, abandoned_after=2.0)),
         variants={"fiedler": "NeverAnswers"},
         truth=Truth("B08", component="fiedler", cause_in="fiedler", tool="fiedler_list_keys"),
+    ),
+    Scenario(
+        "idle-loss",
+        "Fiedler is restarted while nobody calls it; this relay notices at once and connects again",
+        (MODELS, BEGIN, Stop("fiedler"), SEARCH, Start("fiedler"), CHECK, GET),
+        variants={"relay": "NoticesLoss"},
+        truth=Truth("R11", component="fiedler", cause_in="fiedler", severity="warning"),
+    ),
+    Scenario(
+        "unseen-neighbour",
+        "Gates does not log and is not reached: its connection to Playfair is all there is to see",
+        (BEGIN, MODELS, CHECK, STORE),
+        moved=frozenset({"gates"}),
+        first=frozenset({"gates"}),
+        variants={"gates": "MuteAndEager"},
+        truth=Truth("R14", component=None, cause_in="relay", severity="warning"),
+    ),
+    Scenario(
+        "added-unused",
+        "Gates is added at run time, and nobody has called it yet: nothing is wrong",
+        (
+            BEGIN,
+            Call("relay_remove_server", {"name": "gates"}),
+            Call("relay_add_server", {"name": "gates", "url": "{gates}"}),
+            MODELS,
+            CHECK,
+        ),
+        moved=frozenset({"gates"}),
+        truth=Truth("R16", component="gates", cause_in="relay", severity="info"),
+    ),
+    Scenario(
+        "stops-short",
+        "The relay fails at the fourth call and does not say why: what is left when no rule fits",
+        (BEGIN, MODELS, SEARCH, CHECK),
+        variants={"relay": "StopsShort"},
+        truth=Truth("R12", component="relay", cause_in="relay", tool="playfair_validate_syntax"),
     ),
     Scenario(
         "cannot-list",

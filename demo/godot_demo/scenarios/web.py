@@ -38,4 +38,11 @@ SCENARIOS: Final = (
         variants={"dewey": "GuardsHost"},
         truth=Truth("F28", component="dewey", cause_in="dewey"),
     ),
+    Scenario(
+        "f34-stale-header",
+        "The relay names in an HTTP header another tool than the message does, and Dewey refuses it",
+        (BEGIN, MODELS, STORE, CHECK),
+        variants={"dewey": "OverHttp", "relay": "KeepsName"},
+        truth=Truth("F34", component="dewey", cause_in="relay", tool="dewey_store_message"),
+    ),
 )

@@ -79,6 +79,13 @@ SCENARIOS: Final = (
         truth=Truth("F24", component="dewey", cause_in="dewey"),
     ),
     Scenario(
+        "shapeless-tool",
+        "Dewey lists a tool without a schema, and the relay throws the whole list away",
+        (MODELS, _BLIND, CHECK, VALIDATE),
+        variants={"dewey": "ShapelessTool"},
+        truth=Truth("R17", component="dewey", cause_in="dewey"),
+    ),
+    Scenario(
         "bug11",
         "BUG #11: Dewey answers a call with the bare result, and the relay waits for a message",
         (MODELS, CHECK, Call(BEGIN.tool, BEGIN.arguments, abandoned_after=2.0)),

@@ -41,6 +41,31 @@ class TextIds(McpBackend):
             return super().outgoing(message | {"id": str(message["id"])} if answers_call else message)
 
 
+class ShapelessTool(McpBackend):
+    """Lists its last tool without a schema, which MCP demands."""
+
+    class wire(Wire):  # noqa: N801  # takes the place of an attribute
+        """Leaves the schema out."""
+
+        def outgoing(self, message: Message) -> Message:
+            tools = message.get("result", {}).get("tools", [])
+            for tool in tools[-1:]:
+                del tool["inputSchema"]
+            return super().outgoing(message)
+
+
+class ShapelessResult(McpBackend):
+    """Answers a call with text that does not say that it is text."""
+
+    class wire(Wire):  # noqa: N801  # takes the place of an attribute
+        """Leaves the type out."""
+
+        def outgoing(self, message: Message) -> Message:
+            for part in message.get("result", {}).get("content", []):
+                del part["type"]
+            return super().outgoing(message)
+
+
 class CutsFrames(McpBackend):
     """Writes no more than its buffer holds."""
 

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import mcp_types as types
 from mcp.server.lowlevel import NotificationOptions
 from mcp.server.stdio import stdio_server
+from mcp.shared.exceptions import MCPError
 
 from godot_demo.relay import Relay
 from godot_demo.routes import Backend, Routes
 from godot_demo.websocket import WebSocketReader, WebSocketWriter
+from godot_demo.wire import Message, Wire
 
 if TYPE_CHECKING:
+    import asyncio
+
+    import httpx2
     from mcp.client.session import ClientSession
     from mcp.server.context import ServerRequestContext
     from websockets.asyncio.connection import Connection
 
     from godot_demo.streams import Item
+
+_SOON: Final = 0.5
+_ENOUGH: Final = 3
 
 
 class StripsDefinitions(Routes):
@@ -82,6 +91,55 @@ class GivesUp(Routes):
         return await self.send(backend, tool, arguments)
 
 
+class KeepsName(Routes):
+    """Speaks the newer protocol where it can; its header names the tool that it called first."""
+
+    _name: str | None = None
+
+    async def greet(self, session: ClientSession) -> None:
+        try:
+            await session.discover()
+        except MCPError:
+            await super().greet(session)
+
+    async def before_request(self, request: httpx2.Request) -> None:
+        if (name := request.headers.get("mcp-name")) is not None:
+            self._name = self._name or name
+            request.headers["mcp-name"] = self._name
+
+
+class NoticesLoss(Routes):
+    """Notices a lost connection when it is lost, and opens a new one before a call needs it."""
+
+    def streams(self, connection: Connection, peer: str) -> tuple[WebSocketReader, WebSocketWriter]:
+        backend = self.backends[peer]
+        self.tasks.start_soon(self._watch, connection, backend, backend.released)
+        return super().streams(connection, peer)
+
+    async def _watch(self, connection: Connection, backend: Backend, released: asyncio.Event) -> None:
+        await connection.wait_closed()
+        if released.is_set() or not backend.connected:
+            return
+        facts = {"backend": backend.name, "error": "the other end closed the connection"}
+        self.logger.warn(f"Backend connection lost: {backend.name}", facts)
+        self.release(backend)
+        while not await self.connect(backend):  # noqa: ASYNC110  # nothing tells that a backend is back
+            await anyio.sleep(_SOON)
+
+
+class TextArguments(Routes):
+    """Puts all arguments of a call into JSON before the message is."""
+
+    class wire(Wire):  # noqa: N801  # takes the place of an attribute
+        """Makes a text of them."""
+
+        def outgoing(self, message: Message) -> Message:
+            params = message.get("params", {})
+            if "arguments" in params:
+                message |= {"params": params | {"arguments": json.dumps(params["arguments"])}}
+            return super().outgoing(message)
+
+
 class StrictIds(Routes):
     """Throws an answer away when the type of its id is not that of the question: all of ours are numbers."""
 
@@ -123,6 +181,20 @@ class TellsNoChange(Relay):
 
     async def tell_change(self) -> None:
         return
+
+
+class StopsShort(Relay):
+    """Passes three calls on and no more, and does not say why."""
+
+    _passed = 0
+
+    async def call_tool(
+        self, context: ServerRequestContext[Any], params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        self._passed += 1
+        if self._passed > _ENOUGH:
+            raise MCPError(types.INTERNAL_ERROR, "")
+        return await super().call_tool(context, params)
 
 
 class Prints(Relay):

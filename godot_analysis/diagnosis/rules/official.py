@@ -97,35 +97,35 @@ def result_breaks_schema(facts: Facts) -> Iterator[Match]:
     layer="call",
     severity="error",
     title="What {cause_in} sends as {method} is not what MCP allows",
-    summary="{cause_in} sent {component} a {method} that the schema of MCP {version} does not allow: "
-    "{fault}.",
+    summary="{cause_in} sends {method} in a form that the schema of MCP {version} does not allow: {fault}.",
     explanation="The form of the message is wrong, whatever it asks for, and a strict server refuses it.",
     fix="Correct {place} in what {cause_in} sends; the official SDKs write it as the schema demands.",
     supersedes=("R08", "R09", "R10", "R12", "R03", "B05"),
     references=("MCP schema",),
 )
 def request_breaks_schema(facts: Facts) -> Iterator[Match]:
-    def matches() -> Iterator[Match]:
-        for breach in breaches(facts):
-            call = breach.call
-            if breach.kind != REQUEST or call.callee is None:
-                continue
-            last = call.last
-            refused = call.status == "error" and (
-                last.error_code in _REFUSING or speaks_of_form(last.error_text)
-            )
-            clues = [
-                Clue(f"{call.method} from {call.caller or facts.client}: {breach.fault}", 0.5, call.rows)
-            ]
-            if refused:
-                clues.append(Clue(f"it was refused: “{last.error_text[:160]}”", 0.6, last.rows))
-            server = facts.backend_of(last) or call.callee
-            cause = call.caller or facts.client
-            words = _words(breach)
-            numbers = call.family if refused else frozenset[int]()
-            yield Match(server, cause, tuple(clues), call.tool, numbers, words, None if refused else "info")
+    alike: dict[tuple[str, str, str], list[Breach]] = {}
+    for breach in breaches(facts):
+        call = breach.call
+        if breach.kind == REQUEST and call.callee is not None:
+            alike.setdefault((call.caller or facts.client, call.method, breach.path), []).append(breach)
+    for (sender, method, _), found in alike.items():
+        refused = [breach for breach in found if _refused_for_form(breach.call.last)]
+        first, calls = (refused or found)[0], [breach.call for breach in refused]
+        clues = [Clue(f"{method} from {sender}: {first.fault}", 0.5, first.call.rows)]
+        if refused:
+            rows = tuple(row for call in calls for row in call.rows)
+            clues.append(Clue(f"it was refused: “{calls[0].last.error_text[:160]}”", 0.6, rows))
+        server = facts.backend_of(first.call.last) or first.call.callee
+        tools = {breach.call.tool for breach in found}
+        tool = first.call.tool if len(tools) == 1 else None
+        numbers = frozenset[int]().union(*(call.family for call in calls))
+        severity: Severity | None = None if refused else "info"
+        yield Match(server, sender, tuple(clues), tool, numbers, _words(first), severity)
 
-    yield from _worst(matches())
+
+def _refused_for_form(call: Call) -> bool:
+    return call.status == "error" and (call.error_code in _REFUSING or speaks_of_form(call.error_text))
 
 
 def _harm(breach: Breach, facts: Facts) -> tuple[tuple[Clue, ...], Severity | None]:

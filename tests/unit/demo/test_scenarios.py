@@ -39,8 +39,8 @@ def test_every_scenario_is_about_things_that_are_there(name: str) -> None:
             side = component if component in {"relay", "client"} else "backend"
             assert variant(side, chosen).__doc__
     named = {step.backend for step in scenario.steps if isinstance(step, Start | Stop)}
-    assert named | scenario.moved | scenario.late <= set(BACKENDS)
-    assert scenario.truth is None or scenario.truth.component in {*BACKENDS, "relay"}
+    assert named | scenario.moved | scenario.late | scenario.first <= set(BACKENDS)
+    assert scenario.truth is None or scenario.truth.component in {*BACKENDS, "relay", None}
     assert 0 < len(scenario.summary) <= 100
 
 
