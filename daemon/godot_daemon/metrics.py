@@ -65,7 +65,7 @@ class Metrics:
         )
         self._duration = Histogram(
             "godot_batch_duration_seconds",
-            "From the first attempt to COMMIT, for one attempt.",
+            "How long the attempt took that committed a batch.",
             buckets=_SECONDS,
             registry=registry,
         )

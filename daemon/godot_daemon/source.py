@@ -7,7 +7,7 @@ import secrets
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import ResponseError
 
@@ -16,8 +16,6 @@ from godot_daemon.errors import GodotError, UnavailableError
 from godot_daemon.record import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from godot_daemon.redis_queue import RedisQueue
     from godot_daemon.settings import Settings
 
@@ -81,7 +79,7 @@ class RedisSource:
     def acknowledge(self, batch: Batch) -> None:
         """See `Source`."""
         with self._queue.errors(), self._queue.client.pipeline(transaction=True) as pipeline:
-            pipeline.unlink(f"{self._queue.inflight_lists}{self.worker}:{batch.name}")
+            pipeline.unlink(self._list(batch.name))
             pipeline.hdel(self._queue.inflight, f"{self.worker}:{batch.name}")
             pipeline.execute()
         self._held.discard(batch.name)
@@ -130,13 +128,20 @@ class RedisSource:
         owner, *claim = reply
         return self._hold(*claim, adopted_from=owner.decode())
 
-    def _hold(
-        self, epoch: bytes, name: bytes, entries: Sequence[bytes], *, adopted_from: str | None = None
-    ) -> Batch:
+    def _hold(self, epoch: bytes, name: bytes, *, adopted_from: str | None = None) -> Batch | None:
+        """Read what is claimed; None when others have taken it over, as from a worker that was stopped."""
         batch = name.decode()
+        with self._queue.errors():
+            newest_first: list[Any] = self._queue.client.lrange(self._list(batch), 0, -1)
+        if not newest_first:
+            return None
         self._held.add(batch)
         base, claimed_us = batch.split("-")
-        return Batch(batch, Origin(epoch.decode(), int(base), int(claimed_us)), entries, adopted_from)
+        origin = Origin(epoch.decode(), int(base), int(claimed_us))
+        return Batch(batch, origin, newest_first[::-1], adopted_from)
+
+    def _list(self, batch: str) -> str:
+        return f"{self._queue.inflight_lists}{self.worker}:{batch}"
 
     def _wait_for_first(self) -> None:
         """Sleep until something is pushed: moving the tail onto itself blocks while there is none."""

@@ -50,8 +50,9 @@ STAGES = {
     ("Redis", "connecting"): {"reconnect": True},
     ("Redis", "handshake"): {"text": b"SETNAME", "answer": True, "reconnect": True},
     ("Redis", "claim not arrived"): {"text": b"logs:dropped"},
-    ("Redis", "claim not answered"): {"text": b'"matrix"', "direction": "down"},
-    ("Redis", "in the middle of a claim's answer"): {
+    ("Redis", "claim not answered"): {"text": b"logs:dropped", "answer": True},
+    ("Redis", "what is claimed not read"): {"text": b'"matrix"', "direction": "down"},
+    ("Redis", "in the middle of what is claimed"): {
         "text": b'"matrix"',
         "direction": "down",
         "beyond": 20_000,
@@ -86,6 +87,7 @@ GARBLED = {
     "COMMIT": ("PostgreSQL", {"text": b"COMMIT", **WRITING}),
     "handshake": ("Redis", {"text": b"SETNAME", "reconnect": True}),
     "claim": ("Redis", {"text": b"logs:dropped"}),
+    "what is claimed": ("Redis", {"text": b"LRANGE"}),
     "acknowledgement": ("Redis", {"text": b"UNLINK"}),
 }
 

@@ -71,6 +71,16 @@ def test_a_claim_takes_the_oldest_first_and_leaves_the_rest(client, workers):
     assert claimed(source).entries == numbers(4, 10)
 
 
+@pytest.mark.parametrize("limit", [1, 31, 32, 33, 64, 99, 100, 101])
+def test_a_claim_of_any_size_keeps_the_order(client, workers, limit):
+    source = workers()
+    push(client, *numbers(0, 100))
+    batch = claimed(source, limit)
+    assert batch.entries == numbers(0, min(limit, 100))
+    assert client.lrange("logs:queue", 0, -1) == numbers(limit, 100)[::-1]
+    assert client.hgetall("logs:inflight") == {f"host:1:a:{batch.name}".encode(): b"%d" % min(limit, 100)}
+
+
 def test_positions_count_what_was_claimed_and_what_was_dropped(client, workers):
     source = workers()
     push(client, *numbers(0, 10))
@@ -89,6 +99,8 @@ def test_big_entries_come_in_small_batches(client, workers):
     for n in range(5):
         push(client, b"%d" % n * (MAX_BATCH_BYTES // 2))
     assert [len(claimed(source).entries) for _ in range(3)] == [2, 2, 1]
+    push(client, *numbers(0, 40), b"x" * MAX_BATCH_BYTES, *numbers(40, 50))
+    assert [len(claimed(source).entries) for _ in range(2)] == [41, 10]
 
 
 def test_batches_wait_for_their_window_or_their_size(client, workers):
@@ -184,6 +196,24 @@ def test_a_claim_whose_answer_was_lost_is_found_again(client, workers):
     assert claimed(source).entries == [b"x"]
     assert claimed(source).entries == [b"y"]
     source.acknowledge(batch)
+
+
+def test_a_claim_that_others_take_over_before_it_is_read_is_theirs(client, workers, monkeypatch):
+    slow, other = workers("far:1:a", takeover_after=3600), workers("far:2:b", takeover_after=3600)
+    push(client, b"x")
+    assert slow.claim(1) is None  # the first sweep, and the window opens
+    lrange = slow._queue.client.lrange
+
+    def read_late(*given):
+        client.hdel("logs:workers", "far:1:a")
+        other._next_sweep = 0
+        assert claimed(other).entries == [b"x"]
+        return lrange(*given)
+
+    monkeypatch.setattr(slow._queue.client, "lrange", read_late)
+    assert slow.claim(1) is None
+    assert not slow._held
+    assert client.hlen("logs:inflight") == 1
 
 
 def test_the_dead_that_hold_nothing_are_forgotten(client, workers, eventually):

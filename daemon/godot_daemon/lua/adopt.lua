@@ -2,7 +2,7 @@
 --
 -- KEYS  inflight, workers, position
 -- ARGV  worker, seconds without heartbeat, prefix of in-flight lists, the batches that the worker holds …
--- Returns {owner, epoch, batch, entries}, the oldest first, or nothing.
+-- Returns {owner, epoch, batch}, or nothing.
 --
 -- Our own unknown claims are those whose answer was lost on the way, or whose acknowledgement was lost in a crash of
 -- this server. The claim keeps its name, so its entries keep their positions and their time.
@@ -36,13 +36,8 @@ for _, claim in ipairs(redis.call('HKEYS', KEYS[1])) do
       if from ~= to then
         redis.call('RENAME', from, to)
       end
-      local newest_first = redis.call('LRANGE', to, 0, -1)
-      local entries = {}
-      for index = #newest_first, 1, -1 do
-        entries[#entries + 1] = newest_first[index]
-      end
-      redis.call('HSET', KEYS[1], ARGV[1] .. ':' .. batch, #entries)
-      return {owner, redis.call('HGET', KEYS[3], 'epoch') or '', batch, entries}
+      redis.call('HSET', KEYS[1], ARGV[1] .. ':' .. batch, redis.call('LLEN', to))
+      return {owner, redis.call('HGET', KEYS[3], 'epoch') or '', batch}
     end
   end
 end
