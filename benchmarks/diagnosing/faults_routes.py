@@ -192,7 +192,7 @@ def wrong_name(system: System, victim: str) -> Iterator[None]:
     system.expect("R01", [victim, ANY], name)
 
 
-@fault("F08", Needs(seen="whole"))
+@fault("F08", Needs(seen="whole", hub=True))
 def renamed(system: System, victim: str) -> Iterator[None]:
     tool = system.tools[victim][0]
     tool["name"] = system.chance.choice(["get-open_issues", "list_all-pages", "repo.search_code"])

@@ -144,7 +144,8 @@ def answers_notification(system: System, victim: str) -> Iterator[None]:
         link = system.link(asker, server)
         odd = {"jsonrpc": "2.0", "id": None, "error": {"code": -32601, "message": "Method not found"}}
         if system.chance.random() < 0.4:
-            odd = {"jsonrpc": "2.0", "id": link.number, "result": {}}
+            used = f"{asker}-{link.number}" if link.named else link.number
+            odd = {"jsonrpc": "2.0", "id": used, "result": {}}
         about = {"method": "notifications/initialized"}
         system.move(server, asker, odd, about, operation, link=link)
         said = system.chance.choice(

@@ -14,7 +14,15 @@ from godot_analysis.diagnosis.facts._names import family, nearest, normalised
 from godot_analysis.diagnosis.facts._roles import Roles, roles
 from godot_analysis.diagnosis.facts._scan import refuses, scan
 from godot_analysis.diagnosis.facts._schemas import Check, takes, unknown_keys
-from godot_analysis.diagnosis.facts._signals import Complaint, Connection, Route, Signals, Start, Trouble
+from godot_analysis.diagnosis.facts._signals import (
+    Complaint,
+    Connection,
+    Offer,
+    Route,
+    Signals,
+    Start,
+    Trouble,
+)
 from godot_analysis.diagnosis.facts._table import Calls, CallTable
 from godot_analysis.diagnosis.facts._tables import Facts, Refused
 
@@ -36,6 +44,7 @@ __all__ = [
     "HttpExchange",
     "Listing",
     "Management",
+    "Offer",
     "Refused",
     "Roles",
     "Route",

@@ -286,6 +286,11 @@ class CallTable:
         return pd.Series(self._seen["response_hop"]).isin(["both", "receiver"]).to_numpy()
 
     @cached_property
+    def unanswered(self) -> Mask:
+        """Which calls have no answer in the log, whatever else tells how they ended."""
+        return self._frame["response_hop"].isna().to_numpy()
+
+    @cached_property
     def _times(self) -> tuple[Any, Any]:
         return self._frame["started_at"].array, self._frame["ended_at"].array
 

@@ -63,7 +63,7 @@ class Facts(LinkFacts):
             if refusal.table is not None and refusal.component in self.roles.relays
         ]
         found += [
-            (listing.time, listing.names, listing.records)
+            (listing.time, self.held(listing.server, listing.time), listing.records)
             for listing in self.listings
             if listing.server in self.roles.relays and listing.names is not None
         ]

@@ -116,7 +116,7 @@ class CallFacts(Given):
         owners = Owners()
         routes = Counter((route.tool, route.backend) for route in self.signals.routes)
         for (routed, backend), number in routes.items():
-            if routed:
+            if routed and backend not in self.roles.relays:
                 owners.learn(routed, backend, number)
         for (tool, callee), number in self.calls.leaves.counts("tool", "callee").items():
             if tool and callee and callee not in self.roles.relays:

@@ -15,6 +15,8 @@ from godot_analysis.diagnosis.facts._table import Calls
 from godot_analysis.diagnosis.facts._views import CallFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
 __all__ = ["WireFacts"]
@@ -51,9 +53,10 @@ class WireFacts(CallFacts):
         rows = answers[null | again]
         ids = set(rows["rpc_id"].dropna()) - {"null"}
         asked = messages[(messages["kind"] == "request") & messages["rpc_id"].isin(ids)]
-        times = Counter(zip(asked["observer"], asked["rpc_id"], strict=True))
+        link = ["observer", "peer", "session", "rpc_id"]
+        times = Counter(_keys(asked, link))
         # What was asked again is answered again.
-        fresh = [times[key] < _TWICE for key in zip(rows["observer"], rows["rpc_id"], strict=True)]
+        fresh = [times[key] < _TWICE for key in _keys(rows, link)]
         return records(rows[fresh])
 
     def stateless(self, server: str) -> bool:
@@ -135,6 +138,12 @@ class WireFacts(CallFacts):
                     found.append((call, row))
                     break
         return found
+
+
+def _keys(rows: pd.DataFrame, columns: list[str]) -> Iterator[tuple[Any, ...]]:
+    """The rows as tuples of some columns, missing values as None so that they equal each other."""
+    plain = (rows[name].astype(object).where(rows[name].notna(), None) for name in columns)
+    return zip(*plain, strict=True)
 
 
 def _other_type(rpc_id: str) -> str:

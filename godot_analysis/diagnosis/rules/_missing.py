@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import family, nearest
+from godot_analysis.diagnosis.facts import family, nearest, normalised
 from godot_analysis.diagnosis.rules._rule import Clue
 from godot_analysis.diagnosis.rules._words import count, listed
 
@@ -188,7 +188,8 @@ def _has_family(tool: str, table: frozenset[str], facts: Facts) -> bool:
     families = {found.lower() for known in table if (found := family(known)) is not None}
     families |= {found for item in facts.management if (found := family(item.call.tool or "")) is not None}
     kin = owner is not None and bool(facts.owners.tools_of(owner) & table)
-    return tool in table or kin or (name is not None and name.lower() in families)
+    spelt = any(normalised(known) == normalised(tool) for known in table)
+    return spelt or kin or (name is not None and name.lower() in families)
 
 
 def _lacking_unseen(refusal: Refused, guess: str | None, facts: Facts) -> str | None:
@@ -196,6 +197,8 @@ def _lacking_unseen(refusal: Refused, guess: str | None, facts: Facts) -> str | 
     backend = guess if guess in facts.backends else _component(guess, facts, refusal)
     if backend is None:
         return None
+    if refusal.by in facts.roles.relays and refusal.tool in facts.held(backend, refusal.time):
+        return backend  # it was listed, and is not known all the same
     epoch = facts.epoch_at(refusal.time)
     there = any(
         arrival.time <= refusal.time for arrival in _own(epoch.reached.get(backend, ()), epoch, facts)
@@ -237,6 +240,8 @@ def _silent(facts: Facts, epoch: Epoch) -> Iterator[str]:
     if not epoch.burst and all(trouble.kind != "refused" for trouble in facts.troubles):
         return
     connected = {item.component for item in facts.signals.connections if epoch.holds(item.time)}
+    # Whom the relay routes calls to it has listed the tools of.
+    connected |= {route.backend for route in facts.signals.routes if epoch.holds(route.time)}
     for backend in sorted(_belonging(facts, epoch)):
         there = _own(epoch.reached.get(backend, ()), epoch, facts)
         if not there and backend not in connected and not facts.served_in(backend, epoch):

@@ -198,7 +198,7 @@ def next_page_not_read(facts: Facts) -> Iterator[Match]:
 def list_change_missed(facts: Facts) -> Iterator[Match]:
     for refusal in facts.refused_by_host:
         seen = facts.relay_list(refusal.time)
-        if seen is not None and refusal.tool in (seen.names or ()):
+        if seen is not None and refusal.tool in facts.held(seen.server, refusal.time):
             continue
         # Relays of the older kind do not log the lists they give; then only the command tells of a change.
         last = facts.start if seen is None else seen.time

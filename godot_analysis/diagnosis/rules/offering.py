@@ -13,7 +13,7 @@ from godot_analysis.diagnosis.rules._words import count, listed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Facts, Listing, Refused
+    from godot_analysis.diagnosis.facts import Facts, Listing, Offer, Refused
 
 __all__: list[str] = []
 
@@ -177,10 +177,9 @@ def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
     "F10",
     layer="discovery",
     severity="error",
-    title="{client} got {what} in its list and did not offer it to the model",
-    summary="{what} was listed to {client}, which {does}.",
-    explanation="Server, relay and list are fine: the host dropped, deferred or filtered the tool on "
-    "its own side.",
+    title="{what} is listed, and {client} does not let the model have it",
+    summary="{what} was listed to {holder}, {does}.",
+    explanation="Server and list are fine: the host dropped, deferred or filtered the tool on its own side.",
     fix="Look at the settings of {client}: limits on the number of tools, allow-lists, tool search, "
     "permissions.",
     supersedes=("R01", "R13", "B13", "R02"),
@@ -188,15 +187,27 @@ def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
 )
 def dropped_by_host(facts: Facts) -> Iterator[Match]:
     for refusal in facts.refused_by_host:
-        seen = _seen(refusal, facts)
-        if seen is None:
+        words = {
+            "client": refusal.by,
+            "what": refusal.tool,
+            "holder": refusal.by,
+            "does": "which refuses it all the same",
+        }
+        seen, listed_behind = _seen(refusal, facts), facts.backend_list(refusal.tool, refusal.time)
+        if seen is not None:
+            source = Clue(f"{seen.server} had listed it to {refusal.by}", 0.7, seen.records)
+        elif refusal.tool in (refusal.table or ()):
+            source = Clue(f"{refusal.by} had offered it itself", 0.5)
+        elif listed_behind is not None and refusal.table is None and refusal.by in facts.roles.hosts:
+            holder = listed_behind.caller or facts.relay
+            text = f"{listed_behind.server} had listed it to {holder}, which does not log what it handed on"
+            source = Clue(text, 0.3, listed_behind.records)
+            words |= {"holder": holder, "does": f"and {refusal.by} refuses it"}
+        else:
             continue
-        clues = (
-            Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records),
-            Clue(f"{seen.server} had listed it to {refusal.by}", 0.7, seen.records),
-        )
-        words = {"client": refusal.by, "what": refusal.tool, "does": "refuses it all the same"}
-        yield Match(facts.owner_of(refusal), refusal.by, clues, refusal.tool, refusal.calls, words)
+        clues = (Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records), source)
+        server = facts.owner_of(refusal) or facts.client
+        yield Match(server, refusal.by, clues, refusal.tool, refusal.calls, words)
     yield from _server_left_out(facts)
 
 
@@ -206,13 +217,9 @@ def _server_left_out(facts: Facts) -> Iterator[Match]:
     if not offers:
         return
     last = offers[-1]
-    names = {name.rsplit("__", 1)[-1] for name in last.names or ()} | set(last.names or ())
-    latest = facts.given_to(last.component, last.time)
-    offered = {server for server in latest if facts.held(server, last.time) & names}
-    for server, item in latest.items():
+    for server, item in facts.given_to(last.component, last.time).items():
         held = facts.held(server, last.time)
-        used = facts.operations.where("tool", *held)
-        if offered and held and server not in offered and not used:
+        if held and not _any_offered(held, last) and not facts.operations.where("tool", *held):
             clues = (
                 Clue(f"{server} listed {count(len(held), 'tool')} to {last.component}", 0.4, item.records),
                 Clue("none of them is among those offered to the model", 0.5, (last.record,)),
@@ -220,9 +227,19 @@ def _server_left_out(facts: Facts) -> Iterator[Match]:
             words = {
                 "client": last.component,
                 "what": f"every tool of {server}",
-                "does": "offers only those of others",
+                "holder": last.component,
+                "does": "which offers only those of others",
             }
             yield Match(server, last.component, clues, words=words, severity="warning")
+
+
+def _any_offered(held: frozenset[str], offer: Offer) -> bool:
+    """Whether a host offers one of the tools, whatever it puts in front of their names."""
+    return any(
+        name == tool or name.endswith((f"_{tool}", f"-{tool}", f".{tool}"))
+        for tool in held
+        for name in offer.names or ()
+    )
 
 
 @rule(

@@ -14,12 +14,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from godot_analysis.diagnosis.facts import Call, Calls, Facts
+    from godot_analysis.diagnosis.findings import Severity
 
 __all__: list[str] = []
 
 _PATIENCE: Final = pd.Timedelta(seconds=5)
 _BRIEF: Final = pd.Timedelta(seconds=1)
 _SHOWN: Final = 200
+_ENDLESS: Final = {
+    "outcome": "never ended, and its caller waits for it",
+    "answered": "never answered",
+    "meaning": "A caller that makes one call at a time and has no time-out seems to hang or to have crashed, "
+    "but it waits.",
+}
+_CUT_SHORT: Final = {
+    "outcome": "was under way when the log ended",
+    "answered": "not answered yet when the log ended",
+    "meaning": "The log ends less than a second later, so nothing tells how the call went on.",
+}
 
 
 @rule(
@@ -60,10 +72,9 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
     "B08",
     layer="process",
     severity="error",
-    title="{tool} never ended, and {relay} waits for it",
-    summary="The call of {tool} was sent to {component} and never answered{behind}.",
-    explanation="{relay} handles one request at a time and has no time-out on an answer: it seems to hang "
-    "or to have crashed, but it waits.{how}",
+    title="{tool} {outcome}",
+    summary="The call of {tool} was sent to {component} and {answered}{behind}.",
+    explanation="{meaning}{how}",
     fix="Find out what {component} did with the request at that moment; make it answer every request, "
     "errors too; give {relay} a time-out.",
     references=("BUG #8",),
@@ -71,19 +82,10 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
 def never_ends(facts: Facts) -> Iterator[Match]:
     open_ = facts.operations.ended("pending", "lost")
     told = np.zeros(len(facts.table), dtype=bool)
-    for call in (*_unfinished(facts), *_unheard(facts)):
-        if facts.overtaken(call):
-            continue
-        last = call.last
+    for call, inner in _endless(facts, open_):
+        last, behind = (inner or call).last, open_.after((inner or call).started)
         backend = facts.backend_of(last)
-        if not last.sent and backend is not None and not facts.tells_ends(backend):
-            continue  # seen by the backend alone, which never logs an end
         waited = facts.end - call.started
-        if facts.live and waited < _PATIENCE:
-            continue
-        if (waited < _BRIEF and not last.received) or facts.end_unlogged(call):
-            continue  # the log ends before even its arrival could be logged, or lacks what came then
-        behind = open_.after(call.started)
         clues = [Clue(f"nothing shows an end of {call.tool}", 0.5, call.rows)]
         if waited > max(_PATIENCE, 20 * facts.usual_duration):
             clues.append(Clue(f"{waited.total_seconds():.0f} s passed until the end of the log", 0.5))
@@ -98,16 +100,41 @@ def never_ends(facts: Facts) -> Iterator[Match]:
         complaint = facts.first_complaint(backend or "", call.started - _PATIENCE / 5)
         if complaint is not None:
             clues.append(Clue(f"{backend} logged: {complaint.text[:120]}", 0.4, (complaint.record,)))
+        cut_short = waited < _BRIEF and not behind and complaint is None
         words = {
+            **(_CUT_SHORT if cut_short else _ENDLESS),
             "behind": f", and {count(len(behind), 'later call')} with it" if behind else "",
             "how": f" {backend} met an error and did not answer: “{complaint.text[:160]}”"
             if complaint is not None
             else "",
         }
         # What an earlier match accounts for is not told again: n open calls make n²/2 pairs.
-        numbers = call.family.union(*(other.family for other in behind.only(~told)))
+        own = call.family if inner is None else call.family | inner.family
+        numbers = own.union(*(other.family for other in behind.only(~told)))
         told[behind.places] = True
-        yield Match(backend or facts.relay, backend or facts.relay, tuple(clues), call.tool, numbers, words)
+        where = backend or facts.relay
+        severity: Severity | None = "info" if cut_short else None
+        yield Match(where, where, tuple(clues), call.tool, numbers, words, severity)
+
+
+def _endless(facts: Facts, open_: Calls) -> Iterator[tuple[Call, Call | None]]:
+    """The calls that nothing ended, each with the same call further on, where only its content tells."""
+    further: set[int] = set()
+    for call in (*_unfinished(facts), *_unheard(facts)):
+        if call.number in further or facts.overtaken(call):
+            continue
+        inner = _handed_on(call, open_)
+        further |= frozenset() if inner is None else inner.family
+        last = (inner or call).last
+        backend = facts.backend_of(last)
+        if not last.sent and backend is not None and not facts.tells_ends(backend):
+            continue  # seen by the backend alone, which never logs an end
+        waited = facts.end - call.started
+        if facts.live and waited < _PATIENCE:
+            continue
+        if (waited < _BRIEF and not last.received) or facts.end_unlogged(call):
+            continue  # the log ends before even its arrival could be logged, or lacks what came then
+        yield call, inner
 
 
 @rule(
@@ -277,11 +304,22 @@ def _unfinished(facts: Facts) -> Calls:
     return facts.operations.ended("pending", "lost", "timed_out")
 
 
+def _handed_on(call: Call, open_: Calls) -> Call | None:
+    """The same call where somebody who does not log sent it on, under a trace of its own."""
+    if call.legs:
+        return None
+    near = open_.after(call.started).before(call.started + _BRIEF).where("tool", call.tool)
+    alike = (other for other in near if other.arguments == call.arguments and other.caller != call.caller)
+    return next((other for other in alike if other.callee != call.callee), None)
+
+
 def _unheard(facts: Facts) -> Calls:
-    """Calls whose failure the backend logged, but never the relay that logs every other answer."""
+    """Calls whose failure the backend logged, but nobody its answer, though all others are logged."""
     table = facts.table
     hearing = {name for (name,) in facts.calls.only(table.heard).counts("caller") if name is not None}
+    telling = [name for name in table.codes("callee")[1] if facts.verbatim(name)]
     unheard = table.mask("status", "error") & ~table.heard & table.mask("caller", *hearing)
+    unheard |= table.mask("status", "error") & table.unanswered & table.mask("callee", *telling)
     return facts.operations.only(unheard[table.lasts] & ~(table.leaves & table.mask("caller", None)))
 
 

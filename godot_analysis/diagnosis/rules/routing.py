@@ -236,8 +236,9 @@ def unknown_neighbour(facts: Facts) -> Iterator[Match]:
 )
 def name_rewritten(facts: Facts) -> Iterator[Match]:
     for refusal in misnamed(facts):
-        same = [name for name in refusal.table or () if normalised(name) == normalised(refusal.tool)]
-        if same and refusal.tool not in (refusal.table or ()):
+        known = refusal.table or _listed(facts, refusal.time)
+        same = sorted(name for name in known if normalised(name) == normalised(refusal.tool))
+        if same and refusal.tool not in known:
             clue = Clue(f"{same[0]} is known, {refusal.tool} is not", 0.9, refusal.records)
             yield _named(refusal, facts, (clue,), {"meant": same[0]})
 
@@ -288,6 +289,12 @@ def _born_after(name: str, time: pd.Timestamp, facts: Facts) -> bool:
     starts = [start.time for start in facts.signals.starts if start.component == name]
     began = facts.components[name][0]
     return bool(starts) and starts[0] > time and starts[0] - began <= pd.Timedelta(seconds=1)
+
+
+def _listed(facts: Facts, time: pd.Timestamp) -> frozenset[str]:
+    """All that anybody has listed by then."""
+    servers = {listing.server for listing in facts.listings}
+    return frozenset[str]().union(*(facts.held(server, time) for server in servers))
 
 
 def _in_burst(backend: str, epoch: object, facts: Facts) -> bool:

@@ -38,8 +38,8 @@ _UNKNOWN_ADDRESS: Final = "a server that the log does not name"
     "F24",
     layer="wire",
     severity="error",
-    title="{component} sends answers that nobody asked for, and the connection ends",
-    summary="{component} sent {what}, and the connection to it ended after that.",
+    title="{component} sends answers that nobody asked for{and_then}",
+    summary="{component} sent {what}{and_then}.",
     explanation="Nobody may answer a notification, and an id of null belongs to unreadable requests alone. "
     "Lenient clients skip such an answer; strict ones close the transport.",
     fix="Make {component} answer requests only, each once and with its own id, and never a notification.",
@@ -70,11 +70,13 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
         null = row["rpc_id"] in {None, "null"}
         what = "an answer whose id is null" if null else f"a second answer with the id {row['rpc_id']}"
         clues = [Clue(f"{server} sent {what}", 0.5, (row["record"],))]
-        if after and not recovered:
-            clues += [Clue(text, 0.6, (record,)) for _, record, text in after[:2]]
-            yield Match(
-                server, server, tuple(clues), calls=lacking_calls(facts, server), words={"what": what}
-            )
+        words = {"what": what, "and_then": ""}
+        if not after or recovered:
+            yield Match(server, server, tuple(clues), words=words, severity="info")
+            continue
+        clues += [Clue(text, 0.6, (record,)) for _, record, text in after[:2]]
+        words["and_then"] = ", and the connection ends"
+        yield Match(server, server, tuple(clues), calls=lacking_calls(facts, server), words=words)
 
 
 @rule(

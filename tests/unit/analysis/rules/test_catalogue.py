@@ -169,6 +169,17 @@ def test_f08_renamed_on_a_direct_link(link):
     assert (found.code, found.component, found.cause_in) == ("F08", "weather", "host")
 
 
+def test_f08_on_the_first_of_two_pages_of_the_relay(link, hub):
+    hub.greet("weather", [tool("get-radar"), tool("forecast")])
+    link.greet("hub", None)
+    link.list("hub", [tool("get-radar")], nextCursor="2")
+    link.list("hub", [tool("forecast")], {"cursor": "2"})
+    link.call("hub", "get_radar", error={"code": -32603, "message": "Unknown tool: get_radar"})
+    found = link.story.only()
+    assert (found.code, found.tool) == ("F08", "get_radar")
+    assert "get-radar" in found.fix
+
+
 def test_f10_whole_server_left_out(link):
     link.greet("weather", [tool("forecast")])
     link.greet("docs", [tool("find")])
@@ -181,6 +192,21 @@ def test_f10_whole_server_left_out(link):
         "weather",
         "host",
     )
+
+
+def test_f10_offered_and_refused_all_the_same(link):
+    link.greet("weather", [tool("forecast")])
+    link.offer("mcp__weather__forecast")
+    link.refuse("mcp__weather__forecast")
+    assert (link.story.only().code, link.story.only().component) == ("F10", "weather")
+
+
+def test_f10_listed_to_a_relay_that_does_not_log_what_it_handed_on(link, hub):
+    hub.greet("weather", [tool("forecast")])
+    link.refuse("mcp__hub__forecast")
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F10", "weather", "host")
+    assert found.confidence < 0.7
 
 
 def test_f10_is_not_found_while_both_servers_are_offered(link):
@@ -322,6 +348,20 @@ def test_f24_is_noise_while_the_connection_lives(link):
     unasked(link)
     link.call("weather", "forecast", {"city": "Ulm"})
     assert link.story.codes() == []
+    remarks = [finding.title for finding in link.story.diagnose().ranked if finding.code == "F24"]
+    assert remarks == ["weather sends answers that nobody asked for"]
+
+
+def test_f24_second_answer_while_other_connections_use_the_same_ids(story):
+    for server in ("weather", "docs"):
+        own = Link(story)
+        own.greet(server, None)
+        if server == "weather":
+            own.send("weather", "host", {"id": own.last, "result": {}})
+            story.tell("host", "INFO", "connection closed", {"peer": "weather"})
+    found = story.only()
+    assert (found.code, found.cause_in) == ("F24", "weather")
+    assert "a second answer" in found.summary
 
 
 @pytest.mark.parametrize(("status", "cause"), [(404, "host"), (400, "weather")])

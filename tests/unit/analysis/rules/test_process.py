@@ -76,10 +76,53 @@ def test_b08_after_an_error_of_the_backend(story):
     assert "Invalid frame" in found.explanation
 
 
-def test_b08_at_the_very_end_of_a_log(story):
+def test_b08_is_a_remark_where_the_log_ends_in_the_middle_of_a_call(story):
     story.start_relay()
     story.call("dewey_search")
     story.call("gates_create_document", answered=False)
+    assert story.codes() == []
+    assert "under way when the log ended" in story.diagnose().ranked[0].title
+
+
+def test_b08_an_error_that_a_backend_logged_in_the_place_of_its_answer(story):
+    """It writes down every answer that it sends, and there is none to this call."""
+    call = {"method": "tools/call", "params": {"name": "dewey_search", "arguments": {}}}
+    for rpc_id in (1, 2):
+        story.message("dewey", "received", "relay", {"jsonrpc": "2.0", "id": rpc_id, **call}, session="s")
+        if rpc_id == 1:
+            answer = {"jsonrpc": "2.0", "id": 1, "result": {"content": []}}
+            story.message("dewey", "sent", "relay", answer, session="s")
+    story.records[-1]["trace_id"] = trace = story.trace()
+    story.tell("dewey", "ERROR", "unhandled exception in worker", None, trace)
+    story.wait(60)
+    story.tell("dewey", "INFO", "heartbeat")
+    found = story.only()
+    assert (found.code, found.component, found.tool) == ("B08", "dewey", "dewey_search")
+    assert "unhandled exception" in found.explanation
+
+
+def test_b08_behind_a_relay_that_does_not_log(story):
+    """Nothing ties the client's call to the one that reached the backend, but what they say."""
+    call = {"method": "tools/call", "params": {"name": "dewey_search", "arguments": {"query": "all"}}}
+    answer = {"result": {"content": []}}
+    for rpc_id in (1, 2):
+        story.message("client", "sent", "hub", {"jsonrpc": "2.0", "id": rpc_id, **call})
+        story.message("dewey", "received", "router", {"jsonrpc": "2.0", "id": rpc_id + 7, **call})
+        if rpc_id == 1:
+            story.message("dewey", "sent", "router", {"jsonrpc": "2.0", "id": 8, **answer})
+            story.message("client", "received", "hub", {"jsonrpc": "2.0", "id": 1, **answer})
+        story.wait(1)
+    story.wait(60)
+    story.tell("dewey", "INFO", "heartbeat")
+    found = story.only()
+    assert (found.code, found.component) == ("B08", "dewey")
+
+
+def test_b08_two_seconds_before_the_end_of_a_log(story):
+    story.start_relay()
+    story.call("gates_create_document", answered=False)
+    story.wait(2)
+    story.tell("dewey", "INFO", "heartbeat")
     found = story.only()
     assert found.code == "B08"
     assert found.confidence < 0.85
