@@ -4,9 +4,8 @@
 
 On an embedded server with fsync on and a quarter of the machine's memory as shared buffers, which is what
 PostgreSQL's manual advises, every index in place while it is filled. Records come in bursts, from components
-of very different loudness, with words as frequent as in a language, and with nested data. `--keep` lets no
-day go and leaves the filled server's directory for the next run, which then measures a server that has just
-been started: all that it reads comes from the operating system's memory at best.
+of very different loudness, with words as frequent as in a language, and with nested data. `--keep` leaves the
+filled server's directory for the next run, which then only measures, and lets no day go.
 """
 
 from __future__ import annotations

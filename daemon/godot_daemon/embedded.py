@@ -54,9 +54,6 @@ class EmbeddedPostgres(EmbeddedServer):
             "timezone": "UTC",
             "log_timezone": "UTC",
             "shared_buffers": "256MB",
-            # What was stored lately is in the operating system's memory. When other processes read it from
-            # there, a query takes twice as long: 11 ms instead of 5.5 for the 500 pages of a trace.
-            "io_method": "sync",
             "max_wal_size": "4GB",  # logs are written in bursts; with 1 GB checkpoints follow each other
             "wal_compression": "on",
             "jit": "off",  # compiling takes longer than these queries
