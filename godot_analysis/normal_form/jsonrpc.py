@@ -62,6 +62,17 @@ def params_of(payload: Any) -> dict[str, Any]:
     return params if isinstance(params, dict) else {}
 
 
+def content_of(kind: str, payload: Any) -> Any:
+    """The arguments of a request, the result of a response that is not marked as an error; else None."""
+    if kind == REQUEST:
+        arguments = params_of(payload).get("arguments")
+        return arguments if isinstance(arguments, dict) else None
+    if kind != RESPONSE or not isinstance(payload, dict) or payload.get("error") is not None:
+        return None
+    result = payload.get("result")
+    return None if isinstance(result, dict) and result.get("isError") is True else result
+
+
 def _question(payload: dict[str, Any], method: Any) -> Message:
     if not isinstance(method, str):
         return Message(INVALID, rpc_id=id_text(payload.get("id")), validity="method is no string")

@@ -15,7 +15,7 @@ from godot_analysis.normal_form.folding import Folder
 from godot_analysis.normal_form.official import validated
 from godot_analysis.normal_form.plain import read_plain
 from godot_analysis.normal_form.sightings import ANSWERS, SENT, Row, Sighting, Weight
-from godot_analysis.normal_form.table import Sightings, Words, build, packed
+from godot_analysis.normal_form.table import Sightings, Words, build, objects, packed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,9 +81,17 @@ class Observations:
         """The message text of each row."""
         return texts(self.logs["message"])
 
+    @cached_property
+    def names(self) -> tuple[Words, Words]:
+        """Who logged each sighting, and its peer: numbers of one list of names, which has room for more."""
+        both = Words.joined([self.of_rows(self.component), self.sightings.words["peer"]])
+        own, peer = np.split(both.codes, 2)
+        words = [*both.words, ""]  # who logged without a name
+        return Words(own, words), Words(peer, words)
+
     def payload(self, place: int) -> Any:
         """The payload of one sighting."""
-        return self.sightings.objects["payload"][place]
+        return self.sightings.payload[place]
 
     def of_rows(self, column: Words | NDArray[Any]) -> Any:
         """A column of the log as a column of the sightings."""
@@ -130,7 +138,7 @@ def observe(logs: pd.DataFrame) -> Observations:
     """Read every log row by the conventions; fold what one observer says twice about one message."""
     seen = Observations(require(logs))
     in_time = np.argsort(seen.moments, kind="stable")
-    plain, others = read_plain(in_time.tolist(), seen.data)
+    plain, others = read_plain(in_time, objects(seen.data)[in_time])
     seen.other_rows = sorted(others)
     by_hand = Sightings.of(_read_with_care(others, seen))
     seen.sightings = plain if not len(by_hand) else _merged(plain, by_hand, in_time)
@@ -142,11 +150,10 @@ def observe(logs: pd.DataFrame) -> Observations:
 
 def ends_of(seen: Observations) -> tuple[Words, Words]:
     """Sender and receiver of each sighting, as far as its observer knew them."""
-    shown = seen.sightings
-    names = Words.joined([seen.of_rows(seen.component), shown.words["peer"]])
-    own, other = np.split(names.codes, 2)
-    sent = shown.are("direction", SENT)
-    return Words(np.where(sent, own, other), names.words), Words(np.where(sent, other, own), names.words)
+    own, peer = seen.names
+    sent = seen.sightings.are("direction", SENT)
+    ends = np.where(sent, own.codes, peer.codes), np.where(sent, peer.codes, own.codes)
+    return Words(ends[0], own.words), Words(ends[1], own.words)
 
 
 def as_frame(
@@ -157,19 +164,26 @@ def as_frame(
     inferred: Words | None = None,
 ) -> pd.DataFrame:
     """The sightings as the documented frame; with the ends that the caller knows better."""
-    shown = seen.sightings
+    shown, logs = seen.sightings, seen.logs
     own_sender, own_receiver = ends_of(seen)
+    all_rows = len(shown) == len(logs) and bool((np.diff(shown.row) == 1).all())
+
+    def shared(name: str) -> Any:
+        """A column of the log, each row as often as it shows a message; mostly that is once."""
+        column = logs[name].array
+        return column.copy() if all_rows else column.take(shown.row)
+
     return build(
         {
             **shown.words,
-            **shown.objects,
+            "payload": shown.payload,
             "inferred": inferred or shown.words["inferred"],
-            "record": seen.logs["id"].array.take(shown.row),
-            "time": seen.logs["event_created_at"].array.take(shown.row),
-            "trace_id": seen.of_rows(seen.trace),
+            "record": shared("id"),
+            "time": shared("event_created_at"),
+            "trace_id": shared("trace_id"),
             "observer": seen.of_rows(seen.component),
-            "instance": seen.of_rows(seen.instance),
-            "seq": seen.logs["seq"].array.take(shown.row),
+            "instance": shared("instance"),
+            "seq": shared("seq"),
             "sender": sender or own_sender,
             "receiver": receiver or own_receiver,
         },

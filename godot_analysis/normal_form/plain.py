@@ -1,76 +1,51 @@
-"""Message records as most are, read many at a time; what is not of this shape is left to be read with care.
+"""Message records as most are, read quickly; what is not of this shape is left to be read with care.
 
 The shape is a valid JSON-RPC message in a message record, each part of the type that the standard gives it.
+What many messages have in common is a key, and what a key means is found out once.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import msgspec
 import numpy as np
-from msgspec import UNSET, UnsetType
 
 from godot_analysis.normal_form.conventions import verbatim
-from godot_analysis.normal_form.jsonrpc import answered_era, era_of, id_text
+from godot_analysis.normal_form.jsonrpc import META_VERSION, STATELESS, answered_era, era_of, id_text
 from godot_analysis.normal_form.sightings import (
     CALL,
     ERROR,
     NOTIFICATION,
+    RECEIVED,
     REQUEST,
     RESPONSE,
+    SENT,
     Weight,
 )
-from godot_analysis.normal_form.table import Sightings, Words, objects
+from godot_analysis.normal_form.table import Sightings, Words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Hashable
 
-_CHUNK: Final = 2048  # rows whose payloads stay in the processor's cache while they are read
+    from numpy.typing import NDArray
+
 _NOTIFICATIONS: Final = "notifications/"
+_BLOCK: Final = 2048  # rows whose messages stay in the processor's cache while they are read
 _NO_PARAMS: Final[dict[str, Any]] = {}
-
-# A `_Line` and a `_Place` while they are read: a plain tuple is made much faster.
-_Said: TypeAlias = "tuple[str, str | None, str | None, str | None, int | None, str | None]"
-_Where: TypeAlias = "tuple[str, str | None, str | None, str | None]"
-
-
-class _Error(msgspec.Struct, gc=False):
-    code: int
-    message: str
-
-
-class _Message(msgspec.Struct, gc=False):
-    jsonrpc: Literal["2.0"]
-    id: int | str | UnsetType = UNSET
-    method: str | UnsetType = UNSET
-    params: Any = UNSET
-    result: Any = UNSET
-    error: _Error | UnsetType = UNSET
-
-
-class _Seen(msgspec.Struct, gc=False):
-    direction: Literal["sent", "received"]
-    payload: _Message
-    peer: str | None = None
-    transport: str | None = None
-    session: str | None = None
-
-
-class _Record(msgspec.Struct, gc=False):
-    mcp: _Seen | UnsetType = UNSET
-    lost: Any = UNSET
+_where = itemgetter("direction", "peer", "transport", "session")
+_TELLS_ERA: Final = frozenset(("protocolVersion", "resultType", "supportedVersions"))
 
 
 class _Line(NamedTuple):
     """What many messages say alike: all but their ids, what they carry and where they were seen."""
 
     kind: str
-    method: str | None
-    tool: str | None
-    era: str | None
-    error_code: int | None
-    error_text: str | None
+    method: str | None = None
+    tool: str | None = None
+    era: str | None = None
+    error_code: int | None = None
+    error_text: str | None = None
 
 
 class _Place(NamedTuple):
@@ -82,99 +57,170 @@ class _Place(NamedTuple):
     session: str | None
 
 
-class _Read(NamedTuple):
-    """What was read, an entry for each message; the few different lines and places are numbered whole."""
+class _Numbers(dict[Any, int]):
+    """A number for what each key means, -1 for a key that is out of shape."""
 
-    rows: list[int]
-    lines: list[int]
-    places: list[int]
-    ids: list[int | str | None]
-    payloads: list[Any]
+    def __init__(self, meaning: Callable[..., Any]) -> None:
+        super().__init__()
+        self.meanings: list[Any] = []
+        self._meaning = meaning
+
+    def __missing__(self, key: tuple[Hashable, ...]) -> int:
+        meant = self._meaning(*key)
+        if meant is not None:
+            self.meanings.append(meant)
+        number = self[key] = -1 if meant is None else len(self.meanings) - 1
+        return number
 
 
-def read_plain(rows: Sequence[int], data: Sequence[Any]) -> tuple[Sightings, list[int]]:
-    """Return the messages of all plain message records, and the rows that are to be read with care."""
-    read = _Read([], [], [], [], [])
-    lines: dict[_Said, int] = {}
-    places: dict[_Where, int] = {}
+class _Columns:
+    """What is read, an entry for each message."""
+
+    def __init__(self, rows: int) -> None:
+        numbers, values = np.dtype(np.int64), np.dtype(object)
+        self.count = 0
+        self.row, self.line, self.place = (np.empty(rows, dtype=numbers) for _ in range(3))
+        self.id, self.payload, self.content = (np.empty(rows, dtype=values) for _ in range(3))
+
+    def add(self, *told: list[Any]) -> None:
+        """Some more messages, as lists in the order of the columns."""
+        start, self.count = self.count, self.count + len(told[0])
+        columns = (self.row, self.line, self.place, self.id, self.payload, self.content)
+        for column, values in zip(columns, told, strict=True):
+            column[start : self.count] = np.fromiter(values, dtype=column.dtype, count=len(values))
+
+
+def read_plain(rows: NDArray[np.int64], data: NDArray[Any]) -> tuple[Sightings, list[int]]:
+    """Return the messages of all plain message records, and the rows that are to be read with care.
+
+    `data` are the values of these rows, in their order.
+    """
+    read = _Columns(len(rows))
+    lines, places = _Numbers(_line), _Numbers(_place)
     others: list[int] = []
-    for start in range(0, len(rows), _CHUNK):
-        chunk = rows[start : start + _CHUNK]
-        held = [data[row] for row in chunk]
-        for row, whole, record in zip(chunk, held, _shaped(held), strict=True):
-            seen = UNSET if record is None or record.lost is not UNSET else record.mcp
-            line = None if seen is UNSET else _line(seen.payload)
-            if line is None or seen is UNSET:
+    for start in range(0, len(rows), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        read.add(*_read(rows[block].tolist(), data[block].tolist(), lines, places, others))
+    return _table(read, lines.meanings, places.meanings), others
+
+
+def _read(
+    rows: list[int], data: list[Any], lines: _Numbers, places: _Numbers, others: list[int]
+) -> tuple[list[Any], ...]:
+    """Lists of row, line, place, id, payload and content of those in shape; the other rows go to `others`."""
+    told: tuple[list[Any], ...] = ([], [], [], [], [], [])
+    # Every message passes here, so this is written for speed: to ask for a key before it is looked up takes
+    # half as long as `get`, and each part is read while it is at hand.
+    add_row, add_line, add_place, add_id, add_payload, add_content = (part.append for part in told)
+    for row, whole in zip(rows, data, strict=True):
+        try:
+            seen = whole["mcp"]
+            payload = seen["payload"]
+            try:
+                place = places[_where(seen)]
+            except KeyError:
+                place = places[
+                    seen["direction"], seen.get("peer"), seen.get("transport"), seen.get("session")
+                ]
+            rpc_id = id_type = content = None
+            if "id" in payload:
+                rpc_id = payload["id"]
+                id_type = type(rpc_id)
+            if "method" in payload:
+                method = payload["method"]
+                params = payload["params"] if "params" in payload else _NO_PARAMS  # noqa: SIM401
+                tool = params["name"] if method == CALL and "name" in params else None
+                stateless = "_meta" in params and _is_stateless(params["_meta"])
+                if "arguments" in params and type(params["arguments"]) is dict:
+                    content = params["arguments"]
+                line = lines[payload["jsonrpc"], id_type, REQUEST, method, tool, stateless, type(params)]
+            elif "error" in payload:
+                line = lines[payload["jsonrpc"], id_type, ERROR, *_failure(payload)]
+            else:
+                content, era = payload["result"], None
+                if type(content) is dict:
+                    era = None if _TELLS_ERA.isdisjoint(content) else answered_era(content)
+                    content = None if "isError" in content and content["isError"] is True else content
+                line = lines[payload["jsonrpc"], id_type, RESPONSE, era]
+            if line < 0 or place < 0 or type(payload) is not dict or "lost" in whole:
                 others.append(row)
                 continue
-            place = (seen.direction, seen.peer or None, seen.transport, seen.session)
-            rpc_id = seen.payload.id
-            read.rows.append(row)
-            read.lines.append(lines.setdefault(line, len(lines)))
-            read.places.append(places.setdefault(place, len(places)))
-            read.ids.append(None if rpc_id is UNSET else rpc_id)
-            read.payloads.append(whole["mcp"]["payload"])
-    return _table(read, [_Line(*line) for line in lines], [_Place(*place) for place in places]), others
+        except (KeyError, TypeError, AttributeError):
+            # A part is missing, is no object, or is one where a word should be.
+            others.append(row)
+            continue
+        add_row(row)
+        add_line(line)
+        add_place(place)
+        add_id(rpc_id)
+        add_payload(payload)
+        add_content(content)
+    return told
 
 
-def _shaped(held: list[Any]) -> Iterable[_Record | None]:
-    """The records of this shape, None for others: all at once, or one by one where some are not."""
-    try:
-        return msgspec.convert(held, list[_Record | None])
-    except msgspec.ValidationError:
-        return [_shaped_one(whole) for whole in held]
+def _failure(payload: dict[str, Any]) -> tuple[Any, ...]:
+    """What decides about the `_Line` of an error."""
+    code, text = payload["error"]["code"], payload["error"]["message"]
+    return code, type(code), text, "result" in payload
 
 
-def _shaped_one(whole: Any) -> _Record | None:
-    if type(whole) is not dict or "mcp" not in whole:
+def _line(version: Any, id_type: type | None, kind: str, *told: Any) -> _Line | None:
+    """What a key means; None when not all its parts fit together."""
+    if version != "2.0" or id_type not in (int, str, None):
         return None
-    try:
-        return msgspec.convert(whole, _Record)
-    except msgspec.ValidationError:
+    if kind == REQUEST:
+        return _question(id_type, *told)
+    if id_type is None:
         return None
-
-
-def _line(message: _Message) -> _Said | None:
-    """What a `_Line` holds, of one message; None when not all its parts fit together."""
-    rpc_id, method, error = message.id, message.method, message.error
-    if method is not UNSET:
-        params = message.params
-        if params is UNSET:
-            params = _NO_PARAMS
-        if type(params) is not dict or (method.startswith(_NOTIFICATIONS) is not (rpc_id is UNSET)):
-            return None
-        if rpc_id is UNSET:
-            return NOTIFICATION, method, None, era_of(method, params), None, None
-        tool = params.get("name") if method == CALL else None
-        return REQUEST, method, tool if isinstance(tool, str) else None, era_of(method, params), None, None
-    if rpc_id is UNSET or (error is UNSET) is (message.result is UNSET):
+    if kind == RESPONSE:
+        return _Line(RESPONSE, era=told[0])
+    code, code_type, text, has_result = told
+    if code_type is not int or type(text) is not str or has_result:
         return None
-    if error is not UNSET:
-        return ERROR, None, None, None, error.code, error.message
-    return RESPONSE, None, None, answered_era(message.result), None, None
+    return _Line(ERROR, error_code=code, error_text=text)
 
 
-def _table(read: _Read, lines: list[_Line], places: list[_Place]) -> Sightings:
-    always = np.zeros(len(read.rows), dtype=np.int64)
-    of_line, of_place = np.array(read.lines, dtype=np.int64), np.array(read.places, dtype=np.int64)
+def _is_stateless(meta: Any) -> bool:
+    return type(meta) is dict and META_VERSION in meta
+
+
+def _question(
+    id_type: type | None, method: Any, tool: Any, stateless: bool, params_type: type
+) -> _Line | None:
+    if (
+        params_type is not dict
+        or type(method) is not str
+        or (method.startswith(_NOTIFICATIONS) is not (id_type is None))
+    ):
+        return None
+    era = era_of(method, {"_meta": {META_VERSION: STATELESS}} if stateless else _NO_PARAMS)
+    if id_type is None:
+        return _Line(NOTIFICATION, method, era=era)
+    return _Line(REQUEST, method, tool if type(tool) is str else None, era)
+
+
+def _place(direction: Any, peer: Any, transport: Any, session: Any) -> _Place | None:
+    if direction not in (SENT, RECEIVED):
+        return None
+    if any(word is not None and type(word) is not str for word in (peer, transport, session)):
+        return None
+    return _Place(direction, peer or None, transport, session)
+
+
+def _table(read: _Columns, lines: list[_Line], places: list[_Place]) -> Sightings:
+    count = slice(read.count)
     words = {
-        name: Words.of([getattr(line, name) for line in lines]).take(of_line)
-        for name in ("kind", "method", "tool", "era")
+        name: Words.of([getattr(line, name) for line in lines]).take(read.line[count])
+        for name in _Line._fields
     }
     words |= {
-        name: Words.of([getattr(place, name) for place in places]).take(of_place) for name in _Place._fields
+        name: Words.of([getattr(place, name) for place in places]).take(read.place[count])
+        for name in _Place._fields
     }
-    ids = Words.of(read.ids)
+    ids = Words.of(read.id[count])
     words["rpc_id"] = Words(ids.codes, [id_text(value) or "" for value in ids.words])
+    always = np.zeros(read.count, dtype=np.int64)
     words["convention"] = Words(always, [verbatim.NAME])
     words["inferred"] = words["validity"] = Words(always, [""])
-    return Sightings(
-        np.array(read.rows, dtype=np.int64),
-        np.full(len(read.rows), Weight.PAYLOAD, dtype=np.int8),
-        words,
-        {
-            "payload": objects(read.payloads),
-            "error_code": objects([line.error_code for line in lines])[of_line],
-            "error_text": objects([line.error_text for line in lines])[of_line],
-        },
-    )
+    weight = np.full(read.count, Weight.PAYLOAD, dtype=np.int8)
+    return Sightings(read.row[count], weight, words, read.payload[count], read.content[count])

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from godot_analysis.loading.frames import frame
+from godot_analysis.normal_form.jsonrpc import content_of
 from godot_analysis.normal_form.sightings import Sighting
 
 if TYPE_CHECKING:
@@ -29,20 +30,20 @@ CODED: Final = (
     "rpc_id",
     "inferred",
     "validity",
+    "error_code",
+    "error_text",
 )
-"""Columns of strings that repeat."""
-
-_OBJECTS: Final = ("payload", "error_code", "error_text")
+"""Columns of values that repeat."""
 
 
 class Words(NamedTuple):
-    """A column of strings: for each row the number of its string in `words`, -1 for none."""
+    """A column of values that repeat, mostly strings: for each row the number of its value, -1 for none."""
 
     codes: NDArray[np.int64]
-    words: list[str]
+    words: list[Any]
 
     @classmethod
-    def of(cls, values: Sequence[Any]) -> Words:
+    def of(cls, values: Sequence[Any] | NDArray[Any]) -> Words:
         """Number the strings of a column, in order of their first appearance."""
         codes, words = pd.factorize(objects(values))
         return cls(codes.astype(np.int64), words.tolist())
@@ -80,6 +81,13 @@ class Words(NamedTuple):
         found: list[str | None] = self.objects().tolist()
         return found
 
+    def integers(self) -> pd.arrays.IntegerArray:
+        """An array of pandas' `Int64`; what does not fit 64 bits is missing."""
+        fits = [isinstance(word, int) and -(2**63) <= word < 2**63 for word in self.words]
+        kept = (word if fit else 0 for word, fit in zip(self.words, fits, strict=True))
+        values = np.array([*kept, 0], dtype=np.int64)
+        return pd.arrays.IntegerArray(values[self.codes], ~np.array([*fits, False])[self.codes])
+
     def strings(self) -> Any:
         """An array of pandas' `str`."""
         # The last one, which -1 takes, is the missing one.
@@ -107,23 +115,27 @@ class Sightings(Sequence[Sighting]):
         `Weight` of each.
     words : dict
         The columns named in `CODED`.
-    objects : dict
-        `payload`, `error_code` and `error_text`.
+    payload : array
+        What was sent or received.
+    content : array
+        `content_of` each.
     """
 
-    __slots__ = ("objects", "row", "weight", "words")
+    __slots__ = ("content", "payload", "row", "weight", "words")
 
     def __init__(
         self,
         row: NDArray[np.int64],
         weight: NDArray[np.int8],
         words: dict[str, Words],
-        objects: dict[str, NDArray[Any]],
+        payload: NDArray[Any],
+        content: NDArray[Any],
     ) -> None:
         self.row = row
         self.weight = weight
         self.words = words
-        self.objects = objects
+        self.payload = payload
+        self.content = content
 
     @classmethod
     def of(cls, sightings: Sequence[Sighting]) -> Sightings:
@@ -138,7 +150,8 @@ class Sightings(Sequence[Sighting]):
             np.array(columns["row"], dtype=np.int64),
             np.array(columns["weight"], dtype=np.int8),
             {name: Words.of(columns[name]) for name in CODED},
-            {name: objects(columns[name]) for name in _OBJECTS},
+            objects(columns["payload"]),
+            objects(list(map(content_of, columns["kind"], columns["payload"]))),
         )
 
     @classmethod
@@ -150,7 +163,8 @@ class Sightings(Sequence[Sighting]):
             np.concatenate([part.row for part in parts]),
             np.concatenate([part.weight for part in parts]),
             {name: Words.joined([part.words[name] for part in parts]) for name in CODED},
-            {name: np.concatenate([part.objects[name] for part in parts]) for name in _OBJECTS},
+            np.concatenate([part.payload for part in parts]),
+            np.concatenate([part.content for part in parts]),
         )
 
     def take(self, places: NDArray[Any]) -> Sightings:
@@ -159,7 +173,8 @@ class Sightings(Sequence[Sighting]):
             self.row[places],
             self.weight[places],
             {name: column.take(places) for name, column in self.words.items()},
-            {name: column[places] for name, column in self.objects.items()},
+            self.payload[places],
+            self.content[places],
         )
 
     def codes(self, name: str) -> NDArray[np.int64]:
@@ -183,11 +198,10 @@ class Sightings(Sequence[Sighting]):
         if isinstance(place, slice):
             return list(self.at(np.arange(len(self))[place]))
         known: dict[str, Any] = {"row": int(self.row[place]), "weight": int(self.weight[place])}
+        known["payload"] = self.payload[place]
         for name, column in self.words.items():
             code = column.codes[place]
             known[name] = column.words[code] if code >= 0 else None
-        for name, values in self.objects.items():
-            known[name] = values[place]
         return Sighting(**known)
 
     def __iter__(self) -> Iterator[Sighting]:
@@ -198,23 +212,26 @@ class Sightings(Sequence[Sighting]):
         columns: dict[str, Iterable[Any]] = {
             "row": self.row[places].tolist(),
             "weight": self.weight[places].tolist(),
+            "payload": self.payload[places],
         }
         columns |= {name: column.take(places).objects() for name, column in self.words.items()}
-        columns |= {name: column[places] for name, column in self.objects.items()}
         return map(Sighting, *(columns[name] for name in Sighting._fields))
 
 
-def objects(values: Sequence[Any]) -> NDArray[Any]:
+def objects(values: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
     """An array of whatever the values are, also when they are lists."""
-    out = np.empty(len(values), dtype=object)
-    out[:] = values if isinstance(values, (list, np.ndarray)) else list(values)
-    return out
+    if isinstance(values, np.ndarray) and values.dtype == object:
+        return values
+    # Assigning the list would look into each value whether it is a list itself.
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 def taken(column: Any, places: NDArray[Any], missing: Any = -1) -> Any:
     """The values at these places; `missing` where the place is negative."""
     if not len(column):
         return np.full(len(places), missing, dtype=column.dtype)
+    if places.min(initial=0) >= 0:
+        return column[places]
     return np.where(places >= 0, column[places], missing)
 
 
@@ -238,7 +255,7 @@ def build(columns: Mapping[str, Any], schema: Mapping[str, str]) -> pd.DataFrame
     plain: dict[str, Any] = {}
     for name, values in columns.items():
         if isinstance(values, Words):
-            ready[name] = values.categorical() if schema[name] == "category" else values.strings()
+            ready[name] = _ARRAYS[schema[name]](values)
         elif isinstance(values, pd.api.extensions.ExtensionArray) or schema[name] == "int64":
             ready[name] = values
         else:
@@ -248,3 +265,6 @@ def build(columns: Mapping[str, Any], schema: Mapping[str, str]) -> pd.DataFrame
     return pd.DataFrame(
         {name: ready.get(name, made.get(name)) for name in schema}, index=pd.RangeIndex(rows), copy=False
     )
+
+
+_ARRAYS: Final = {"category": Words.categorical, "str": Words.strings, "Int64": Words.integers}

@@ -12,6 +12,8 @@ from collections import defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from godot_analysis.normal_form.jsonrpc import id_text, params_of
 from godot_analysis.normal_form.sightings import (
     ANSWERS,
@@ -21,10 +23,9 @@ from godot_analysis.normal_form.sightings import (
     Sighting,
     Weight,
 )
-from godot_analysis.reconstruction.exchange import Exchange, Pairing
+from godot_analysis.reconstruction.exchange import Exchange, Pairs
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from godot_analysis.normal_form.messages import Observations
@@ -35,10 +36,11 @@ OVERTAKING_US: Final = 1_000_000
 _LOOK_BACK: Final = 32
 
 
-def pair_by_hand(places: NDArray[np.int64], seen: Observations) -> Pairing:
-    """Pair streams in which ids are reused, answers overtake, are repeated, or name no question."""
-    if not len(places):
-        return Pairing([], [])
+def pair_by_hand(places: NDArray[np.int64], seen: Observations) -> tuple[Pairs, list[int]]:
+    """Pair streams in which ids are reused, answers overtake, are repeated, or name no question.
+
+    Returns the pairs, and the sightings that belong to none.
+    """
     sightings = dict(zip(places.tolist(), seen.sightings.at(places), strict=True))
     ledger = _Ledger()
     exchanges: list[Exchange] = []
@@ -78,7 +80,10 @@ def pair_by_hand(places: NDArray[np.int64], seen: Observations) -> Pairing:
             _cancelled(ledger, place, sighting, components[row] or "")
     late = _pair_overtaken(ledger, seen, sightings, orphans)
     _adopt(late, seen, sightings, exchanges, singles)
-    return Pairing(exchanges, singles)
+    told = ("request", "answer", "cancel", "mistyped")
+    columns = ([getattr(exchange, name) for exchange in exchanges] for name in told)
+    numbers = ([-1 if place is None else place for place in column] for column in columns)
+    return Pairs(*(np.array(column, dtype=np.int64) for column in numbers)), singles
 
 
 class _Ledger:
@@ -129,7 +134,6 @@ def _last_asked(
 
 
 def _asked(place: int, sighting: Sighting, observer: str, time: int, trace: str | None) -> Exchange:
-    arguments = params_of(sighting.payload).get("arguments")
     return Exchange(
         observer,
         sighting.direction == SENT,
@@ -142,7 +146,6 @@ def _asked(place: int, sighting: Sighting, observer: str, time: int, trace: str 
         sighting.rpc_id,
         trace,
         time,
-        arguments=arguments if isinstance(arguments, dict) else None,
     )
 
 

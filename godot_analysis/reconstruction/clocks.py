@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from godot_analysis.normal_form.table import Words
+from godot_analysis.normal_form.table import packed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from godot_analysis.normal_form.messages import Observations
-    from godot_analysis.reconstruction.joining import Call
+    from godot_analysis.reconstruction.call import Calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Clock:
     pairs: int
 
 
-def estimate(calls: list[Call], seen: Observations) -> list[Clock]:
+def estimate(calls: Calls, seen: Observations) -> list[Clock]:
     """One clock for each component that is connected to others by calls which both ends saw."""
     bounds = _bounds(calls, seen)
     links: dict[str, dict[str, tuple[float, float, int]]] = defaultdict(dict)
@@ -48,28 +48,27 @@ def estimate(calls: list[Call], seen: Observations) -> list[Clock]:
 
 
 def _bounds(
-    calls: list[Call], seen: Observations
+    calls: Calls, seen: Observations
 ) -> dict[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """For each caller and callee, how far the callee's clock is ahead at least and at most, call by call."""
-    both = [(call.outer, call.inner) for call in calls if call.outer is not None and call.inner is not None]
-    whole = [
-        (outer.request, inner.request, inner.answer, outer.answer, (outer.observer, inner.observer))
-        for outer, inner in both
-        if None not in (outer.request, inner.request, inner.answer, outer.answer)
-    ]
-    if not whole:
-        return {}
-    *places, pairs = zip(*whole, strict=True)
-    rows = [seen.sightings.row[list(own)] for own in places]
-    asked, arrived, answered, came = (seen.moments[own] for own in rows)
-    timed = np.logical_and.reduce([seen.timed[own] for own in rows])
-    numbers = Words.of(pairs)
+    told = calls.exchanges
+    both = calls.whole & (calls.outer >= 0) & (calls.inner >= 0)
+    outer, inner = calls.outer[both], calls.inner[both]
+    places = np.stack([told.request[outer], told.request[inner], told.answer[inner], told.answer[outer]])
+    logged = (places >= 0).all(axis=0)
+    rows = seen.sightings.row[places[:, logged]]
+    timed = seen.timed[rows].all(axis=0)
+    asked, arrived, answered, came = seen.moments[rows[:, timed]]
+    observer = told.codes("observer")
+    ends = observer[outer[logged][timed]], observer[inner[logged][timed]]
+    pair = packed(*ends)
     found = {}
-    for number, pair in enumerate(numbers.words):
-        own = timed & (numbers.codes == number)
-        if own.any():
-            found[pair] = ((answered - came)[own], (arrived - asked)[own])
-    return found  # type: ignore[return-value]
+    # In the order in which they first talked.
+    for first in np.sort(np.unique(pair, return_index=True)[1]).tolist():
+        own = pair == pair[first]
+        names = told.names[ends[0][first]], told.names[ends[1][first]]
+        found[names] = ((answered - came)[own], (arrived - asked)[own])
+    return found
 
 
 def _interval(lows: NDArray[np.int64], highs: NDArray[np.int64]) -> tuple[float, float]:

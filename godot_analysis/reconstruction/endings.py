@@ -5,20 +5,24 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
 
 from godot_analysis.normal_form.jsonrpc import error_of, params_of
 from godot_analysis.normal_form.sightings import CALL, ERROR, RESPONSE, Sighting, Weight
+from godot_analysis.normal_form.table import objects, taken
 from godot_analysis.reconstruction.surroundings import SETTLED_US, Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from numpy.typing import NDArray
+
     from godot_analysis.normal_form.messages import Observations
+    from godot_analysis.reconstruction.call import Call, Calls
     from godot_analysis.reconstruction.exchange import Exchange
-    from godot_analysis.reconstruction.joining import Call
     from godot_analysis.reconstruction.losses import Holes
 
 _TIMED_OUT: Final = re.compile(r"\btime[ds]?[ _-]?out\w*\b|\bdeadline\b", re.IGNORECASE)
@@ -46,56 +50,93 @@ class Ending(msgspec.Struct):
     rows: tuple[int, ...] = ()
 
 
+class Ends(NamedTuple):
+    """How calls ended, as columns; notes and rows by place, for those that have any."""
+
+    status: NDArray[Any]
+    lost_at: NDArray[Any]
+    at: NDArray[np.int64]  # -1 for none
+    result: NDArray[Any]
+    error_code: NDArray[Any]
+    error_text: NDArray[Any]
+    notes: dict[int, tuple[str, ...]]
+    rows: dict[int, tuple[int, ...]]
+
+
 class Endings:
     """Decides how calls ended, with everything the log tells besides their messages."""
 
-    def __init__(self, calls: list[Call], seen: Observations, holes: Holes) -> None:
+    def __init__(self, calls: Calls, seen: Observations, holes: Holes) -> None:
+        self._calls = calls
         self._seen = seen
         self._around = Surroundings(calls, seen, holes)
-        self._calls = calls
         self._done: dict[int, Ending] = {}
-        self._kinds = seen.sightings.words["kind"].objects()
-        self._weights = seen.sightings.weight.tolist()
-        self._payloads = seen.sightings.objects["payload"]
-        self._rows = seen.sightings.row.tolist()
+        self._plain, self._results, self._at = self._plain_ends()
 
-    @cached_property
-    def _children(self) -> dict[int, list[Call]]:
-        children: dict[int, list[Call]] = defaultdict(list)
-        for call in self._calls:
-            if call.parent is not None:
-                children[id(call.parent)].append(call)
-        return children
+    def of_calls(self, numbers: NDArray[np.int64]) -> Ends:
+        """The ends of these calls."""
+        nothing = objects([None] * len(numbers))
+        ends = Ends(
+            objects(["answered"] * len(numbers)),
+            nothing,
+            self._at[numbers],
+            self._results[numbers],
+            nothing.copy(),
+            nothing.copy(),
+            {},
+            {},
+        )
+        for place in np.flatnonzero(~self._plain[numbers]).tolist():
+            end = self.of(int(numbers[place]))
+            ends.status[place] = end.status
+            ends.lost_at[place] = end.lost_at if end.status == "lost" else None
+            ends.at[place] = -1 if end.at is None else end.at
+            ends.result[place] = end.result
+            ends.error_code[place] = end.error_code
+            ends.error_text[place] = end.error_text
+            if end.notes:
+                ends.notes[place] = end.notes
+            if end.rows:
+                ends.rows[place] = end.rows
+        return ends
 
-    def of(self, call: Call) -> Ending:
+    def of(self, number: int) -> Ending:
         """The end of a call; it may follow from the ends of the calls that it caused."""
-        known = self._plain(call) or self._done.get(id(call))
+        if self._plain[number]:
+            at = int(self._at[number])
+            return Ending("answered", at=None if at < 0 else at, result=self._results[number])
+        known = self._done.get(number)
         if known is None:
             # Chains are as long as the system is deep, so plain recursion is enough.
-            known = self._done[id(call)] = self._decide(call)
+            known = self._done[number] = self._decide(self._calls[number])
         return known
 
-    def _plain(self, call: Call) -> Ending | None:
-        """The end of most calls: a result that the caller got whole, with nothing that speaks against it."""
-        outer, inner = call.outer, call.inner
-        if (
-            outer is None
-            or (place := outer.answer) is None
-            or outer.request is None
-            or outer.cancel is not None
-            or (inner is not None and inner.cancel is not None)
-            or self._kinds[place] != RESPONSE
-            or self._weights[place] != Weight.PAYLOAD
-            or self._around.is_remarked_on(outer)
-        ):
-            return None
-        payload = self._payloads[place]
-        if type(payload) is not dict or "result" not in payload or payload.get("error") is not None:
-            return None
-        result = payload["result"]
-        if type(result) is dict and result.get("isError") is True:
-            return None
-        return Ending("answered", at=self._seen.times[self._rows[place]], result=result)
+    def _plain_ends(self) -> tuple[NDArray[np.bool_], NDArray[Any], NDArray[np.int64]]:
+        """Most calls have a result that their caller got whole, and nothing that speaks against it.
+
+        Returns whether a call is one of them, its result, and when it came.
+        """
+        seen, calls, told = self._seen, self._calls, self._calls.exchanges
+        plain = calls.whole & (calls.outer >= 0)
+        answer = np.where(plain, taken(told.answer, calls.outer), -1)
+        plain &= (answer >= 0) & (taken(told.request, calls.outer) >= 0)
+        plain &= (taken(told.cancel, calls.outer) < 0) & (taken(told.cancel, calls.inner) < 0)
+        plain &= taken(seen.sightings.are("kind", RESPONSE), answer, missing=False)
+        plain &= taken(seen.sightings.weight, answer) == Weight.PAYLOAD
+        plain &= ~self._around.are_remarked_on(calls.outer)
+        results = taken(seen.sightings.content, np.where(plain, answer, -1), None)
+        plain &= np.array([result is not None for result in results.tolist()], dtype=bool)
+        rows = taken(seen.sightings.row, np.where(plain, answer, -1))
+        at = np.where(taken(seen.timed, rows, missing=False) & (rows >= 0), taken(seen.moments, rows), -1)
+        return plain, results, at
+
+    @cached_property
+    def _children(self) -> dict[int, list[int]]:
+        children: dict[int, list[int]] = defaultdict(list)
+        caused = np.flatnonzero(self._calls.whole & (self._calls.parent >= 0))
+        for parent, number in zip(self._calls.parent[caused].tolist(), caused.tolist(), strict=True):
+            children[parent].append(number)
+        return children
 
     def _decide(self, call: Call) -> Ending:
         outer, inner = call.outer, call.inner
@@ -147,7 +188,7 @@ class Endings:
         answer = self._seen.sightings[place]
         ending = Ending("answered", at=self._seen.times[answer.row])
         for view in call.views:
-            if view.answer is not None and self._weights[view.answer] > answer.weight:
+            if view.answer is not None and self._seen.sightings.weight[view.answer] > answer.weight:
                 answer = self._seen.sightings[view.answer]
         ending.answer = answer
         if isinstance(answer.payload, dict) and answer.weight == Weight.PAYLOAD:
@@ -234,11 +275,11 @@ class Endings:
 
     def _passed_on(self, call: Call, inner: Exchange) -> Ending | None:
         """A router's answer follows from the backend's: of the call of the same tool, else of the last."""
-        own = self._children.get(id(call), [])
+        own = [self._calls[child] for child in self._children.get(call.number, ())]
         if not own:
             return None
-        child = ([one for one in own if one.known("tool") == call.known("tool")] or own)[-1]
-        end = self.of(child)
+        child = ([one for one in own if one.tool == call.tool] or own)[-1]
+        end = self.of(child.number)
         note = f"{inner.observer} logs no answers to its caller; as its own call to {child.callee} ended"
         if inner.observer in self._around.hears_answers and end.status in {"pending", "lost"}:
             note = f"{inner.observer} had not answered; its own call to {child.callee} was {end.status}"

@@ -10,138 +10,129 @@ import pandas as pd
 from godot_analysis.columns import CALLS, HOPS
 from godot_analysis.normal_form.messages import as_frame, ends_of
 from godot_analysis.normal_form.table import Words, build, objects, taken
-from godot_analysis.reconstruction.joining import known
+from godot_analysis.reconstruction.call import REASONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from godot_analysis.normal_form.messages import Observations
-    from godot_analysis.reconstruction.endings import Ending, Endings
-    from godot_analysis.reconstruction.hops import Hops
-    from godot_analysis.reconstruction.joining import Call
-
-_ROWS_OF_WHOLE = 4  # question and answer, as both ends logged them
+    from godot_analysis.reconstruction.call import Calls
+    from godot_analysis.reconstruction.endings import Endings, Ends
+    from godot_analysis.reconstruction.hops import Hops, Order
 
 
 def message_frame(hops: Hops, seen: Observations) -> pd.DataFrame:
     """All messages; ends that only the reconstruction knows are filled in and marked as inferred."""
     inferred = seen.sightings.words["inferred"]
     ends = {}
-    for name, own, names in zip(("sender", "receiver"), ends_of(seen), hops.ends(), strict=True):
-        told = Words.of(names)
+    for name, own, known in zip(
+        ("sender", "receiver"), ends_of(seen), (hops.sender, hops.receiver), strict=True
+    ):
         found = np.full(len(seen.sightings), -1)
         for places in (hops.sent, hops.received):
-            found[places[places >= 0]] = told.codes[places >= 0]
-        both = Words.joined([own, told._replace(codes=found)])
-        mine, better = np.split(both.codes, 2)
-        changed = (better >= 0) & (better != mine)
-        ends[name] = Words(np.where(changed, better, mine), both.words)
-        if changed.any():
-            marked = [f"{word},{name}".lstrip(",") for word in inferred.words]
-            inferred = Words(
-                inferred.codes + np.where(changed, len(inferred.words), 0), [*inferred.words, *marked]
-            )
+            found[places[places >= 0]] = known[places >= 0]
+        changed = (found >= 0) & (found != own.codes)
+        ends[name] = own._replace(codes=np.where(changed, found, own.codes))
+        inferred = _marked(inferred, changed, name)
     return as_frame(seen, **ends, inferred=inferred)
 
 
-def hop_frame(hops: Hops, seen: Observations) -> pd.DataFrame:
+def hop_frame(hops: Hops, order: Order, calls: Calls, seen: Observations) -> pd.DataFrame:
     """One row for each message that travelled."""
-    shown = seen.sightings
-    sent, received = hops.sent, hops.received
-    main = _main(hops, seen)
-    either = (sent, received)
-    rows = [taken(shown.row, places) for places in either]
+    shown, told = seen.sightings, calls.exchanges
+    sent, received = either = (hops.sent, hops.received)
     both = (sent >= 0) & (received >= 0)
-    told_method = Words.of(hops.known("method"))
-    logged_method = _first_known(shown.words["method"], (np.where(sent >= 0, sent, received),))
-    method = Words.joined([told_method, logged_method])
-    of_calls, of_strays = np.split(method.codes, 2)
-    told_id = Words.joined([shown.words["rpc_id"].take(main), Words.of(_view_ids(hops))])
-    own_id, view_id = np.split(told_id.codes, 2)
-    senders, receivers = hops.ends()
-    joined = np.where(both, Words.of([one.joined_by for one in hops.attempts]).codes[hops.attempt], -1)
-    reasons = Words.of([one.joined_by for one in hops.attempts]).words
-    logs = seen.logs
+    main = _main(hops, seen)
+    rows = [taken(shown.row, places) for places in either]
+    number = np.full(len(calls) + 1, -1)
+    number[order.calls] = np.arange(len(order.calls))
+    call = number[hops.call]
+    # What belongs to no call has the method that was logged.
+    logged = shown.words["method"].take(np.where(sent >= 0, sent, received))
+    own_id = shown.words["rpc_id"].take(main)
+    inferred = shown.words["inferred"].take(main)
+    for name, ends in (("receiver", hops.receiver_inferred), ("sender", hops.sender_inferred)):
+        inferred = _marked(inferred, ends, name)
+    names, times, ids = told.names, seen.logs["event_created_at"].array, seen.logs["id"].array
     return build(
         {
             "hop": np.arange(len(sent)),
             "kind": shown.words["kind"].take(main),
-            "method": Words(np.where(hops.call < 0, of_strays, of_calls), method.words),
-            "tool": Words.of(hops.known("tool")),
-            "rpc_id": Words(np.where(own_id >= 0, own_id, view_id), told_id.words),
-            "sender": Words.of(senders),
-            "receiver": Words.of(receivers),
+            "method": Words(np.where(call < 0, logged.codes, hops.method), logged.words),
+            "tool": Words(hops.tool, told.words["tool"].words),
+            "rpc_id": Words(np.where(own_id.codes >= 0, own_id.codes, hops.rpc_id), own_id.words),
+            "sender": Words(hops.sender, names),
+            "receiver": Words(hops.receiver, names),
             "transport": _first_known(shown.words["transport"], either),
             "session": _first_known(shown.words["session"], either),
             "trace_id": _first_known(seen.of_rows(seen.trace), either),
-            "sent_at": logs["event_created_at"].array.take(rows[0], allow_fill=True),
-            "received_at": logs["event_created_at"].array.take(rows[1], allow_fill=True),
-            "sent_record": logs["id"].array.take(rows[0], allow_fill=True),
-            "received_record": logs["id"].array.take(rows[1], allow_fill=True),
+            "sent_at": times.take(rows[0], allow_fill=True),
+            "received_at": times.take(rows[1], allow_fill=True),
+            "sent_record": ids.take(rows[0], allow_fill=True),
+            "received_record": ids.take(rows[1], allow_fill=True),
             "seen": Words(np.where(both, 0, np.where(sent >= 0, 1, 2)), ["both", "sender", "receiver"]),
-            "call": pd.arrays.IntegerArray(hops.call, hops.call < 0),
-            "payload": shown.objects["payload"][main],
-            "error_code": shown.objects["error_code"][main],
-            "error_text": shown.objects["error_text"][main],
-            "joined_by": Words(np.where(joined < 0, len(reasons), joined), [*reasons, ""]),
-            "inferred": _marked(hops, shown.words["inferred"].take(main)),
+            "call": pd.arrays.IntegerArray(call, call < 0),
+            "payload": shown.payload[main],
+            "error_code": shown.words["error_code"].take(main),
+            "error_text": shown.words["error_text"].take(main),
+            "joined_by": Words(np.where(both, hops.joined_by, 0), list(REASONS)),
+            "inferred": inferred,
         },
         HOPS,
     )
 
 
-def call_frame(calls: list[Call], endings: Endings, seen: Observations) -> pd.DataFrame:
+def call_frame(calls: Calls, order: Order, endings: Endings, seen: Observations) -> pd.DataFrame:
     """One row for each request and its end."""
-    ends = [endings.of(call) for call in calls]
-    number = {id(call): index for index, call in enumerate(calls)}
-    starts = [_started(call) for call in calls]
-    own_ids = [call.view.rpc_id for call in calls]
-    over = [end.status != "pending" for end in ends]
+    numbers = order.calls
+    ends = endings.of_calls(numbers)
+    facts = {
+        name: calls.known(name).take(numbers) for name in ("method", "tool", "rpc_id", "session", "trace")
+    }
+    started, begun = _starts(calls)
+    ended = np.where(ends.status != "pending", ends.at, -1)
+    # An end read on another clock may seem to be before the start.
+    lasted = np.where(ended < 0, np.nan, np.maximum(0, ended - begun[numbers]) / 1000)
+    number = np.full(len(calls) + 1, -1)
+    number[numbers] = np.arange(len(numbers))
     return build(
         {
-            "call": np.arange(len(calls)),
-            "parent": [None if call.parent is None else number.get(id(call.parent)) for call in calls],
-            "caller": Words.of([call.caller for call in calls]),
-            "callee": Words.of([call.callee for call in calls]),
-            "method": Words.of(known(calls, "method")),
-            "tool": Words.of(known(calls, "tool")),
-            "rpc_id": Words.of(
-                [
-                    call.known("rpc_id") if own is None else own
-                    for own, call in zip(own_ids, calls, strict=True)
-                ]
-            ),
-            "session": Words.of(known(calls, "session")),
-            "trace_id": Words.of(known(calls, "trace")),
-            "arguments": known(calls, "arguments"),
-            "started_at": starts,
-            "ended_at": [end.at if done else None for end, done in zip(ends, over, strict=True)],
-            "duration_ms": [
-                _duration(call, end, start) if done else None
-                for call, end, start, done in zip(calls, ends, starts, over, strict=True)
-            ],
-            "status": [end.status for end in ends],
-            "lost_at": [end.lost_at if end.status == "lost" else None for end in ends],
-            "attempts": np.array([1 + len(call.earlier) for call in calls], dtype=np.int64),
-            "request_hop": [call.request_hop for call in calls],
-            "response_hop": [call.response_hop for call in calls],
-            "result": [end.result for end in ends],
-            "error_code": [end.error_code for end in ends],
-            "error_text": [end.error_text for end in ends],
-            "evidence": _evidence(calls, ends, seen),
-            "note": Words.of([_note(call, end) for call, end in zip(calls, ends, strict=True)]),
+            "call": np.arange(len(numbers)),
+            "parent": _numbers(number[calls.parent[numbers]]),
+            "caller": Words(calls.caller[numbers], calls.names),
+            "callee": Words(calls.callee[numbers], calls.names),
+            "method": facts["method"],
+            "tool": facts["tool"],
+            "rpc_id": facts["rpc_id"],
+            "session": facts["session"],
+            "trace_id": facts["trace"],
+            "arguments": _arguments(calls)[numbers],
+            "started_at": started[numbers].astype("datetime64[us]"),
+            "ended_at": np.where(ended < 0, np.datetime64("NaT"), ended.astype("datetime64[us]")),
+            "duration_ms": lasted,
+            "status": Words.of(ends.status),
+            "lost_at": Words.of(ends.lost_at),
+            "attempts": calls.attempts()[numbers],
+            "request_hop": _numbers(order.request_hop[numbers]),
+            "response_hop": _numbers(order.response_hop[numbers]),
+            "result": ends.result,
+            "error_code": Words.of(ends.error_code),
+            "error_text": Words.of(ends.error_text),
+            "evidence": _evidence(calls, numbers, ends, seen),
+            "note": Words.of(_notes(calls, numbers, ends)),
         },
         CALLS,
     )
 
 
+def _numbers(column: NDArray[np.int64]) -> pd.arrays.IntegerArray:
+    return pd.arrays.IntegerArray(column, column < 0)
+
+
 def _main(hops: Hops, seen: Observations) -> NDArray[np.int64]:
     """The sighting that says most of each hop; the sender's of two equals."""
     shown = seen.sightings
-    whole = np.fromiter(
-        (payload is not None for payload in shown.objects["payload"]), dtype=bool, count=len(shown)
-    )
-    says = shown.weight.astype(np.int64) * 2 + whole
+    says = shown.weight.astype(np.int64) * 2 + pd.notna(shown.payload)
     better = taken(says, hops.received) > taken(says, hops.sent)
     return np.where(better, hops.received, hops.sent)
 
@@ -154,102 +145,87 @@ def _first_known(column: Words, either: tuple[NDArray[np.int64], ...]) -> Words:
     return Words(codes, column.words)
 
 
-def _view_ids(hops: Hops) -> list[str | None]:
-    ids = [one.view.rpc_id for one in hops.attempts]
-    return [ids[of] for of in hops.attempt.tolist()]
-
-
-def _marked(hops: Hops, inferred: Words) -> Words:
-    """What was inferred of the message, then what was inferred of its ends."""
-    marks = hops.marks()
-    if not marks:
+def _marked(inferred: Words, also: NDArray[np.bool_], name: str) -> Words:
+    """What was inferred, where `also` says so the column of this name too."""
+    if not also.any():
         return inferred
-    told = inferred.objects()
-    for hop, ends in marks.items():
-        told[hop] = ",".join(dict.fromkeys(mark for mark in (*told[hop].split(","), *ends) if mark))
-    return Words.of(told.tolist())
+    marked = [word if name in word.split(",") else f"{word},{name}".lstrip(",") for word in inferred.words]
+    both = Words.joined([inferred, Words(inferred.codes, marked)])
+    own, other = np.split(both.codes, 2)
+    return Words(np.where(also, other, own), both.words)
 
 
-def _started(call: Call) -> int:
-    outer, inner = call.outer, call.inner
-    if call.earlier:
-        return min(view.start for one in (call, *call.earlier) for view in one.views)
-    if outer is None or inner is None:
-        return call.view.start
-    return min(outer.start, inner.start)
+def _starts(calls: Calls) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """When each call began by any clock, and by the clock that its duration is measured with."""
+    never = np.iinfo(np.int64).max
+    ends = (taken(calls.exchanges.start, of, never) for of in (calls.outer, calls.inner))
+    started = np.minimum(*ends)
+    begun = np.where(calls.outer >= 0, calls.starts(), started)
+    for number, earlier in calls.earlier.items():
+        begun[number] = started[number] = started[[number, *earlier]].min()
+    return started, begun
 
 
-def _duration(call: Call, end: Ending, started: int) -> float | None:
-    if end.at is None:
-        return None
-    same_clock = call.outer.start if call.outer is not None and not call.earlier else started
-    # An end read on another clock may seem to be before the start.
-    return max(0, end.at - same_clock) / 1000
+def _arguments(calls: Calls) -> NDArray[Any]:
+    held = calls.exchanges.arguments
+    found: NDArray[Any] = taken(held, calls.outer, None)
+    unknown = np.flatnonzero(pd.isna(found))
+    found[unknown] = taken(held, calls.inner[unknown], None)
+    return found
 
 
-def _note(call: Call, end: Ending) -> str:
-    by_content = call.joined_by in {"content", "method"}
-    if not (by_content or call.earlier or call.notes or end.notes):
-        return ""
-    notes = [*call.notes, *end.notes]
-    if by_content:
-        notes.insert(0, f"both ends joined by {call.joined_by}, no id in common")
-    if call.earlier:
-        notes.insert(0, f"{len(call.earlier) + 1} attempts of one operation")
-    return "; ".join(dict.fromkeys(notes))
-
-
-def _evidence(calls: list[Call], ends: list[Ending], seen: Observations) -> NDArray[Any]:
-    """Ids of the rows that show each call and its end, in the order of the log."""
-    ids = objects([*seen.ids, None])
-    out = np.empty(len(calls), dtype=object)
-    whole = [] if seen.folded else [at for at, call in enumerate(calls) if _is_whole(call, ends[at])]
-    rows = _rows_of_whole([calls[at] for at in whole], seen)
-    # A row that shows two messages is named once, and one without an id not at all.
-    plain = (np.diff(rows, axis=1) > 0).all(axis=1) & ~pd.isna(ids[rows]).any(axis=1)
-    for at, found in zip(
-        np.array(whole, dtype=np.int64)[plain].tolist(), ids[rows[plain]].tolist(), strict=True
-    ):
-        out[at] = found
-    row = seen.sightings.row.tolist()
-    for at in np.flatnonzero(pd.isna(out)).tolist():
-        found = (ids[one] for one in sorted(_rows_of(calls[at], ends[at], row, seen)))
-        out[at] = [one for one in found if one is not None]
+def _notes(calls: Calls, numbers: NDArray[np.int64], ends: Ends) -> list[str]:
+    """How each end was decided, where it was not simply read."""
+    guessed = np.isin(calls.joined_by, [REASONS.index("content"), REASONS.index("method")])
+    told = guessed.copy()
+    told[[*calls.earlier, *calls.notes]] = True
+    told = told[numbers]
+    told[list(ends.notes)] = True
+    out = [""] * len(numbers)
+    for place in np.flatnonzero(told).tolist():
+        number = int(numbers[place])
+        notes = [*calls.notes.get(number, ()), *ends.notes.get(place, ())]
+        if guessed[number]:
+            notes.insert(0, f"both ends joined by {REASONS[calls.joined_by[number]]}, no id in common")
+        if number in calls.earlier:
+            notes.insert(0, f"{len(calls.earlier[number]) + 1} attempts of one operation")
+        out[place] = "; ".join(dict.fromkeys(notes))
     return out
 
 
-def _is_whole(call: Call, end: Ending) -> bool:
-    """Whether a call is shown by question and answer as both ends logged them, and by nothing else."""
-    outer, inner = call.outer, call.inner
-    return not (
-        outer is None
-        or inner is None
-        or outer.request is None
-        or outer.answer is None
-        or inner.request is None
-        or inner.answer is None
-        or outer.cancel is not None
-        or inner.cancel is not None
-        or call.earlier
-        or end.rows
-    )
+def _evidence(calls: Calls, numbers: NDArray[np.int64], ends: Ends, seen: Observations) -> NDArray[Any]:
+    """Ids of the rows that show each call and its end, in the order of the log."""
+    ids, row = objects([*seen.ids, None]), seen.sightings.row
+    told, outer, inner = calls.exchanges, calls.outer[numbers], calls.inner[numbers]
+    views = (outer, inner)
+    places = np.stack([taken(side, view) for side in (told.request, told.answer) for view in views], axis=1)
+    # Question and answer as both ends logged them, and nothing else.
+    whole = (places >= 0).all(axis=1) & ~np.isin(places, list(seen.folded)).any(axis=1)
+    for view in views:
+        whole &= taken(told.cancel, view) < 0
+    whole &= ~np.isin(numbers, list(calls.earlier))
+    whole[list(ends.rows)] = False
+    rows = np.sort(row[places[whole]], axis=1)
+    found = ids[rows]
+    # A row that shows two messages is named once, and one without an id not at all.
+    plain = (np.diff(rows, axis=1) > 0).all(axis=1) & ~pd.isna(found).any(axis=1)
+    whole[whole] = plain
+    out = np.empty(len(numbers), dtype=object)
+    out[whole] = objects(found[plain].tolist())
+    for place in np.flatnonzero(~whole).tolist():
+        shows = sorted(_rows_of(int(numbers[place]), calls, seen) | set(ends.rows.get(place, ())))
+        out[place] = [one for one in ids[shows].tolist() if one is not None]
+    return out
 
 
-def _rows_of_whole(calls: list[Call], seen: Observations) -> NDArray[np.int64]:
-    """The rows of question and answer of each of these calls, as both ends logged them, in order."""
-    views = [view for call in calls for view in call.views]
-    places = np.array([(view.request, view.answer) for view in views], dtype=np.int64)
-    rows: NDArray[np.int64] = np.sort(seen.sightings.row[places].reshape(-1, _ROWS_OF_WHOLE), axis=1)
-    return rows
-
-
-def _rows_of(call: Call, end: Ending, row: list[int], seen: Observations) -> set[int]:
-    """The rows that show any call, all its attempts, and its end."""
-    rows = set(end.rows)
-    for one in (call, *call.earlier):
-        for view in one.views:
-            for place in (view.request, view.answer, view.cancel):
-                if place is not None:
-                    rows.add(row[place])
-                    rows.update(seen.folded.get(place, ()))
+def _rows_of(number: int, calls: Calls, seen: Observations) -> set[int]:
+    """The rows that show a call and all its attempts."""
+    told, row = calls.exchanges, seen.sightings.row
+    rows: set[int] = set()
+    for one in (number, *calls.earlier.get(number, ())):
+        for view in (calls.outer[one], calls.inner[one]):
+            for place in (told.request[view], told.answer[view], told.cancel[view]) if view >= 0 else ():
+                if place >= 0:
+                    rows.add(int(row[place]))
+                    rows.update(seen.folded.get(int(place), ()))
     return rows

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from godot_analysis.normal_form.messages import Observations
+    from godot_analysis.reconstruction.call import Calls
     from godot_analysis.reconstruction.exchange import Exchange
-    from godot_analysis.reconstruction.joining import Call
 
 LOSS_RECORD: Final = "loss record"
 SEQUENCE_GAP: Final = "sequence gap"
@@ -78,7 +78,7 @@ class Holes:
         return last >= 0 and self._ends[component][last] >= start
 
 
-def find_losses(seen: Observations, calls: list[Call], *, partial: bool = False) -> list[Loss]:
+def find_losses(seen: Observations, calls: Calls, *, partial: bool = False) -> list[Loss]:
     """Find everything that shows a hole in the log, in order of time.
 
     Of a `partial` log, such as that of one trace, gaps in sequence numbers prove nothing.
@@ -136,14 +136,15 @@ def _sequence_gaps(seen: Observations) -> Iterable[Loss]:
         )
 
 
-def _silences(seen: Observations, calls: list[Call]) -> Iterable[Loss]:
+def _silences(seen: Observations, calls: Calls) -> Iterable[Loss]:
     """Times in which nobody logged, although a question that stood open before was over after.
 
     A process that asks one thing at a time and asks anew after the silence, on the same connections, has had
     the end of what it asked before: that end is missing from the log. Unless the process numbers its records,
     and none is missing between the two questions: then it never had that end.
     """
-    unasked = [call.outer for call in calls if call.outer is not None and call.outer.request is None]
+    outer = calls.outer[calls.whole & (calls.outer >= 0)]
+    unasked = [calls.exchanges[place] for place in outer[calls.exchanges.request[outer] < 0].tolist()]
     dangling = _without_end(calls)
     if not unasked and not dangling:
         return
@@ -232,23 +233,16 @@ def _long_gaps(times: list[int]) -> list[tuple[int, int]]:
     return [(place, place + 1) for place in np.flatnonzero(steps >= least).tolist()]
 
 
-def _without_end(calls: list[Call]) -> list[Exchange]:
+def _without_end(calls: Calls) -> list[Exchange]:
     """Questions that reached a callee, or one that never logs, and whose end their caller did not log."""
-    open_ones = [
-        call
-        for call in calls
-        if call.outer is not None
-        and call.outer.answer is None
-        and call.outer.request is not None
-        and call.outer.cancel is None
-    ]
-    if not open_ones:
-        return []
-    logging = {view.observer for call in calls for view in call.views}
-    return sorted(
-        (call.outer for call in open_ones if call.inner is not None or call.callee not in logging),  # type: ignore[misc]
-        key=lambda exchange: exchange.start,
-    )
+    told = calls.exchanges
+    outer = calls.outer
+    is_open = calls.whole & (outer >= 0)
+    is_open &= (told.answer[outer] < 0) & (told.request[outer] >= 0) & (told.cancel[outer] < 0)
+    # The callee of a call that only its caller saw may be one that never logs.
+    is_open &= (calls.inner >= 0) | ~np.isin(calls.callee, told.codes("observer"))
+    places = outer[is_open]
+    return [told[place] for place in places[np.argsort(told.start[places], kind="stable")].tolist()]
 
 
 def _row(exchange: Exchange, seen: Observations) -> int:
@@ -262,13 +256,22 @@ def _asker(exchange: Exchange, seen: Observations) -> tuple[str, str | None, str
 
 
 def _starts_by_caller(
-    calls: list[Call], seen: Observations
+    calls: Calls, seen: Observations
 ) -> dict[tuple[str, str | None, str | None], list[tuple[int, int]]]:
     """When, and in which row, each process asked each peer."""
     starts: dict[tuple[str, str | None, str | None], list[tuple[int, int]]] = defaultdict(list)
-    for call in calls:
-        if call.outer is not None and call.outer.request is not None:
-            starts[_asker(call.outer, seen)].append((call.outer.start, _row(call.outer, seen)))
+    told = calls.exchanges
+    places = calls.outer[calls.whole & (calls.outer >= 0)]
+    places = places[told.request[places] >= 0]
+    rows = seen.sightings.row[told.request[places]]
+    observers = [name or "" for name in told.words["observer"].take(places).texts()]
+    askers = zip(
+        observers, told.words["peer"].take(places).texts(), seen.instance.take(rows).texts(), strict=True
+    )
+    for asker, begun in zip(
+        askers, zip(told.start[places].tolist(), rows.tolist(), strict=True), strict=True
+    ):
+        starts[asker].append(begun)
     for own in starts.values():
         own.sort()
     return starts

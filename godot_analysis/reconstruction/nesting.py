@@ -2,23 +2,34 @@
 
 A router makes a call because it received one. Inside one process the trace id ties the two; where it does
 not, the call behind is the one that was open at that moment, best of the same tool.
+
+The plain case, one received call of the same trace, is decided for all at once; the rest one by one, and only
+among those that come into question.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+import pandas as pd
+
 from godot_analysis.normal_form.jsonrpc import STATELESS, params_of
 from godot_analysis.normal_form.sightings import CALL
+from godot_analysis.normal_form.table import packed, taken
 from godot_analysis.reconstruction.ends import name_ends
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
     from godot_analysis.normal_form.messages import Observations
-    from godot_analysis.reconstruction.exchange import Exchange
-    from godot_analysis.reconstruction.joining import Call
+    from godot_analysis.reconstruction.call import Calls
 
 _JITTER_US: Final = 1_000_000
 _OVERTAKING_US: Final = 50_000  # a repeat lies inside of its call, but for entries that overtake each other
@@ -27,302 +38,312 @@ _LOOK_BACK: Final = 32
 _CONTINUING: Final = ("requestState", "inputResponses", "inputResponse")  # a retry of the stateless era
 
 
-def nest(calls: list[Call], strays: list[Call], seen: Observations) -> list[Call]:
-    """Name the ends, merge repeats into one call, and set each call's parent. Returns the calls that remain.
+def nest(calls: Calls, strays: Calls, seen: Observations) -> None:
+    """Name the ends, merge repeats into one call, and set each call's parent.
 
     `strays` are messages that belong to no call, in the shape of one; they only get their ends named.
     """
     name_ends(calls, strays, seen)
-    calls = _merge_repeats(_merge_doubles(calls), seen)
+    _merge_doubles(calls)
+    _merge_repeats(calls, seen)
     _find_parents(calls)
-    return _merge_resent(calls)
+    _find_silent_routers(calls)
+    _find_silent_callers(calls)
+    _cut_circles(calls)
+    _merge_resent(calls)
 
 
-def _merge_doubles(calls: list[Call]) -> list[Call]:
+def _merge_doubles(calls: Calls) -> None:
     """A callee that was reached twice within one call: it was repeated on a new connection."""
-    if all(call.outer is not None or call.caller is not None for call in calls):
-        return calls
-    running: dict[tuple[str | None, str | None], list[Call]] = defaultdict(list)
-    out = []
-    for call in calls:
-        if call.outer is not None:
-            running[call.callee, call.known("tool")].append(call)
-            out.append(call)
+    tool = calls.exchanges.codes("tool")
+    again = (calls.outer < 0) & (calls.caller < 0) & calls.method_is(CALL) & (taken(tool, calls.inner) >= 0)
+    if not again.any():
+        return
+    reached = packed(calls.callee, calls.known("tool").codes)
+    around = (calls.outer >= 0) & (calls.inner >= 0) & np.isin(reached, reached[again])
+    running: dict[int, list[int]] = defaultdict(list)
+    for number in np.flatnonzero(around | again).tolist():
+        own = running[reached[number]]
+        if around[number]:
+            own.append(number)
             continue
-        around = _around_one(running, call)
-        if around is None:
-            out.append(call)
+        first = next(
+            (one for one in islice(reversed(own), _LOOK_BACK) if _is_repeat(calls, one, number)), None
+        )
+        if first is None:
             continue
-        around.earlier = (*around.earlier, call)
-        call.caller = around.caller
-        if call.view.end is not None and around.inner is not None and around.inner.end is None:
-            around.inner, call.inner = call.inner, around.inner
-    return out
+        calls.earlier[first] = (*calls.earlier.get(first, ()), number)
+        calls.whole[number] = False
+        calls.caller[number] = calls.caller[first]
+        end = calls.exchanges.end
+        if end[calls.inner[number]] >= 0 and end[calls.inner[first]] < 0:
+            calls.inner[first], calls.inner[number] = calls.inner[number], calls.inner[first]
 
 
-def _around_one(running: dict[tuple[str | None, str | None], list[Call]], call: Call) -> Call | None:
-    inner = call.inner
-    if inner is None or not call.method_is(CALL) or inner.tool is None or call.caller is not None:
-        return None
-    for around in islice(reversed(running.get((inner.observer, inner.tool), [])), _LOOK_BACK):
-        outer = around.outer
-        if outer is None or around.inner is None or outer.start > inner.start:
-            continue
-        if outer.end is not None and inner.start > outer.end + _OVERTAKING_US:
-            continue
-        same = outer.arguments is None or inner.arguments is None or outer.arguments == inner.arguments
-        apart = inner.session is None or inner.session != around.inner.session
-        if same and apart:
-            return around
-    return None
+def _is_repeat(calls: Calls, around: int, repeat: int) -> bool:
+    """Whether what a callee received lies within a call of it, on another connection."""
+    told = calls.exchanges.lists
+    outer, first, inner = int(calls.outer[around]), int(calls.inner[around]), int(calls.inner[repeat])
+    if told.start[outer] > told.start[inner]:
+        return False
+    if 0 <= told.end[outer] < told.start[inner] - _OVERTAKING_US:
+        return False
+    apart = told.session[inner] < 0 or told.session[inner] != told.session[first]
+    return apart and _alike(told.arguments[outer], told.arguments[inner])
 
 
-def _merge_repeats(calls: list[Call], seen: Observations) -> list[Call]:
+def _alike(mine: dict[str, Any] | None, theirs: dict[str, Any] | None) -> bool:
+    """Whether two have the same arguments, as far as both are known."""
+    return mine is None or theirs is None or mine == theirs
+
+
+def _merge_repeats(calls: Calls, seen: Observations) -> None:
     """The stateless era asks again under a new id with what was missing: one operation."""
     if not seen.sightings.are("era", STATELESS).any():
-        return calls
-    open_ones: dict[tuple[Any, ...], Call] = {}
-    gone: set[int] = set()
-    for call in calls:
-        key = (call.caller, call.callee, call.known("method"), call.known("tool"))
-        params = _params(call, seen)
-        before = open_ones.get(key)
-        if before is not None and any(name in params for name in _CONTINUING) and _wants_more(before, seen):
-            call.earlier = (*before.earlier, before)
-            before.earlier = ()
-            gone.add(id(before))
-        open_ones[key] = call
-    return [call for call in calls if id(call) not in gone]
+        return
+    key = packed(calls.caller, calls.callee, calls.known("method").codes, calls.known("tool").codes)
+    for number, before in _after_another(np.flatnonzero(calls.whole), key):
+        params = _params(calls, number, seen)
+        if any(name in params for name in _CONTINUING) and _wants_more(calls, before, seen):
+            calls.add_attempt(number, before)
 
 
-def _params(call: Call, seen: Observations) -> dict[str, Any]:
-    for view in call.views:
-        if view.request is not None and (params := params_of(seen.payload(view.request))):
+def _after_another(numbers: NDArray[np.int64], key: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """These calls in order, each with the one before it of the same key; without the first of each key."""
+    together = numbers[np.argsort(key[numbers], kind="stable")]
+    later = np.flatnonzero(np.diff(key[together]) == 0) + 1
+    later = later[np.argsort(together[later])]
+    return list(zip(together[later].tolist(), together[later - 1].tolist(), strict=True))
+
+
+def _views(calls: Calls, number: int) -> Iterable[int]:
+    """The caller's view and the callee's, as far as there are both."""
+    return (int(view[number]) for view in (calls.outer, calls.inner) if view[number] >= 0)
+
+
+def _params(calls: Calls, number: int, seen: Observations) -> dict[str, Any]:
+    for view in _views(calls, number):
+        request = calls.exchanges.request[view]
+        if request >= 0 and (params := params_of(seen.payload(request))):
             return params
     return {}
 
 
-def _wants_more(call: Call, seen: Observations) -> bool:
-    for view in call.views:
-        if view.answer is not None:
-            payload = seen.payload(view.answer)
-            result = payload.get("result") if isinstance(payload, dict) else None
-            if isinstance(result, dict):
-                return result.get("resultType", "complete") != "complete" or "inputRequests" in result
+def _wants_more(calls: Calls, number: int, seen: Observations) -> bool:
+    for view in _views(calls, number):
+        answer = calls.exchanges.answer[view]
+        payload = seen.payload(answer) if answer >= 0 else None
+        result = payload.get("result") if isinstance(payload, dict) else None
+        if isinstance(result, dict):
+            return result.get("resultType", "complete") != "complete" or "inputRequests" in result
     return False
 
 
-def _find_parents(calls: list[Call]) -> None:
-    served: dict[Any, list[Call]] = defaultdict(list)
-    senders = {call.outer.observer for call in calls if call.outer is not None}
-    for call in calls:
-        if call.inner is not None:
-            served[call.inner.observer].append(call)
-            if call.inner.trace is not None:
-                served[call.inner.observer, call.inner.trace].append(call)
-    for own in served.values():
-        if len(own) > 1:
-            own.sort(key=_arrival)
-    starts = _Starts(served)
-    for call in calls:
-        outer = call.outer
-        if outer is None:
-            continue
-        tied = (outer.observer, outer.trace)
-        if outer.trace is not None and tied in served:
-            call.parent = _tied_behind(call, outer, served[tied], starts, tied)
-        elif call.method_is(CALL) and outer.observer in served:
-            call.parent = _behind(call, outer, served[outer.observer], starts[outer.observer], tied=False)
-    _find_silent_routers(calls)
-    _find_silent_callers(calls, senders)
-    _cut_circles(calls)
+class _Served:
+    """The calls that components received, by a key and in order of their arrival."""
+
+    def __init__(self, calls: Calls, numbers: NDArray[np.int64], key: NDArray[np.int64]) -> None:
+        arrival = calls.exchanges.start[calls.inner[numbers]]
+        order = np.lexsort((arrival, key))
+        self._calls = calls
+        self._arrival = arrival[order]
+        self.numbers = numbers[order]
+        self._keys, self._first, self._count = np.unique(key[order], return_index=True, return_counts=True)
+
+    def find(self, key: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """How many there are of each key, and the place of the first one."""
+        if not len(self._keys):
+            return np.zeros(len(key), dtype=np.int64), np.zeros(len(key), dtype=np.int64)
+        at = np.searchsorted(self._keys, key).clip(max=len(self._keys) - 1)
+        return np.where(self._keys[at] == key, self._count[at], 0), self._first[at]
+
+    @cached_property
+    def _lists(self) -> tuple[list[int], list[int], list[int], list[int]]:
+        calls = self._calls
+        return tuple(of.tolist() for of in (self.numbers, self._arrival, calls.outer, calls.inner))
+
+    def behind(self, number: int, first: int, count: int, *, tied: bool) -> int:
+        """The call that made its receiver send this one, -1 for none: of `count` from place `first` on."""
+        told = self._calls.exchanges.lists
+        numbers, arrivals, outers, inners = self._lists
+        sent = outers[number]
+        method, tool, trace, start = (of[sent] for of in (told.method, told.tool, told.trace, told.start))
+        at = bisect_right(arrivals, start, first, first + count)
+        near = numbers[max(first, at - _LOOK_BACK) : at][::-1]
+        if tied:
+            until = bisect_right(arrivals, start + _JITTER_US, at, first + count)
+            near += numbers[at : min(until, at + _LOOK_BACK)]
+        best = -1
+        for candidate in near:
+            inner, outer = inners[candidate], outers[candidate]
+            if candidate == number or method < 0:
+                continue
+            if told.method[inner] != method and (outer < 0 or told.method[outer] != method):
+                continue
+            end = told.end[inner]
+            if 0 <= end < start - (_JITTER_US if tied else 0):
+                continue
+            if told.tool[inner] == tool:
+                return candidate
+            if best < 0 and (end >= 0 or told.trace[inner] < 0 or trace in (told.trace[inner], -1)):
+                # Of another trace, and perhaps over: then it is not the cause.
+                best = candidate
+        return best
 
 
-def _cut_circles(calls: list[Call]) -> None:
-    """Nothing causes itself: where guesses lead in a circle, the first call of it has no cause."""
-    place = {id(call): number for number, call in enumerate(calls)}
-    done: set[int] = set()
-    for call in calls:
-        # Every circle leads at least once to what began later.
-        if call.parent is None or place[id(call.parent)] < place[id(call)]:
-            continue
-        path: dict[int, Call] = {}
-        one: Call | None = call
-        while one is not None and id(one) not in done and id(one) not in path:
-            path[id(one)] = one
-            one = one.parent
-        if one is not None and id(one) in path:
-            members = list(path.values())
-            circle = members[members.index(one) :]
-            min(circle, key=lambda member: member.view.start).parent = None
-        done.update(path)
+def _find_parents(calls: Calls) -> None:
+    """The received call that made its receiver send each call."""
+    told = calls.exchanges
+    observer, trace = told.codes("observer"), told.codes("trace")
+    received = np.flatnonzero(calls.whole & (calls.inner >= 0))
+    sent = np.flatnonzero(calls.whole & (calls.outer >= 0))
+    inner, outer = calls.inner[received], calls.outer[sent]
+    both = observer * (len(told.words["trace"].words) + 1) + trace
+    tied = trace[inner] >= 0
+    of_trace = _Served(calls, received[tied], both[inner[tied]])
+    of_all = _Served(calls, received, observer[inner])
+    count, first = of_trace.find(np.where(trace[outer] >= 0, both[outer], -1))
+    # Mostly there is but one of the trace.
+    alone = np.flatnonzero(count == 1)
+    behind = of_trace.numbers[first[alone]]
+    calls.parent[sent[alone]] = np.where(behind == sent[alone], -1, behind)
+    for place in np.flatnonzero(count > 1).tolist():
+        number = int(sent[place])
+        calls.parent[number] = of_trace.behind(number, int(first[place]), int(count[place]), tied=True)
+    untied = sent[(count == 0) & calls.method_is(CALL)[sent]]
+    many, first = of_all.find(observer[calls.outer[untied]])
+    for number, at, among in zip(untied.tolist(), first.tolist(), many.tolist(), strict=True):
+        calls.parent[number] = of_all.behind(number, at, among, tied=False)
 
 
-class _Starts(dict[Any, list[int]]):
-    """When the calls of each group arrived, found out for the groups that somebody asks about."""
-
-    def __init__(self, groups: dict[Any, list[Call]]) -> None:
-        super().__init__()
-        self._groups = groups
-
-    def __missing__(self, key: Any) -> list[int]:
-        found = self[key] = [_arrival(call) for call in self._groups[key]]
-        return found
-
-
-def _arrival(call: Call) -> int:
-    return call.inner.start if call.inner is not None else call.view.start
-
-
-def _tied_behind(call: Call, outer: Exchange, own: list[Call], starts: _Starts, tied: Any) -> Call | None:
-    """The call behind among those of one trace; mostly there is but one."""
-    if len(own) > 1:
-        return _behind(call, outer, own, starts[tied])
-    return own[0] if own[0] is not call else None
-
-
-def _behind(
-    call: Call, outer: Exchange, own: list[Call], starts: list[int], *, tied: bool = True
-) -> Call | None:
-    """The received call that made its receiver send this one."""
-    at = bisect_right(starts, outer.start)
-    before = reversed(own[max(0, at - _LOOK_BACK) : at])
-    shortly_after = (
-        late for late in own[at : at + _LOOK_BACK] if tied and _arrival(late) - outer.start <= _JITTER_US
-    )
-    best: Call | None = None
-    for candidate in (*before, *shortly_after):
-        inner = candidate.inner
-        if inner is None or candidate is call or not candidate.method_is(outer.method or ""):
-            continue
-        if inner.end is not None and inner.end + (_JITTER_US if tied else 0) < outer.start:
-            continue
-        if inner.tool == outer.tool:
-            return candidate
-        if inner.end is not None or inner.trace is None or outer.trace in (inner.trace, None):
-            # Of another trace, and perhaps over: then it is not the cause.
-            best = best or candidate
-    return best
-
-
-def _find_silent_routers(calls: list[Call]) -> None:
+def _find_silent_routers(calls: Calls) -> None:
     """A router that did not log a call: what was sent to it, and what came from it, are one operation."""
-    if all(call.outer is not None for call in calls) or all(call.inner is not None for call in calls):
+    told = calls.exchanges.lists
+    tool = calls.exchanges.codes("tool")
+    is_call = calls.whole & calls.method_is(CALL)
+    unsent = np.flatnonzero(is_call & (calls.outer < 0) & (calls.caller >= 0))
+    unreceived = np.flatnonzero(is_call & (calls.inner < 0))
+    if not len(unsent) or not len(unreceived):
         return
-    sent: dict[tuple[str | None, str | None], list[Call]] = defaultdict(list)
-    for call in calls:
-        if call.inner is None and call.method_is(CALL):
-            sent[call.callee, call.known("tool")].append(call)
+    sent: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for number in unreceived.tolist():
+        sent[int(calls.callee[number]), int(tool[calls.outer[number]])].append(number)
     passed_on: set[int] = set()
-    for call in calls:
-        inner = call.inner
-        if call.outer is not None or inner is None or call.caller is None or not call.method_is(CALL):
-            continue
-        own = sent.get((call.caller, inner.tool), [])
-        at = bisect_right(own, inner.start + _OVERTAKING_US, key=lambda one: one.view.start)
-        near = [one for one in reversed(own[max(0, at - _LOOK_BACK) : at]) if id(one) not in passed_on]
-        behind = next((one for one in near if _was_passed_on(one, inner)), None)
+    for number in unsent.tolist():
+        inner = int(calls.inner[number])
+        own = sent.get((int(calls.caller[number]), told.tool[inner]), [])
+        at = bisect_right(
+            own, told.start[inner] + _OVERTAKING_US, key=lambda one: told.start[calls.outer[one]]
+        )
+        near = [one for one in reversed(own[max(0, at - _LOOK_BACK) : at]) if one not in passed_on]
+        behind = next((one for one in near if _was_passed_on(calls, int(calls.outer[one]), inner)), None)
         if behind is not None:
-            passed_on.add(id(behind))
-            call.parent = behind
-            call.notes = (*call.notes, f"{call.caller} did not log that it passed it on")
+            passed_on.add(behind)
+            calls.parent[number] = behind
+            calls.add_note(number, f"{calls.name(calls.caller[number])} did not log that it passed it on")
 
 
-def _was_passed_on(call: Call, inner: Exchange) -> bool:
-    outer = call.outer
-    if outer is None or outer.observer == inner.observer:
+def _was_passed_on(calls: Calls, outer: int, inner: int) -> bool:
+    told = calls.exchanges.lists
+    if told.observer[outer] == told.observer[inner] or not _alike(
+        told.arguments[outer], told.arguments[inner]
+    ):
         return False
-    if outer.arguments is not None and inner.arguments is not None and outer.arguments != inner.arguments:
-        return False
-    if outer.trace is not None and outer.trace == inner.trace:
+    if told.trace[outer] >= 0 and told.trace[outer] == told.trace[inner]:
         return True
-    return outer.end is None or inner.start <= outer.end + _OVERTAKING_US
+    return told.end[outer] < 0 or told.start[inner] <= told.end[outer] + _OVERTAKING_US
 
 
-def _find_silent_callers(calls: list[Call], senders: set[str]) -> None:
+def _find_silent_callers(calls: Calls) -> None:
     """A call from nobody known, while another component was at work on one: its doing.
 
     Either that component logs no sending at all, or it passed on its call of the same tool, and only the
     records of that are missing.
     """
-    if all(call.outer is not None or call.caller is not None for call in calls):
+    is_call = calls.whole & calls.method_is(CALL)
+    nameless = np.flatnonzero(is_call & (calls.outer < 0) & (calls.caller < 0))
+    if not len(nameless):
         return
-    passed_on = {id(call.parent) for call in calls if call.parent is not None}
-    at_work = sorted(
-        (
-            call
-            for call in calls
-            if call.inner is not None
-            and call.method_is(CALL)
-            and (call.inner.observer not in senders or id(call) not in passed_on)
-        ),
-        key=_arrival,
-    )
-    starts = [_arrival(call) for call in at_work]
-    for call in calls:
-        inner = call.inner
-        if call.outer is not None or inner is None or call.caller is not None or not call.method_is(CALL):
-            continue
-        at = bisect_right(starts, inner.start + _OVERTAKING_US)
+    told = calls.exchanges.lists
+    observer = calls.exchanges.codes("observer")
+    senders = pd.unique(observer[calls.outer[calls.whole & (calls.outer >= 0)]])
+    causes = np.zeros(len(calls), dtype=bool)
+    causes[calls.parent[calls.whole & (calls.parent >= 0)]] = True
+    sends_nothing = (calls.inner >= 0) & ~np.isin(taken(observer, calls.inner), senders)
+    idle = np.flatnonzero(is_call & (calls.inner >= 0) & (sends_nothing | ~causes))
+    arrival = calls.exchanges.start[calls.inner[idle]]
+    order = np.argsort(arrival, kind="stable")
+    at_work, arrivals = idle[order].tolist(), arrival[order].tolist()
+    known_senders = set(senders.tolist())
+    for number in nameless.tolist():
+        inner = int(calls.inner[number])
+        at = bisect_right(arrivals, told.start[inner] + _OVERTAKING_US)
+        near = reversed(at_work[max(0, at - _LOOK_BACK) : at])
         behind = next(
             (
                 one
-                for one in reversed(at_work[max(0, at - _LOOK_BACK) : at])
-                if _may_cause(one, inner, senders) and not _descends(one, call)
+                for one in near
+                if _may_cause(calls, one, inner, known_senders) and not _descends(calls, one, number)
             ),
             None,
         )
-        if behind is not None and behind.inner is not None:
-            at_work_on = behind.inner
-            call.parent, call.caller = behind, at_work_on.observer
-            call.inferred |= {"sender"}
-            about = at_work_on.tool or "a call"
-            told = f"its caller is not logged; {at_work_on.observer} was at work on {about} then"
-            call.notes = (*call.notes, told)
+        if behind is None:
+            continue
+        other = calls.exchanges[int(calls.inner[behind])]
+        calls.parent[number], calls.caller[number] = behind, told.observer[int(calls.inner[behind])]
+        calls.caller_inferred[number] = True
+        about = other.tool or "a call"
+        calls.add_note(number, f"its caller is not logged; {other.observer} was at work on {about} then")
 
 
-def _may_cause(behind: Call, inner: Exchange, senders: set[str]) -> bool:
-    other = behind.inner
-    if other is None or inner.observer in (other.observer, behind.caller):
+def _may_cause(calls: Calls, behind: int, inner: int, senders: set[int]) -> bool:
+    told = calls.exchanges.lists
+    other = int(calls.inner[behind])
+    if told.observer[inner] in (told.observer[other], calls.caller[behind]):
         return False
-    if other.observer in senders and other.tool != inner.tool:
+    if told.tool[other] != told.tool[inner] and (
+        told.observer[other] in senders or told.start[other] > told.start[inner]
+    ):
         return False
-    if other.tool != inner.tool and other.start > inner.start:
-        return False
-    return (other.end if other.end is not None else other.start + _UNENDED_US) >= inner.start
+    end = told.end[other] if told.end[other] >= 0 else told.start[other] + _UNENDED_US
+    return end >= told.start[inner]
 
 
-def _descends(call: Call, cause: Call) -> bool:
+def _descends(calls: Calls, number: int, cause: int) -> bool:
     """Whether a call is already known to be an effect of another one."""
-    above = call.parent
+    above = calls.parent[number]
     for _ in range(_LOOK_BACK):
-        if above is None:
-            return False
-        if above is cause:
-            return True
-        above = above.parent
-    return False
+        if above < 0 or above == cause:
+            break
+        above = calls.parent[above]
+    return bool(above == cause)
 
 
-def _merge_resent(calls: list[Call]) -> list[Call]:
+def _cut_circles(calls: Calls) -> None:
+    """Nothing causes itself: where guesses lead in a circle, the first call of it has no cause."""
+    starts = calls.starts()
+    done: set[int] = set()
+    # Every circle leads at least once to what began later.
+    for number in np.flatnonzero(calls.whole & (calls.parent >= np.arange(len(calls)))).tolist():
+        path: dict[int, None] = {}
+        one = number
+        while one >= 0 and one not in done and one not in path:
+            path[one] = None
+            one = int(calls.parent[one])
+        if one in path:
+            members = list(path)
+            circle = members[members.index(one) :]
+            calls.parent[min(circle, key=starts.__getitem__)] = -1
+        done.update(path)
+
+
+def _merge_resent(calls: Calls) -> None:
     """What a router sends again for one call of its caller, as the first try came to nothing, is one call."""
-    last: dict[tuple[Any, ...], Call] = {}
-    gone: set[int] = set()
-    for call in calls:
-        if call.parent is None or call.outer is None or not call.method_is(CALL):
-            continue
-        key = (id(call.parent), call.callee, call.outer.tool)
-        before = last.get(key)
-        last[key] = call
-        if (
-            before is None
-            or before.outer is None
-            or before.outer.answer is not None
-            or before.outer.cancel is not None
-        ):
-            continue
-        if before.outer.arguments == call.outer.arguments:
-            call.earlier = (*before.earlier, before)
-            before.earlier = ()
-            gone.add(id(before))
-    return [call for call in calls if id(call) not in gone] if gone else calls
+    told = calls.exchanges
+    sent = np.flatnonzero(calls.whole & (calls.parent >= 0) & (calls.outer >= 0) & calls.method_is(CALL))
+    key = packed(calls.parent, calls.callee, taken(told.codes("tool"), calls.outer))
+    for number, before in _after_another(sent, key):
+        outer, first = int(calls.outer[number]), int(calls.outer[before])
+        unheard = told.answer[first] < 0 and told.cancel[first] < 0
+        if unheard and told.arguments[first] == told.arguments[outer]:
+            calls.add_attempt(number, before)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from godot_analysis.normal_form.jsonrpc import params_of
 from godot_analysis.normal_form.sightings import ANSWERS, NOTIFICATION, REQUEST, SENT
 from godot_analysis.normal_form.table import packed, taken
 from godot_analysis.reconstruction.by_hand import pair_by_hand
-from godot_analysis.reconstruction.exchange import Exchange, Pairing
+from godot_analysis.reconstruction.exchange import Exchanges, Pairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,20 +21,21 @@ if TYPE_CHECKING:
     from godot_analysis.normal_form.messages import Observations
 
 
-def pair(seen: Observations) -> Pairing:
-    """Pair every question with its answer, within each observer."""
+def pair(seen: Observations) -> tuple[Exchanges, NDArray[np.int64]]:
+    """Pair every question with its answer, within each observer; also the sightings that belong to none."""
     asked, answered, doubtful = _alternating(seen)
-    exchanges = _exchanges(asked, answered, seen)
-    by_hand = pair_by_hand(doubtful, seen)
-    if by_hand.exchanges:
-        exchanges = [*exchanges, *by_hand.exchanges]
+    pairs = Pairs.of(asked, answered)
+    by_hand, singles = pair_by_hand(doubtful, seen)
+    if len(by_hand.request):
+        request, answer, *_ = pairs = Pairs(*map(np.concatenate, zip(pairs, by_hand, strict=True)))
+        first = np.where(request < 0, answer, request)
         # As they were seen; an answer without a question comes after the questions of the same moment.
-        exchanges.sort(
-            key=lambda x: (x.start, x.request is None, x.answer if x.request is None else x.request)
-        )
-    talk = seen.sightings.are("kind", REQUEST, *ANSWERS)
-    talk[doubtful] = True
-    return Pairing(exchanges, sorted([*np.flatnonzero(~talk).tolist(), *by_hand.singles]))
+        order = np.lexsort((first, request < 0, seen.of_rows(seen.moments)[first]))
+        pairs = Pairs(*(column[order] for column in pairs))
+    alone = ~seen.sightings.are("kind", REQUEST, *ANSWERS)
+    alone[doubtful] = False
+    alone[singles] = True
+    return Exchanges(pairs, seen), np.flatnonzero(alone)
 
 
 def _alternating(seen: Observations) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -69,33 +69,3 @@ def _alternating(seen: Observations) -> tuple[NDArray[np.int64], NDArray[np.int6
 def _cancels(seen: Observations) -> NDArray[np.bool_]:
     shown = seen.sightings
     return shown.are("kind", NOTIFICATION) & shown.are("method", "notifications/cancelled")
-
-
-def _exchanges(asked: NDArray[np.int64], answered: NDArray[np.int64], seen: Observations) -> list[Exchange]:
-    """The exchanges of these questions and answers."""
-    shown = seen.sightings
-
-    def known(name: str) -> list[str | None]:
-        column = shown.words[name]
-        mine, theirs = column.codes[asked], taken(column.codes, answered)
-        return column._replace(codes=np.where(mine < 0, theirs, mine)).texts()
-
-    rows, ends = shown.row[asked], taken(shown.row, answered)
-    end = np.where((ends >= 0) & taken(seen.timed, ends, missing=False), taken(seen.moments, ends), -1)
-    arguments = [params_of(payload).get("arguments") for payload in shown.objects["payload"][asked]]
-    columns = (
-        [name or "" for name in seen.component.take(rows).texts()],
-        shown.are("direction", SENT)[asked].tolist(),
-        asked.tolist(),
-        [None if place < 0 else place for place in answered.tolist()],
-        known("peer"),
-        known("session"),
-        shown.words["method"].take(asked).texts(),
-        known("tool"),
-        shown.words["rpc_id"].take(asked).texts(),
-        seen.trace.take(rows).texts(),
-        seen.moments[rows].tolist(),
-        [None if moment < 0 else moment for moment in end.tolist()],
-        [held if isinstance(held, dict) else None for held in arguments],
-    )
-    return list(map(Exchange, *columns))

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
+
+import pandas as pd
 
 from godot_analysis.collection import collection_paused
 from godot_analysis.columns import CLOCKS, LOSSES
-from godot_analysis.loading.frames import frame, require, transposed
+from godot_analysis.loading.frames import frame, require, texts, transposed
 from godot_analysis.normal_form.messages import observe
 from godot_analysis.progress import Progress
 from godot_analysis.reconstruction.clocks import estimate
 from godot_analysis.reconstruction.endings import Endings
+from godot_analysis.reconstruction.exchange import Exchanges, Pairs
 from godot_analysis.reconstruction.flow import Flow
 from godot_analysis.reconstruction.frames import call_frame, hop_frame, message_frame
-from godot_analysis.reconstruction.hops import build_hops, join_strays
+from godot_analysis.reconstruction.hops import build_hops
 from godot_analysis.reconstruction.joining import addressed, join
 from godot_analysis.reconstruction.losses import Holes, Loss, find_losses
 from godot_analysis.reconstruction.nesting import nest
 from godot_analysis.reconstruction.pairing import pair
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from godot_analysis.reconstruction.clocks import Clock
 
 
@@ -77,25 +79,30 @@ def as_flow(logs: pd.DataFrame | Flow) -> Flow:
 def _rebuilt(logs: pd.DataFrame, progress: Progress) -> Flow:
     progress.begin("reading messages")
     seen = observe(logs)
-    progress.begin("pairing requests with answers")
-    pairing = pair(seen)
+    progress.begin("pairing questions with answers")
+    exchanges, singles = pair(seen)
     progress.begin("joining what both ends saw")
     named = addressed(seen)
-    strays = join_strays(pairing.singles, seen, named)
-    exchanges = join(pairing.exchanges, named)
+    calls = join(exchanges, named)
+    strays = join(Exchanges(Pairs.of(singles), seen, strays=True), named)
     progress.begin("finding what caused what")
-    calls = nest(exchanges, strays, seen)
+    nest(calls, strays, seen)
     losses = find_losses(seen, calls, partial=bool(logs.attrs.get("partial")))
     clocks = estimate(calls, seen)
     endings = Endings(calls, seen, Holes(losses))
     progress.begin("ordering hops")
-    hops, numbered = build_hops(calls, strays, seen, clocks)
+    hops, order = build_hops(calls, strays, seen, clocks)
     progress.begin("making frames")
+    # Side by side: most of it is copying, which other threads need not wait for.
+    with ThreadPoolExecutor() as pool:
+        messages = pool.submit(message_frame, hops, seen)
+        travelled = pool.submit(hop_frame, hops, order, calls, seen)
+        ended = call_frame(calls, order, endings, seen)
     return Flow(
         logs=logs,
-        messages=message_frame(hops, seen),
-        hops=hop_frame(hops, seen),
-        calls=call_frame(numbered, endings, seen),
+        messages=messages.result(),
+        hops=travelled.result(),
+        calls=ended,
         losses=_loss_frame(losses),
         clocks=_clock_frame(clocks),
     )
@@ -103,7 +110,9 @@ def _rebuilt(logs: pd.DataFrame, progress: Progress) -> Flow:
 
 def _once(logs: pd.DataFrame) -> pd.DataFrame:
     """The log without records delivered twice: of one id, or alike to the microsecond without an own id."""
-    again = logs["id"].duplicated()
+    ids = texts(logs["id"])
+    different = len(set(ids)) == len(ids)  # several times as fast as to say which are not
+    again = pd.Series(data=False, index=logs.index) if different else logs["id"].duplicated()
     close = logs["event_created_at"].duplicated(keep=False) & ~again
     if close.any():
         columns = ("id", "event_created_at", "component", "trace_id", "instance", "message", "data")

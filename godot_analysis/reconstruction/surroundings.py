@@ -12,13 +12,14 @@ import pandas as pd
 
 from godot_analysis.normal_form.conventions import verbatim
 from godot_analysis.normal_form.sightings import CALL, RECEIVED, REQUEST
+from godot_analysis.normal_form.table import packed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from numpy.typing import NDArray
 
     from godot_analysis.normal_form.messages import Observations
-    from godot_analysis.reconstruction.exchange import Exchange
-    from godot_analysis.reconstruction.joining import Call
+    from godot_analysis.reconstruction.call import Calls
+    from godot_analysis.reconstruction.exchange import Exchange, Exchanges
     from godot_analysis.reconstruction.losses import Holes
 
 _OVERTAKING_US: Final = 50_000
@@ -30,11 +31,12 @@ SETTLED_US: Final = 1_000_000
 class Surroundings:
     """Answers about a log, each in constant or logarithmic time."""
 
-    def __init__(self, calls: list[Call], seen: Observations, holes: Holes) -> None:
+    def __init__(self, calls: Calls, seen: Observations, holes: Holes) -> None:
         self.seen = seen
         self.holes = holes
         self._calls = calls
-        self._remarks = _remarks(seen)
+        self._told = calls.exchanges
+        self._remarked = _remarked(seen)
 
     @cached_property
     def last_of(self) -> dict[str | None, int]:
@@ -56,31 +58,46 @@ class Surroundings:
     @cached_property
     def hears_answers(self) -> set[str | None]:
         """Who logs the answers that it gets."""
-        outers = (call.outer for call in self._calls)
-        return self.thorough | {one.observer for one in outers if one is not None and one.answer is not None}
+        outer = self._views(self._calls.outer)
+        return self.thorough | self._observers(outer[self._told.answer[outer] >= 0])
 
     @cached_property
     def hears_calls(self) -> set[str | None]:
         """Who logs the calls that it gets."""
-        inners = (call.inner for call in self._calls)
-        return self.thorough | {one.observer for one in inners if one is not None and one.method == CALL}
+        return self.thorough | self._observers(self._calling(self._calls.inner))
 
     @cached_property
-    def tells_answers(self) -> set[tuple[str, str | None]]:
+    def tells_answers(self) -> set[tuple[str | None, str | None]]:
         """Who logs its answers to which method."""
-        inners = (call.inner for call in self._calls)
-        return {(one.observer, one.method) for one in inners if one is not None and one.answer is not None}
+        inner = self._views(self._calls.inner)
+        inner = inner[self._told.answer[inner] >= 0]
+        observer, method = self._told.words["observer"].take(inner), self._told.words["method"].take(inner)
+        _, first = np.unique(packed(observer.codes, method.codes), return_index=True)
+        return set(zip(observer.take(first).texts(), method.take(first).texts(), strict=True))
 
     @cached_property
-    def routers(self) -> set[str]:
+    def routers(self) -> set[str | None]:
         """Who makes calls."""
-        outers = (call.outer for call in self._calls)
-        return {one.observer for one in outers if one is not None and one.method == CALL}
+        return self._observers(self._calling(self._calls.outer))
+
+    def _views(self, side: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The views of one side that there are."""
+        return side[self._calls.whole & (side >= 0)]
+
+    def _calling(self, side: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Views that name `tools/call`."""
+        views, method = self._views(side), self._told.words["method"]
+        calling: NDArray[np.int64] = views[method.codes[views] == method.number(CALL)]
+        return calling
+
+    def _observers(self, views: NDArray[np.int64]) -> set[str | None]:
+        return {self._told.names[code] for code in pd.unique(self._told.codes("observer")[views])}
 
     @cached_property
     def one_at_a_time(self) -> set[str | None]:
         """Who asks one thing at a time, and is not known to log everything."""
-        return _one_at_a_time(self._calls) - self.thorough
+        outer = self._views(self._calls.outer)
+        return self._observers(outer[_one_at_a_time(outer, self._told)]) - self.thorough
 
     @cached_property
     def _asked(self) -> dict[str | None, list[int]]:
@@ -98,9 +115,20 @@ class Surroundings:
     def _connects(self) -> dict[str | None, list[int]]:
         return self._arrivals_and_connects[1]
 
-    def is_remarked_on(self, view: Exchange) -> bool:
-        """Whether the same component logged a warning or an error in the same trace."""
-        return (view.observer, view.trace) in self._remarks
+    def are_remarked_on(self, views: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """For each exchange whether the same component logged a warning or an error in the same trace."""
+        width = len(self.seen.trace.words) + 1
+        rows = self._remarked
+        about = self.seen.component.codes[rows] * width + self.seen.trace.codes[rows]
+        own = self._told.codes("observer")[views] * width + self._told.codes("trace")[views]
+        return np.isin(own, about)
+
+    @cached_property
+    def _remarks(self) -> dict[tuple[str | None, str | None], list[int]]:
+        remarks: dict[tuple[str | None, str | None], list[int]] = defaultdict(list)
+        for row in self._remarked.tolist():
+            remarks[self.seen.components[row], self.seen.traces[row]].append(row)
+        return remarks
 
     def remarks_on(self, view: Exchange) -> list[int]:
         """Rows of warnings and errors of the same component in the same trace, from the question on."""
@@ -153,17 +181,18 @@ class Surroundings:
         return bool(self.holes) and self.holes.covers(component, start, end)
 
 
-def _one_at_a_time(calls: Iterable[Call]) -> set[str | None]:
-    """Callers that never had two questions open at once, as far as their ends are known."""
-    overlapping: set[str] = set()
-    ends: dict[str, int] = {}
-    for outer in sorted(
-        (call.outer for call in calls if call.outer is not None), key=lambda view: view.start
-    ):
-        if outer.start + _OVERTAKING_US < ends.get(outer.observer, 0):
-            overlapping.add(outer.observer)
-        ends[outer.observer] = max(ends.get(outer.observer, 0), outer.end or 0)
-    return {caller for caller in ends if caller not in overlapping}
+def _one_at_a_time(outer: NDArray[np.int64], told: Exchanges) -> NDArray[np.bool_]:
+    """Views of callers that never had two questions open at once, as far as their ends are known."""
+    in_time = outer[np.argsort(told.start[outer], kind="stable")]
+    observer = told.codes("observer")
+    own = in_time[np.argsort(observer[in_time], kind="stable")]
+    begins = np.flatnonzero(np.diff(observer[own], prepend=-1) != 0)
+    overlapping = []
+    for caller in np.split(own, begins[1:]):
+        open_until = np.maximum.accumulate(np.maximum(told.end[caller], 0))
+        if (told.start[caller][1:] + _OVERTAKING_US < open_until[:-1]).any():
+            overlapping.append(observer[caller[0]])
+    return ~np.isin(observer[outer], overlapping)
 
 
 def _requests_of(seen: Observations) -> dict[str | None, list[int]]:
@@ -185,14 +214,11 @@ def _last_times(seen: Observations) -> dict[str | None, int]:
     }
 
 
-def _remarks(seen: Observations) -> dict[tuple[str | None, str | None], list[int]]:
-    """Warnings and errors that are no messages, by component and trace."""
-    remarks: dict[tuple[str | None, str | None], list[int]] = defaultdict(list)
+def _remarked(seen: Observations) -> NDArray[np.int64]:
+    """Rows of warnings and errors that are no messages and stand in a trace."""
     remarked = seen.logs["level"].isin(["ERROR", "WARN"]).to_numpy() & (seen.trace.codes >= 0)
     remarked[seen.sightings.row] = False
-    for row in np.flatnonzero(remarked).tolist():
-        remarks[seen.components[row], seen.traces[row]].append(row)
-    return remarks
+    return np.flatnonzero(remarked)
 
 
 def _arrivals(
