@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from diagnosing import words
 from diagnosing.cast import Needs
-from diagnosing.faults_setup import refuse_at_relay
+from diagnosing.consequences import refuse_at_relay
 from diagnosing.plants import fault
 from diagnosing.system import ANY
 

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import godot_analysis as ga
-from diagnosing import faults_calls, faults_routes, faults_setup
+from diagnosing import (
+    faults_calls,
+    faults_form,
+    faults_handshake,
+    faults_http,
+    faults_lists,
+    faults_routes,
+    faults_wire,
+)
 from diagnosing.cast import Needs
 from diagnosing.noise import disturb
 from diagnosing.plants import PLANTS, Plant
@@ -24,7 +32,16 @@ PAIR: Final = "pair"
 AXES: Final = ("topology", "era", "words", "sides", "tracing", "clocks", "delivery")
 _BINS: Final = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
-_MODULES: Final = (faults_calls, faults_routes, faults_setup)  # imported so that they register their plants
+# Imported so that they register their plants.
+_MODULES: Final = (
+    faults_wire,
+    faults_handshake,
+    faults_http,
+    faults_lists,
+    faults_routes,
+    faults_calls,
+    faults_form,
+)
 
 
 def build(kind: str, seed: int) -> System:
@@ -43,7 +60,8 @@ def build(kind: str, seed: int) -> System:
     if system.chance.random() < 0.5 and len(system.servers) > len(sparing):
         disturb_others(system, sparing)
     system.quiet_until = system.journal.now
-    for making in makings:
+    for making, victim in zip(makings, system.victims, strict=True):
+        system.left_alone = tuple(other for other in system.victims if other != victim)
         next(making, None)
     return system
 

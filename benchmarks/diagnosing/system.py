@@ -350,7 +350,7 @@ class System(Cast):
     def work(self, least: int = 2, most: int = 10, without: tuple[str, ...] = ()) -> None:
         """Ordinary calls."""
         callable_ = [server for server in self.servers if self.tools[server] and server not in self.unreached]
-        usable = [server for server in callable_ if server not in without]
+        usable = [server for server in callable_ if server not in without and server not in self.left_alone]
         for _ in range(self.chance.randint(least, most) if usable else 0):
             self.call(self.chance.choice(usable), client=self.chance.choice(self.clients))
 
@@ -385,6 +385,9 @@ class System(Cast):
         if self.delivery == "lossy" and self.marked:
             self.journal.lose(self.marked, self.quiet_until)
         return self.journal.delivered(self.delivery)
+
+    left_alone: tuple[str, ...] = ()
+    """Servers that ordinary calls do not go to while another fault is made."""
 
     quiet_until: float = 0.0
     """Until when records may be lost without hiding what happened."""

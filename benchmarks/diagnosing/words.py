@@ -246,3 +246,17 @@ MUTTERINGS: Final = [
     ("WARN", "cache miss rate high", {"rate": 0.4}),
 ]
 """What components say at WARN or ERROR that has nothing to do with MCP."""
+
+UNREADABLE = [
+    "1 validation error for {what}: Field required",
+    "Failed to read the answer of {server}: invalid_type, expected object, received undefined",
+    "json: cannot unmarshal string into Go struct field {what}",
+    "{server}: unexpected response format",
+]
+
+MALFORMED = [
+    (-32602, "Invalid request parameters"),
+    (-32600, "Invalid Request"),
+    (-32602, "1 validation error for CallToolRequestParams arguments: Input should be a valid dictionary"),
+    (-32603, "json: cannot unmarshal string into Go struct field arguments"),
+]

@@ -89,13 +89,18 @@ class WireFacts(CallFacts):
 
     @cached_property
     def told_changes(self) -> list[tuple[str, str, pd.Timestamp, str]]:
-        """Each word that a server's list had changed: server, client, time and row."""
-        messages = self.flow.messages
-        told = messages[messages["method"] == "notifications/tools/list_changed"]
+        """Each word of a changed list that arrived: server, client, when it was first seen, and row."""
+        hops = self.flow.hops
+        told = hops[(hops["method"] == "notifications/tools/list_changed") & hops["received_at"].notna()]
         return [
-            (row["sender"], row["receiver"], row["time"], row["record"])
+            (
+                row["sender"],
+                row["receiver"],
+                min(row["sent_at"] or row["received_at"], row["received_at"]),
+                row["received_record"],
+            )
             for row in records(told)
-            if row["sender"] and row["receiver"] and row["direction"] == "received"
+            if row["sender"] and row["receiver"]
         ]
 
     @cached_property

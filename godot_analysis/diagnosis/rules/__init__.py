@@ -24,6 +24,7 @@ _MODULES: Final = (
     "offering",
     "discovery",
     "routing",
+    "naming",
     "process",
     "official",
     "arguments",

@@ -244,6 +244,8 @@ def _silent(facts: Facts, epoch: Epoch) -> Iterator[str]:
     connected |= {route.backend for route in facts.signals.routes if epoch.holds(route.time)}
     for backend in sorted(_belonging(facts, epoch)):
         there = _own(epoch.reached.get(backend, ()), epoch, facts)
+        if not facts.roles.relays:  # then whoever greets it is one of its clients
+            there = facts.arrivals_at(backend)
         if not there and backend not in connected and not facts.served_in(backend, epoch):
             removed = [
                 m

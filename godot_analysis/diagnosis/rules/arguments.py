@@ -34,11 +34,10 @@ _DUMMIES: Final = frozenset(
     severity="error",
     title="The result of {tool} is not what its output schema promises",
     summary="{component} declares an output schema for {tool}, and {what}.",
-    explanation="A tool that declares `outputSchema` must return `structuredContent` that fits it; "
-    "strict clients "
-    "throw the whole result away.{effect}",
+    explanation="A tool that declares `outputSchema` must return `structuredContent` that fits it; strict "
+    "clients throw the whole result away.{effect}",
     fix="Return `structuredContent` that fits the schema of {tool}, or drop the `outputSchema`.",
-    supersedes=("R18", "R09", "R10", "R12", "F32"),
+    supersedes=("R09", "R10", "R12", "F32"),
     references=("F29", "koala73/worldmonitor#8328", "opentokenz/mcpx#28"),
 )
 def output_unlike_schema(facts: Facts) -> Iterator[Match]:
@@ -113,13 +112,12 @@ def argument_as_text(facts: Facts) -> Iterator[Match]:
     layer="call",
     severity="warning",
     title="{tool} ignored arguments that it does not know",
-    summary="{cause_in} called {tool} with {names}, which its schema does not name{meant}; the call "
-    "went on without.",
-    explanation="A schema without `additionalProperties: false` lets misspelt arguments pass, and "
-    "the tool works with "
-    "its defaults instead: the answer is right for another question.",
-    fix="Correct the arguments; declare `additionalProperties: false` in {component} so that the "
-    "mistake is told.",
+    summary="{cause_in} called {tool} with {names}, which its schema does not name{meant}; the call went on "
+    "without.",
+    explanation="A schema without `additionalProperties: false` lets misspelt arguments pass, and the tool "
+    "works with its defaults instead: the answer is right for another question.",
+    fix="Correct the arguments; declare `additionalProperties: false` in {component} so that the mistake is "
+    "told.",
     references=("F31", "daintreehq/daintree#6639", "QuantGeekDev/mcp-framework#176"),
 )
 def argument_ignored(facts: Facts) -> Iterator[Match]:

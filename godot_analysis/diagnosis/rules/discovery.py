@@ -140,9 +140,8 @@ def misread(facts: Facts) -> Iterator[Match]:
     title="The list of the tools of {component} was not read to its end",
     summary="{component} said that its list goes on, and {lacking}.",
     explanation="`nextCursor` in an answer to `tools/list` means that there is more under that cursor.",
-    fix="Make the reader repeat `tools/list` with the cursor until there is none; make {component} "
-    "move the cursor "
-    "on with every page, and leave it out on the last.",
+    fix="Make the reader repeat `tools/list` with the cursor until there is none; make {component} move the "
+    "cursor on with every page, and leave it out on the last.",
     supersedes=("R13", "R01", "B13"),
     references=("F14", "vercel/ai#19240", "github/copilot-cli#4006"),
 )
@@ -231,8 +230,7 @@ def list_change_missed(facts: Facts) -> Iterator[Match]:
     severity="info",
     title="The tools of {component} were added at run time, and nobody has called one since",
     summary="{component} was added to {relay} and reached, but none of its tools was called afterwards.",
-    explanation="Nothing failed. If somebody misses these tools, the client may not have been told "
-    "that the "
+    explanation="Nothing failed. If somebody misses these tools, the client may not have been told that the "
     "list changed.",
     fix="If the client does not see the tools, restart it or make {relay} send "
     "`notifications/tools/list_changed`.",

@@ -130,7 +130,7 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
     layer="handshake",
     severity="error",
     title="{component} does not say that it has tools",
-    summary="The capabilities that {component} declared name no tools, so {relay} never asked for any.",
+    summary="The capabilities that {component} declared name no tools, so {asker} never asked for any.",
     explanation="A client asks for `tools/list` only if the answer to `initialize` declares "
     "`capabilities.tools`.",
     fix="Declare `tools: {{}}` in the capabilities of {component}.",
@@ -148,6 +148,7 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
         lacks = [item for item in missing(facts) if item.backend == arrival.backend]
         if asked or facts.well_answered(arrival.backend) is not None:
             continue
+        words = {"asker": arrival.caller or facts.relay}
         if not lacks:
             # A server may be there for something else, but not for nothing.
             others = any(item.server != arrival.backend for item in facts.listings)
@@ -157,7 +158,7 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
                 and facts.verbatim(arrival.backend, arrival.caller or "")
             ):
                 clue = Clue("its answer to initialize declares nothing that it serves", 0.55, arrival.records)
-                yield Match(arrival.backend, arrival.backend, (clue,), severity="warning")
+                yield Match(arrival.backend, arrival.backend, (clue,), words=words, severity="warning")
             continue
         clues = [
             Clue("its answer to initialize declares no tools", 0.6, arrival.records),
@@ -165,7 +166,7 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
         ]
         for item in lacks:
             clues += refused_clue(item, 0.4)
-        yield Match(arrival.backend, arrival.backend, tuple(clues), lacks[0].tool, lacks[0].calls)
+        yield Match(arrival.backend, arrival.backend, tuple(clues), lacks[0].tool, lacks[0].calls, words)
 
 
 @rule(
@@ -173,7 +174,7 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
     layer="handshake",
     severity="error",
     title="{client} speaks the newer protocol to {component}, and does not fall back",
-    summary="{component} answered server/discover with an error, and no initialize followed.",
+    summary="{component} {told} server/discover{how}, and no initialize followed.",
     explanation="A server of the older era knows only `initialize`; a client of the newer era has to fall "
     "back to it on any error, which did not happen here.",
     fix="Make the client send `initialize` when `server/discover` fails, or update {component}.",
@@ -188,11 +189,17 @@ def no_fallback(facts: Facts) -> Iterator[Match]:
         later = greeted.since(call.started)
         used = facts.calls.ended("answered").where("callee", call.callee).after(call.started)
         if not later and not used:
+            refused = call.status == "error"
+            said = f"answered with “{call.error_text or 'an error'}”" if refused else "not answered"
             clues = (
-                Clue(f"server/discover was answered with “{call.error_text or call.status}”", 0.6, call.rows),
+                Clue(f"server/discover was {said}", 0.6, call.rows),
                 Clue("no initialize followed on any connection to it", 0.5),
             )
-            words = {"client": call.caller or "the client"}
+            words = {
+                "client": call.caller or "the client",
+                "told": "answered" if refused else "did not answer",
+                "how": " with an error" if refused else "",
+            }
             numbers = lacking_calls(facts, call.callee)
             yield Match(call.callee, call.caller or facts.client, clues, calls=numbers, words=words)
 
@@ -203,9 +210,8 @@ def no_fallback(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{component} and its client do not agree on a protocol version",
     summary="{component} and its client found no protocol version in common: “{error}”",
-    explanation="The server knows other versions than the one asked for: it answered with an error "
-    "instead of "
-    "naming one, or named one that the client does not take.",
+    explanation="The server knows other versions than the one asked for: it answered with an error instead "
+    "of naming one, or named one that the client does not take.",
     fix="Make {component} answer with a version it supports, or let the client offer an older one.",
     supersedes=("R17", "R19", "B05", "B13", "R13", "R01", "R12"),
     references=("F17", "xpzouying/xiaohongshu-mcp#697"),

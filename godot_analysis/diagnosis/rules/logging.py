@@ -23,8 +23,8 @@ __all__: list[str] = []
     severity="info",
     title="A part of the log is missing",
     summary="Between {begin} and {end} {who} left no records: {why}.",
-    explanation="The system went on working; only what it logged in that time is not here. Absence in this "
-    "span proves nothing.",
+    explanation="Whether the system went on working in that time cannot be seen here: that something is not "
+    "in the log then proves nothing.",
     fix="Nothing to repair in the system; see whether the log store was away then.",
     references=("BUG13: a hole in the log",),
 )

@@ -28,11 +28,10 @@ _LISTEN: Final = "subscriptions/listen"
     severity="error",
     title="{client} takes {limit} tools and no more",
     summary="{client} was given {held} and offers {offered}, its limit is {limit}: {lacking} is cut off.",
-    explanation="The limit holds for the tools of all servers together; what comes last in the list "
-    "is left out, "
-    "without an error.",
-    fix="Offer fewer tools: switch off servers or single tools in the settings of {client}, or raise "
-    "its limit.",
+    explanation="The limit holds for the tools of all servers together; what comes last in the list is left "
+    "out, without an error.",
+    fix="Offer fewer tools: switch off servers or single tools in the settings of {client}, or raise its "
+    "limit.",
     supersedes=("F10", "F33", "R13", "R01", "B13"),
     references=("F15", "microsoft/vscode#255585", "anyproto/anytype-mcp#5"),
 )
@@ -75,9 +74,8 @@ def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{client} hides {tool} from the model",
     summary="{tool} is in the list of {client}, which keeps it hidden ({remark}) and refuses it.",
-    explanation="The tool is there and only not visible in this mode; with lazy loading the tool "
-    "that would load it "
-    "may be missing itself.",
+    explanation="The tool is there and only not visible in this mode; with lazy loading the tool that would "
+    "load it may be missing itself.",
     fix="Make {tool} visible in the settings or the mode of {client}, or call the tool that loads it first.",
     supersedes=("F10", "R13", "R01", "B13"),
     references=("F33", "epam/statgpt-backend#520", "google-antigravity/antigravity-cli#436"),
@@ -101,12 +99,10 @@ def hidden_by_mode(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{client} works with an old list of the tools of {component}",
     summary="The tools of {component} changed, and {client} {what}.",
-    explanation="A new tool reaches a client only by `notifications/tools/list_changed` (since "
-    "2026-07-28 on a "
-    "`subscriptions/listen` stream) followed by a new `tools/list`; {link} is missing here.",
-    fix="Make {component} send the notification, and {client} listen for it and list again; until "
-    "then restart "
-    "{client}.",
+    explanation="A new tool reaches a client only by `notifications/tools/list_changed` (since 2026-07-28 "
+    "on a `subscriptions/listen` stream) followed by a new `tools/list`; {link} is missing here.",
+    fix="Make {component} send the notification, and {client} listen for it and list again; until then "
+    "restart {client}.",
     supersedes=("F10", "R13", "R01", "B13", "R02", "R16"),
     references=("F13", "anthropics/claude-code#13646", "strands-agents/harness-sdk#4112"),
 )
@@ -179,7 +175,8 @@ def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{what} is listed, and {client} does not let the model have it",
     summary="{what} was listed to {holder}, {does}.",
-    explanation="Server and list are fine: the host dropped, deferred or filtered the tool on its own side.",
+    explanation="Server and list are fine: the host dropped, deferred or filtered the tool on its own "
+    "side.{unless}",
     fix="Look at the settings of {client}: limits on the number of tools, allow-lists, tool search, "
     "permissions.",
     supersedes=("R01", "R13", "B13", "R02"),
@@ -192,6 +189,7 @@ def dropped_by_host(facts: Facts) -> Iterator[Match]:
             "what": refusal.tool,
             "holder": refusal.by,
             "does": "which refuses it all the same",
+            "unless": "",
         }
         seen, listed_behind = _seen(refusal, facts), facts.backend_list(refusal.tool, refusal.time)
         if seen is not None:
@@ -202,7 +200,11 @@ def dropped_by_host(facts: Facts) -> Iterator[Match]:
             holder = listed_behind.caller or facts.relay
             text = f"{listed_behind.server} had listed it to {holder}, which does not log what it handed on"
             source = Clue(text, 0.3, listed_behind.records)
-            words |= {"holder": holder, "does": f"and {refusal.by} refuses it"}
+            words |= {
+                "holder": holder,
+                "does": f"and {refusal.by} refuses it",
+                "unless": f" Or {holder} did not hand it on.",
+            }
         else:
             continue
         clues = (Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records), source)
@@ -229,6 +231,7 @@ def _server_left_out(facts: Facts) -> Iterator[Match]:
                 "what": f"every tool of {server}",
                 "holder": last.component,
                 "does": "which offers only those of others",
+                "unless": "",
             }
             yield Match(server, last.component, clues, words=words, severity="warning")
 
@@ -249,9 +252,8 @@ def _any_offered(held: frozenset[str], offer: Offer) -> bool:
     title="{tool} is a tool of {servers}, and only one of them is ever reached",
     summary="{servers} list a tool named {tool}; in {holder} one name stands for both, and every call went "
     "to {winner}.",
-    explanation="Names are looked up in one table: the last server wins, or the first, and the other "
-    "tool of that name "
-    "cannot be called. Nobody is told.",
+    explanation="Names are looked up in one table: the last server wins, or the first, and the other tool "
+    "of that name cannot be called. Nobody is told.",
     fix="Rename {tool} on one of them, or let {holder} put the server's name in front of it.",
     references=("F16", "langchain-ai/langchain-mcp-adapters#605", "CopilotKit/CopilotKit#2409"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -14,16 +15,37 @@ from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.normal_form.sightings import REQUEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from godot_analysis.diagnosis.facts import Call, Facts
     from godot_analysis.diagnosis.findings import Severity
+
+    _Find = Callable[[Facts], Iterator[Match]]
 
 __all__: list[str] = []
 
 _CLOSE: Final = pd.Timedelta(seconds=5)
 _CALL: Final = "tools/call"
 _REFUSING: Final = frozenset({-32600, -32602})
+
+
+def _gravest(find: _Find) -> _Find:
+    """Of the matches about one tool or server the gravest ones: what did harm once is no mere remark."""
+
+    @wraps(find)
+    def gravest(facts: Facts) -> Iterator[Match]:
+        ranks: dict[tuple[str | None, str | None], list[Match]] = {}
+        for match in find(facts):
+            ranks.setdefault((match.component, match.tool), []).append(match)
+        for same in ranks.values():
+            first = min(_rank(match) for match in same)
+            yield from (match for match in same if _rank(match) == first)
+
+    return gravest
+
+
+def _rank(match: Match) -> int:
+    return SEVERITIES.index(match.severity or "error")
 
 
 @rule(
@@ -38,23 +60,21 @@ _REFUSING: Final = frozenset({-32600, -32602})
     fix="Correct {place} in what {component} answers to {method}; the official SDKs write it as the schema "
     "demands.",
     supersedes=("R03", "R13", "B13", "B29", "R02", "F10", "F33", "R01", "R12", "R11", "R14"),
-    references=("MCP schema",),
+    references=("MCP specification: schema",),
 )
+@_gravest
 def answer_breaks_schema(facts: Facts) -> Iterator[Match]:
-    def matches() -> Iterator[Match]:
-        for breach in breaches(facts):
-            call = breach.call
-            if breach.kind == REQUEST or call.method == _CALL or call.callee is None:
-                continue
-            server = call.callee
-            if server in facts.roles.relays and breach.tool is not None:
-                server = facts.owners.of(breach.tool) or server
-            harm, severity = _harm(breach, facts)
-            clues = (Clue(f"{call.callee} answered {call.method}: {breach.fault}", 0.5, call.rows), *harm)
-            numbers = lacking_calls(facts, server) if harm else frozenset[int]()
-            yield Match(server, server, clues, breach.tool, numbers, _words(breach), severity)
-
-    yield from _worst(matches())
+    for breach in breaches(facts):
+        call = breach.call
+        if breach.kind == REQUEST or call.method == _CALL or call.callee is None:
+            continue
+        server = call.callee
+        if server in facts.roles.relays and breach.tool is not None:
+            server = facts.owners.of(breach.tool) or server
+        harm, severity = _harm(breach, facts)
+        clues = (Clue(f"{call.callee} answered {call.method}: {breach.fault}", 0.5, call.rows), *harm)
+        numbers = lacking_calls(facts, server) if harm else frozenset[int]()
+        yield Match(server, server, clues, breach.tool, numbers, _words(breach), severity)
 
 
 @rule(
@@ -65,31 +85,31 @@ def answer_breaks_schema(facts: Facts) -> Iterator[Match]:
     summary="{component} answered {tool} with a result that the schema of MCP {version} does not allow: "
     "{fault}.",
     explanation="{component} did the work; a client that reads strictly throws the result away.",
-    fix="Correct {place} in the result of {tool}: every result has `content`, a list of parts that each name "
-    "their `type`.",
-    supersedes=("R09", "R10", "R12", "R15"),
-    references=("MCP schema",),
+    fix="Correct {place} in the result of {tool}: every result has `content`, a list of parts that each "
+    "name their `type`.",
+    supersedes=("F29", "R09", "R10", "R12", "R15"),
+    references=("MCP specification: schema",),
 )
+@_gravest
 def result_breaks_schema(facts: Facts) -> Iterator[Match]:
-    def matches() -> Iterator[Match]:
-        for breach in breaches(facts):
-            call = breach.call
-            if breach.kind == REQUEST or call.method != _CALL or call.callee is None or call.legs:
-                continue
-            top = facts.operation_of(call)
-            said = [
-                Clue(f"{item.component} logged: {item.text[:160]}", 0.6, (item.record,))
-                for name in {call.caller, top.caller} - {None, call.callee}
-                for item in facts.complaints_during(call, name or "")
-                if speaks_of_form(item.said)
-            ]
-            if top is not call and top.status == "error":
-                said.append(Clue(f"{top.callee} made of it “{top.error_text[:160]}”", 0.5, top.rows))
-            clues = (Clue(f"the result of {call.tool}: {breach.fault}", 0.5, call.rows), *said)
-            words, numbers = _words(breach), top.family if said else frozenset[int]()
-            yield Match(call.callee, call.callee, clues, call.tool, numbers, words, None if said else "info")
-
-    yield from _worst(matches())
+    for breach in breaches(facts):
+        call = breach.call
+        if breach.kind == REQUEST or call.method != _CALL or call.callee is None or call.legs:
+            continue
+        if breach.place.startswith("structuredContent"):
+            continue  # there the output schema of the tool says more
+        top = facts.operation_of(call)
+        said = [
+            Clue(f"{item.component} logged: {item.text[:160]}", 0.6, (item.record,))
+            for name in {call.caller, top.caller} - {None, call.callee}
+            for item in facts.complaints_during(call, name or "")
+            if speaks_of_form(item.said)
+        ]
+        if top is not call and top.status == "error":
+            said.append(Clue(f"{top.callee} made of it “{top.error_text[:160]}”", 0.5, top.rows))
+        clues = (Clue(f"the result of {call.tool}: {breach.fault}", 0.5, call.rows), *said)
+        words, numbers = _words(breach), top.family if said else frozenset[int]()
+        yield Match(call.callee, call.callee, clues, call.tool, numbers, words, None if said else "info")
 
 
 @rule(
@@ -101,7 +121,7 @@ def result_breaks_schema(facts: Facts) -> Iterator[Match]:
     explanation="The form of the message is wrong, whatever it asks for, and a strict server refuses it.",
     fix="Correct {place} in what {cause_in} sends; the official SDKs write it as the schema demands.",
     supersedes=("R08", "R09", "R10", "R12", "R03", "B05"),
-    references=("MCP schema",),
+    references=("MCP specification: schema",),
 )
 def request_breaks_schema(facts: Facts) -> Iterator[Match]:
     alike: dict[tuple[str, str, str], list[Breach]] = {}
@@ -187,20 +207,6 @@ def _left_alone(call: Call, facts: Facts) -> bool:
     if call.method != "initialize" or server in facts.confirmed or not facts.verbatim(server, client):
         return False
     return not facts.sent_to(server).after(call.started) and facts.end - call.started > _CLOSE
-
-
-def _worst(matches: Iterable[Match]) -> Iterator[Match]:
-    """Of the matches about one tool or server the gravest ones: what did harm once is no mere remark."""
-    ranks: dict[tuple[str | None, str | None], list[Match]] = {}
-    for match in matches:
-        ranks.setdefault((match.component, match.tool), []).append(match)
-    for same in ranks.values():
-        gravest = min(_rank(match) for match in same)
-        yield from (match for match in same if _rank(match) == gravest)
-
-
-def _rank(match: Match) -> int:
-    return SEVERITIES.index(match.severity or "error")
 
 
 def _words(breach: Breach) -> dict[str, str]:

@@ -26,11 +26,15 @@ _ENDLESS: Final = {
     "answered": "never answered",
     "meaning": "A caller that makes one call at a time and has no time-out seems to hang or to have crashed, "
     "but it waits.",
+    "remedy": "Find out what {component} did with the request at that moment; make it answer every request, "
+    "errors too; give its caller a time-out.",
 }
 _CUT_SHORT: Final = {
     "outcome": "was under way when the log ended",
     "answered": "not answered yet when the log ended",
     "meaning": "The log ends less than a second later, so nothing tells how the call went on.",
+    "remedy": "Diagnose again with what was logged since; if the call is still open then, see what "
+    "{component} did with it.",
 }
 
 
@@ -75,8 +79,7 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
     title="{tool} {outcome}",
     summary="The call of {tool} was sent to {component} and {answered}{behind}.",
     explanation="{meaning}{how}",
-    fix="Find out what {component} did with the request at that moment; make it answer every request, "
-    "errors too; give {relay} a time-out.",
+    fix="{remedy}",
     references=("BUG #8",),
 )
 def never_ends(facts: Facts) -> Iterator[Match]:
@@ -101,8 +104,9 @@ def never_ends(facts: Facts) -> Iterator[Match]:
         if complaint is not None:
             clues.append(Clue(f"{backend} logged: {complaint.text[:120]}", 0.4, (complaint.record,)))
         cut_short = waited < _BRIEF and not behind and complaint is None
+        where, told_as = backend or facts.relay, _CUT_SHORT if cut_short else _ENDLESS
         words = {
-            **(_CUT_SHORT if cut_short else _ENDLESS),
+            **{name: text.format(component=where) for name, text in told_as.items()},
             "behind": f", and {count(len(behind), 'later call')} with it" if behind else "",
             "how": f" {backend} met an error and did not answer: “{complaint.text[:160]}”"
             if complaint is not None
@@ -112,7 +116,6 @@ def never_ends(facts: Facts) -> Iterator[Match]:
         own = call.family if inner is None else call.family | inner.family
         numbers = own.union(*(other.family for other in behind.only(~told)))
         told[behind.places] = True
-        where = backend or facts.relay
         severity: Severity | None = "info" if cut_short else None
         yield Match(where, where, tuple(clues), call.tool, numbers, words, severity)
 
@@ -178,8 +181,8 @@ def repeated(facts: Facts) -> Iterator[Match]:
     "R11",
     layer="process",
     severity="warning",
-    title="{relay} lost its connection to {component}",
-    summary="The connection from {relay} to {component} broke: {error}.",
+    title="{holder} lost its connection to {component}",
+    summary="The connection from {holder} to {component} broke: {error}.",
     explanation="No call is seen to have failed of it; the next one has to reconnect first.",
     fix="Find out why {component} closed the connection: a restart, a crash, an idle time-out on the way.",
     supersedes=(),
@@ -191,9 +194,8 @@ def connection_lost(facts: Facts) -> Iterator[Match]:
         if trouble.record in told or trouble.kind not in {"lost", "timeout"}:
             continue
         clue = Clue(f"{trouble.component} logged: {trouble.text}", 0.7, (trouble.record,))
-        yield Match(
-            trouble.backend, trouble.backend, (clue,), trouble.tool, frozenset(), {"error": trouble.text}
-        )
+        words = {"holder": trouble.component, "error": trouble.text}
+        yield Match(trouble.backend, trouble.backend, (clue,), trouble.tool, words=words)
 
 
 @rule(

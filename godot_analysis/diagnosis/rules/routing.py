@@ -1,4 +1,4 @@
-"""Rules about tools that cannot be routed: the relay lacks their backend, or their name is wrong."""
+"""Rules about tools that cannot be routed because the relay lacks their backend."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import family, nearest, normalised
 from godot_analysis.diagnosis.rules._addresses import known_before, listening, tried
-from godot_analysis.diagnosis.rules._missing import Missing, absence_clue, misnamed, missing, refused_clue
+from godot_analysis.diagnosis.rules._missing import Missing, absence_clue, missing, refused_clue
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
-from godot_analysis.diagnosis.rules._words import count, listed
+from godot_analysis.diagnosis.rules._words import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Connection, Facts, Refused
+    from godot_analysis.diagnosis.facts import Connection, Facts
 
 __all__: list[str] = []
 
@@ -75,6 +74,8 @@ def came_late(facts: Facts) -> Iterator[Match]:
             if any(time > start.time for time in asked) and not item.arrivals:
                 continue  # it was there when the relay was told to connect: the address is wrong
             after = (start.time - item.epoch.burst_end).total_seconds()
+            if after <= _clocks_apart(facts):
+                continue  # nothing was exchanged with it, so nobody knows what its clock shows
             clues.append(
                 Clue(
                     f"{item.backend} started {after:.1f} s after {facts.relay} had connected",
@@ -221,59 +222,10 @@ def unknown_neighbour(facts: Facts) -> Iterator[Match]:
     yield Match(None, facts.relay, clues, words=words)
 
 
-@rule(
-    "F08",
-    layer="naming",
-    severity="error",
-    title="The name of {tool} was rewritten between list and call",
-    summary="{tool} was called, but what is listed is {meant}: only separators, case or a prefix differ.",
-    explanation="A host or a model rewrote the name (`-` for `_`, a doubled prefix), so the lookup by exact "
-    "name fails.",
-    fix="Call {meant} exactly as listed; use only letters, digits and underscores in names so that nothing "
-    "rewrites them.",
-    supersedes=("R01",),
-    references=("F08", "anthropics/claude-code#80065", "RooCodeInc/Roo-Code#10642"),
-)
-def name_rewritten(facts: Facts) -> Iterator[Match]:
-    for refusal in misnamed(facts):
-        known = refusal.table or _listed(facts, refusal.time)
-        same = sorted(name for name in known if normalised(name) == normalised(refusal.tool))
-        if same and refusal.tool not in known:
-            clue = Clue(f"{same[0]} is known, {refusal.tool} is not", 0.9, refusal.records)
-            yield _named(refusal, facts, (clue,), {"meant": same[0]})
-
-
-@rule(
-    "R01",
-    layer="naming",
-    severity="error",
-    title="There is no tool {tool}",
-    summary="{cause_in} called {tool}, which does not exist; {others}.",
-    explanation="Its backend is connected and other tools of the same family are available: the name is "
-    "wrong, the connection is not.",
-    fix="Call a tool that is listed{suggestion}.",
-    references=("BUG #13, look-alike: a wrong tool name",),
-)
-def wrong_name(facts: Facts) -> Iterator[Match]:
-    for refusal in misnamed(facts):
-        table = refusal.table or frozenset()
-        if refusal.tool in table:
-            continue
-        named = family(refusal.tool)
-        kin = sorted(name for name in table if named is not None and family(name) == named)
-        meant = nearest(refusal.tool, table)
-        others = f"of its family there are {listed(kin, 4)}" if kin else "nothing of that name is known"
-        clues = [Clue(f"{refusal.tool} was refused as unknown by {refusal.by}", 0.5, refusal.records)]
-        if kin:
-            clues.append(
-                Clue(
-                    f"{count(len(kin), 'tool')} of its family known at the same moment", 0.7, refusal.records
-                )
-            )
-        if meant:
-            clues.append(Clue(f"{meant} is almost the same name", 0.4))
-        words = {"others": others, "suggestion": f", perhaps {meant}" if meant else ""}
-        yield _named(refusal, facts, tuple(clues), words)
+def _clocks_apart(facts: Facts) -> float:
+    """How many seconds the clocks of this system are known to differ by."""
+    apart = facts.flow.clocks["offset_us"].abs().max()
+    return 0.0 if pd.isna(apart) else float(apart) / 1_000_000
 
 
 def _wanted(item: Missing, facts: Facts) -> bool:
@@ -291,19 +243,8 @@ def _born_after(name: str, time: pd.Timestamp, facts: Facts) -> bool:
     return bool(starts) and starts[0] > time and starts[0] - began <= pd.Timedelta(seconds=1)
 
 
-def _listed(facts: Facts, time: pd.Timestamp) -> frozenset[str]:
-    """All that anybody has listed by then."""
-    servers = {listing.server for listing in facts.listings}
-    return frozenset[str]().union(*(facts.held(server, time) for server in servers))
-
-
 def _in_burst(backend: str, epoch: object, facts: Facts) -> bool:
     return any(other is epoch and backend in other.burst for other in facts.epochs)
-
-
-def _named(refusal: Refused, facts: Facts, clues: tuple[Clue, ...], words: Mapping[str, object]) -> Match:
-    backend = facts.owner_of(refusal)
-    return Match(backend or facts.client, facts.client, clues, refusal.tool, refusal.calls, words)
 
 
 def _attempts(item: Missing, facts: Facts) -> list[Clue]:

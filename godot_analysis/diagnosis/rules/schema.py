@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _EXPLANATION: Final = (
-    "Hosts hand every listed tool to their model's provider, and a provider that refuses one schema "
-    "or name "
+    "Hosts hand every listed tool to their model's provider, and a provider that refuses one schema or name "
     "often refuses the whole list; some hosts drop the tool, or its whole server, silently.{wider}"
 )
 _SUPERSEDES: Final = ("F10", "F33", "R13", "B13", "R02", "R03", "R01", "B29", "R17")
@@ -27,12 +26,11 @@ _SUPERSEDES: Final = ("F10", "F33", "R13", "B13", "R02", "R03", "R01", "B29", "R
     layer="discovery",
     severity="error",
     title="The input schema of {tool} has a root that hosts refuse",
-    summary="{tool} of {component} has an input schema that is no plain object{problem}, and was "
-    "refused for it.",
+    summary="{tool} of {component} has an input schema that is no plain object{problem}, and was refused "
+    "for it.",
     explanation=_EXPLANATION,
-    fix="Give {tool} an input schema with `type: object` at its root and no oneOf, anyOf, allOf "
-    "beside it; move "
-    "alternatives into a property, or make them tools of their own.",
+    fix="Give {tool} an input schema with `type: object` at its root and no oneOf, anyOf, allOf beside it; "
+    "move alternatives into a property, or make them tools of their own.",
     supersedes=_SUPERSEDES,
     references=("F01", "anthropics/claude-code#88049", "makenotion/notion-mcp-server#340"),
 )
@@ -60,8 +58,8 @@ def array_without_items(facts: Facts) -> Iterator[Match]:
     layer="discovery",
     severity="error",
     title="The schema of {tool} names no properties",
-    summary="{tool} of {component} declares an object without `properties`{problem}, and a strict "
-    "host refused it.",
+    summary="{tool} of {component} declares an object without `properties`{problem}, and a strict host "
+    "refused it.",
     explanation=_EXPLANATION
     + " `{{type: object}}` alone is legal JSON Schema, and still not what they take.",
     fix="Write `properties: {{}}` and `additionalProperties: false` for a tool without arguments.",
@@ -79,8 +77,8 @@ def no_properties(facts: Facts) -> Iterator[Match]:
     title="The schema of {tool} uses keywords that its host does not take",
     summary="{tool} of {component} was refused for a keyword or dialect in its schema{problem}.",
     explanation=_EXPLANATION,
-    fix="Leave out of {tool} what the error names: `$schema`, and keywords beyond type, properties "
-    "and required.",
+    fix="Leave out of {tool} what the error names: `$schema`, and keywords beyond type, properties and "
+    "required.",
     supersedes=_SUPERSEDES,
     references=("F05", "modelcontextprotocol/csharp-sdk#342", "modelcontextprotocol/typescript-sdk#745"),
 )

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from godot_analysis.diagnosis.rules._missing import lacking_calls
+from godot_analysis.diagnosis.rules._refused_lists import speaks_of_tools
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._words import count, listed
 
@@ -86,17 +87,15 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
     title="{cause_in} goes on with a session that {component} has forgotten",
     summary="{component} answers {number} with {status} because it does not know the session any more, and "
     "{client} did not initialize again.",
-    explanation="A session lives in the memory of the server: after a restart its id means nothing. "
-    "The server "
-    "has to say 404 then, and the client to send `initialize` without an id.{code}",
+    explanation="A session lives in the memory of the server: after a restart its id means nothing. The "
+    "server has to say 404 then, and the client to send `initialize` without an id.{code}",
     fix="Make {client} initialize again when a request with a session is answered with 404; make "
-    "{component} "
-    "answer 404, and nothing else, for a session that it does not know.",
+    "{component} answer 404, and nothing else, for a session that it does not know.",
     supersedes=("B08", "R12", "R09", "R15", "F27", "R07", "R11", "R06"),
     references=("F26", "modelcontextprotocol/python-sdk#1676", "punkpeye/mcp-remote#106"),
 )
 def stale_session(facts: Facts) -> Iterator[Match]:
-    for server, refused in facts.failed_exchanges.items():
+    for server, refused in _failed_exchanges(facts):
         failed = [item for item in refused if item.status in _STALE and item.verb in {"POST", "GET", None}]
         if server is None or not failed:
             continue
@@ -152,9 +151,8 @@ def stale_session(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{component} refuses requests for their Host or Origin header",
     summary="{component} answered {status} to {path}: {why}.",
-    explanation="Servers that guard against DNS rebinding accept only hosts and origins they know. "
-    "Behind Docker "
-    "or a proxy the header names another host than the server expects.",
+    explanation="Servers that guard against DNS rebinding accept only hosts and origins they know. Behind "
+    "Docker or a proxy the header names another host than the server expects.",
     fix="Add {host} to the allowed hosts and origins of {component}, or let the proxy rewrite the header.",
     supersedes=("F27", "B13", "B05", "R13", "B08", "R12", "R14", "R11", "R01"),
     references=("F28", "modelcontextprotocol/python-sdk#1798", "awslabs/mcp#4507"),
@@ -187,12 +185,11 @@ def host_refused(facts: Facts) -> Iterator[Match]:
     severity="error",
     title="{component} is not served at the address that its client asks",
     summary="The handshake with {component} at {url} was answered with {status}: {why}.",
-    explanation="405 means another transport (SSE where Streamable HTTP is asked, or the reverse), "
-    "404 another path "
-    "or port, 3xx a slash too many or too few. A GET that is answered with 405 is a harmless probe.",
-    fix="Correct the URL of {component} in the settings of {cause_in} (path, port, slash), and "
-    "choose the transport "
-    "that {component} speaks.",
+    explanation="405 means another transport (SSE where Streamable HTTP is asked, or the reverse), 404 "
+    "another path or port, 3xx a slash too many or too few. A GET that is answered with 405 is a harmless "
+    "probe.",
+    fix="Correct the URL of {component} in the settings of {cause_in} (path, port, slash), and choose the "
+    "transport that {component} speaks.",
     supersedes=("B13", "B05", "R13", "B08", "R12", "R14", "R11", "F18", "R01"),
     references=("F27", "open-webui/mcpo#209", "QwenLM/qwen-code#8784"),
 )
@@ -219,10 +216,9 @@ def wrong_address(facts: Facts) -> Iterator[Match]:
     layer="call",
     severity="error",
     title="The HTTP headers of {cause_in} contradict the message",
-    summary="{component} refused {tool} with -32020: “{error}”",
-    explanation="Since 2026-07-28 `Mcp-Method`, `Mcp-Name` and `MCP-Protocol-Version` repeat in "
-    "headers what the "
-    "body says, and a server refuses a request where both differ or one is missing.{which}",
+    summary="{component} refused {request} with -32020: “{error}”",
+    explanation="Since 2026-07-28 `Mcp-Method`, `Mcp-Name` and `MCP-Protocol-Version` repeat in headers "
+    "what the body says, and a server refuses a request where both differ or one is missing.{which}",
     fix="Make {cause_in}, or the proxy between, set the headers from the very message that it sends.",
     supersedes=("R08", "R09", "R10", "R12", "B05", "R03"),
     references=("F34", "MCP changelog 2026-07-28"),
@@ -246,7 +242,11 @@ def headers_differ(facts: Facts) -> Iterator[Match]:
         if near:
             which = f" The request of {call.method} went out with {listed(_differing(near[0], call))}."
             clues.append(Clue("the headers logged are of another message", 0.5, (near[0].record,)))
-        words = {"error": call.error_text or "a header differs from the body", "which": which}
+        words = {
+            "request": call.tool or call.method,
+            "error": call.error_text or "a header differs from the body",
+            "which": which,
+        }
         numbers = facts.operation_of(call).family
         yield Match(call.callee, call.caller or facts.client, tuple(clues), call.tool, numbers, words)
 
@@ -261,10 +261,17 @@ def _differing(item: HttpExchange, call: Call) -> list[str]:
     ]
 
 
+def _failed_exchanges(facts: Facts) -> Iterator[tuple[str | None, list[HttpExchange]]]:
+    """The failed requests by server, without those in which a model's provider refused a list of tools."""
+    for server, items in facts.failed_exchanges.items():
+        if own := [item for item in items if not speaks_of_tools(item.body)]:
+            yield server, own
+
+
 def _unserved(facts: Facts) -> Iterator[tuple[str, list[HttpExchange]]]:
     """Failed requests by server, of those servers that never answered their client."""
     answered = facts.requests.answered
-    for server, items in facts.failed_exchanges.items():
+    for server, items in _failed_exchanges(facts):
         theirs = ("caller", items[0].component) if server is None else ("callee", server)
         reached = answered.where(*theirs)
         if not reached.ended("answered", "tool_error") and all(_stands_for(call, items) for call in reached):

@@ -132,7 +132,7 @@ def noise_on_stdio(facts: Facts) -> Iterator[Match]:
     layer="wire",
     severity="error",
     title="{component} answers with an id of another type than it was asked with",
-    summary="{component} answered {tool} with the id {answered}, but was asked with {asked}: the answer "
+    summary="{component} answered {request} with the id {answered}, but was asked with {asked}: the answer "
     "finds no request.",
     explanation='JSON-RPC demands the same id with the same type: `1` and `"1"` are two.',
     fix="Make {component} echo the id exactly as it came.",
@@ -148,7 +148,7 @@ def id_type_changed(facts: Facts) -> Iterator[Match]:
                 (*call.rows, answer["record"]),
             ),
         )
-        words = {"asked": call.rpc_id, "answered": answer["rpc_id"]}
+        words = {"request": call.tool or call.method, "asked": call.rpc_id, "answered": answer["rpc_id"]}
         numbers = facts.operation_of(call).family
         sender = call.callee
         yield Match(sender, sender, clues, call.tool, numbers, words)

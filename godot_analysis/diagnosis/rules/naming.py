@@ -1,0 +1,96 @@
+"""Rules about tools that are asked for by a name that nobody has listed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from godot_analysis.diagnosis.facts import family, nearest, normalised
+from godot_analysis.diagnosis.rules._missing import misnamed
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._words import count, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pandas as pd
+
+    from godot_analysis.diagnosis.facts import Facts, Refused
+
+__all__: list[str] = []
+
+
+@rule(
+    "F08",
+    layer="naming",
+    severity="error",
+    title="The name of {tool} was rewritten between list and call",
+    summary="{tool} was called, but what is listed is {meant}: only separators, case or a prefix differ.",
+    explanation="A host or a model rewrote the name (`-` for `_`, a doubled prefix), so the lookup by exact "
+    "name fails.",
+    fix="Call {meant} exactly as listed; use only letters, digits and underscores in names so that nothing "
+    "rewrites them.",
+    supersedes=("R01",),
+    references=("F08", "anthropics/claude-code#80065", "RooCodeInc/Roo-Code#10642"),
+)
+def name_rewritten(facts: Facts) -> Iterator[Match]:
+    for refusal in misnamed(facts):
+        known = refusal.table or _listed(facts, refusal.time)
+        owner = facts.owners.of(refusal.tool)
+        same = sorted(
+            name
+            for name in known
+            if normalised(name) == normalised(refusal.tool)
+            and (owner is None or facts.owners.of(name) in {owner, None})
+        )
+        if same and refusal.tool not in known:
+            clue = Clue(f"{same[0]} is known, {refusal.tool} is not", 0.9, refusal.records)
+            yield _named(refusal, facts, (clue,), {"meant": same[0]})
+
+
+@rule(
+    "R01",
+    layer="naming",
+    severity="error",
+    title="There is no tool {tool}",
+    summary="{cause_in} called {tool}, which does not exist; {others}.",
+    explanation="{known}",
+    fix="Call a tool that is listed{suggestion}.",
+    references=("BUG #13, look-alike: a wrong tool name",),
+)
+def wrong_name(facts: Facts) -> Iterator[Match]:
+    for refusal in misnamed(facts):
+        table = refusal.table or frozenset()
+        if refusal.tool in table:
+            continue
+        named = family(refusal.tool)
+        kin = sorted(name for name in table if named is not None and family(name) == named)
+        meant = nearest(refusal.tool, table)
+        others = f"of its family there are {listed(kin, 4)}" if kin else "nothing of that name is known"
+        clues = [Clue(f"{refusal.tool} was refused as unknown by {refusal.by}", 0.5, refusal.records)]
+        if kin:
+            clues.append(
+                Clue(
+                    f"{count(len(kin), 'tool')} of its family known at the same moment", 0.7, refusal.records
+                )
+            )
+        if meant:
+            clues.append(Clue(f"{meant} is almost the same name", 0.4))
+        known = (
+            "Its backend is connected and other tools of the same family are available: the name is wrong, "
+            "the connection is not."
+            if kin
+            else "As far as the log shows, nobody has listed a tool of this name or of its family."
+        )
+        words = {"others": others, "suggestion": f", perhaps {meant}" if meant else "", "known": known}
+        yield _named(refusal, facts, tuple(clues), words)
+
+
+def _named(refusal: Refused, facts: Facts, clues: tuple[Clue, ...], words: Mapping[str, object]) -> Match:
+    backend = facts.owner_of(refusal)
+    return Match(backend or facts.client, facts.client, clues, refusal.tool, refusal.calls, words)
+
+
+def _listed(facts: Facts, time: pd.Timestamp) -> frozenset[str]:
+    """All that anybody has listed by then."""
+    servers = {listing.server for listing in facts.listings}
+    return frozenset[str]().union(*(facts.held(server, time) for server in servers))
