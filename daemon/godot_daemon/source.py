@@ -85,6 +85,7 @@ class RedisSource:
         self._held.discard(batch.name)
 
     def _claim(self, limit: int) -> Batch | None:
+        """A full batch, or what there is once the first entry has waited for the window; else a moment."""
         queue = self._queue
         window_over = self._window_ends is not None and time.monotonic() >= self._window_ends
         with queue.errors():
@@ -113,6 +114,7 @@ class RedisSource:
         return None
 
     def _adopt(self) -> Batch | None:
+        """What nobody works on, one claim at a time; looked for now and then."""
         now = time.monotonic()
         if now < self._next_sweep:
             return None
