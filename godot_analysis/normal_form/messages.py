@@ -15,7 +15,7 @@ from godot_analysis.normal_form.folding import Folder
 from godot_analysis.normal_form.official import validated
 from godot_analysis.normal_form.plain import read_plain
 from godot_analysis.normal_form.sightings import ANSWERS, SENT, Row, Sighting, Weight
-from godot_analysis.normal_form.table import Sightings, Words, build, objects, packed
+from godot_analysis.normal_form.table import Sightings, Words, build, packed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ class Observations:
 
     def __init__(self, logs: pd.DataFrame) -> None:
         self.logs = logs
-        self.data: list[Any] = logs["data"].tolist()
+        self.data: NDArray[Any] = logs["data"].to_numpy(dtype=object)
         self.timed: NDArray[np.bool_] = logs["event_created_at"].notna().to_numpy()
         moments = logs["event_created_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
         self.moments: NDArray[np.int64] = np.where(self.timed, moments, 0).astype(np.int64)
@@ -131,21 +131,21 @@ def messages(logs: pd.DataFrame) -> pd.DataFrame:
     ['relay', 'gates', 'request', 'tools/list', '3']
     """
     with collection_paused():
-        return validated(as_frame(observe(logs)))
+        seen = Observations(require(logs))
+        observe(seen)
+        return validated(as_frame(seen))
 
 
-def observe(logs: pd.DataFrame) -> Observations:
+def observe(seen: Observations) -> None:
     """Read every log row by the conventions; fold what one observer says twice about one message."""
-    seen = Observations(require(logs))
     in_time = np.argsort(seen.moments, kind="stable")
-    plain, others = read_plain(in_time, objects(seen.data)[in_time])
+    plain, others = read_plain(in_time, seen.data[in_time])
     seen.other_rows = sorted(others)
     by_hand = Sightings.of(_read_with_care(others, seen))
     seen.sightings = plain if not len(by_hand) else _merged(plain, by_hand, in_time)
     _fold(seen)
     _drop_reports(seen)
     _spread_eras(seen)
-    return seen
 
 
 def ends_of(seen: Observations) -> tuple[Words, Words]:

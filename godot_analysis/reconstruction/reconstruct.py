@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
+import numpy as np
 
 from godot_analysis.collection import collection_paused
 from godot_analysis.columns import CLOCKS, LOSSES
-from godot_analysis.loading.frames import frame, require, texts, transposed
-from godot_analysis.normal_form.messages import observe
+from godot_analysis.loading.frames import frame, require, transposed
+from godot_analysis.normal_form.messages import Observations, observe
 from godot_analysis.progress import Progress
 from godot_analysis.reconstruction.clocks import estimate
 from godot_analysis.reconstruction.endings import Endings
@@ -24,12 +24,15 @@ from godot_analysis.reconstruction.nesting import nest
 from godot_analysis.reconstruction.pairing import pair
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from godot_analysis.reconstruction.clocks import Clock
 
 
 _STEPS: Final = 6  # that a progress bar shows
 _VERSION: Final = 14  # where a UUID tells its version
 _DERIVED: Final = "8"  # made from the record itself, which brought none
+_TOLD: Final = ("event_created_at", "component", "trace_id", "instance", "message")
 
 
 def reconstruct(logs: pd.DataFrame) -> Flow:
@@ -68,7 +71,10 @@ def reconstruct(logs: pd.DataFrame) -> Flow:
     """
     require(logs)
     with collection_paused(), Progress("reconstruct", steps=_STEPS, records=len(logs)) as progress:
-        return _rebuilt(_once(logs), progress)
+        progress.begin("reading messages")
+        seen = _once(Observations(logs))
+        observe(seen)
+        return _rebuilt(seen, progress)
 
 
 def as_flow(logs: pd.DataFrame | Flow) -> Flow:
@@ -76,9 +82,7 @@ def as_flow(logs: pd.DataFrame | Flow) -> Flow:
     return logs if isinstance(logs, Flow) else reconstruct(logs)
 
 
-def _rebuilt(logs: pd.DataFrame, progress: Progress) -> Flow:
-    progress.begin("reading messages")
-    seen = observe(logs)
+def _rebuilt(seen: Observations, progress: Progress) -> Flow:
     progress.begin("pairing questions with answers")
     exchanges, singles = pair(seen)
     progress.begin("joining what both ends saw")
@@ -87,7 +91,7 @@ def _rebuilt(logs: pd.DataFrame, progress: Progress) -> Flow:
     strays = join(Exchanges(Pairs.of(singles), seen, strays=True), named)
     progress.begin("finding what caused what")
     nest(calls, strays, seen)
-    losses = find_losses(seen, calls, partial=bool(logs.attrs.get("partial")))
+    losses = find_losses(seen, calls, partial=bool(seen.logs.attrs.get("partial")))
     clocks = estimate(calls, seen)
     endings = Endings(calls, seen, Holes(losses))
     progress.begin("ordering hops")
@@ -99,7 +103,7 @@ def _rebuilt(logs: pd.DataFrame, progress: Progress) -> Flow:
         travelled = pool.submit(hop_frame, hops, order, calls, seen)
         ended = call_frame(calls, order, endings, seen)
     return Flow(
-        logs=logs,
+        logs=seen.logs,
         messages=messages.result(),
         hops=travelled.result(),
         calls=ended,
@@ -108,23 +112,22 @@ def _rebuilt(logs: pd.DataFrame, progress: Progress) -> Flow:
     )
 
 
-def _once(logs: pd.DataFrame) -> pd.DataFrame:
+def _once(seen: Observations) -> Observations:
     """The log without records delivered twice: of one id, or alike to the microsecond without an own id."""
-    ids = texts(logs["id"])
-    different = len(set(ids)) == len(ids)  # several times as fast as to say which are not
-    again = pd.Series(data=False, index=logs.index) if different else logs["id"].duplicated()
-    close = logs["event_created_at"].duplicated(keep=False) & ~again
-    if close.any():
-        columns = ("id", "event_created_at", "component", "trace_id", "instance", "message", "data")
-        told_of = (logs.loc[close, name].astype(object) for name in columns)
-        rows = zip(logs.index[close], *told_of, strict=True)
-        met: set[tuple[str, ...]] = set()
-        for index, own, *told in rows:
-            alike = tuple(map(repr, told))
-            if own[_VERSION : _VERSION + 1] == _DERIVED and alike in met:
-                again[index] = True
-            met.add(alike)
-    return logs.loc[~again].reset_index(drop=True) if again.any() else logs
+    logs, ids = seen.logs, seen.ids
+    again = np.zeros(len(logs), dtype=bool)
+    if len(set(ids)) < len(ids):  # several times as fast as to say which are not alone
+        again = logs["id"].duplicated().to_numpy().copy()
+    close = np.flatnonzero(logs["event_created_at"].duplicated(keep=False).to_numpy() & ~again)
+    close = close[logs.iloc[close].duplicated(list(_TOLD), keep=False).to_numpy()]
+    met: set[tuple[Any, ...]] = set()
+    told_of = (logs[name].iloc[close].astype(object).map(repr) for name in (*_TOLD, "data"))
+    for row, *told in zip(close.tolist(), *told_of, strict=True):
+        alike = tuple(told)
+        own = ids[row] or ""
+        again[row] = own[_VERSION : _VERSION + 1] == _DERIVED and alike in met
+        met.add(alike)
+    return Observations(logs[~again].reset_index(drop=True)) if again.any() else seen
 
 
 def _loss_frame(losses: list[Loss]) -> pd.DataFrame:
