@@ -360,6 +360,11 @@ def _spoil(code: str) -> Callable[[dict[str, Any], int], None]:
     return spoil
 
 
+def _about(text: str, keyword: str) -> bool:
+    """Whether a complaint is about a keyword; `$schema` is told by its URL, too."""
+    return keyword in text or (keyword == "$schema" and "https:" in text)
+
+
 def _refused_list(code: str) -> None:
     @fault(code, Needs(seen="whole", client=True))
     def refused(system: System, victim: str) -> Iterator[None]:
@@ -373,7 +378,10 @@ def _refused_list(code: str) -> None:
         name = tool["name"]
         if system.chance.random() < 0.4:
             name = system.prefixed(victim, name)
-        said = system.chance.choice(words.REFUSED_LISTS[code]).format(tool=name, place=held.index(tool))
+        # Of the two keywords of F05 the provider complains of the one that is there.
+        other = "x-order" if "$schema" in tool["inputSchema"] else "$schema"
+        texts = [text for text in words.REFUSED_LISTS[code] if code != "F05" or not _about(text, other)]
+        said = system.chance.choice(texts).format(tool=name, place=held.index(tool))
         kind = system.chance.random()
         if kind < 0.4:
             system.say(system.client, "ERROR", "API request failed", {"status": 400, "body": said})

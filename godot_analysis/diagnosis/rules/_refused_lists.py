@@ -38,7 +38,11 @@ _SAID: Final = {
     r"|(?:invalid|illegal|bad) tool name|tool name.{0,60}(?:pattern|invalid|illegal|must match|characters)"
     r"|function\.name.{0,60}pattern",
 }
-_PLACE: Final = re.compile(r"\btools[.\[](\d+)")
+# Where in the list a provider says the tool is: Gemini wraps all of them into the first of its own.
+_PLACES: Final = (
+    re.compile(r"function_?declarations[.\[](\d+)", re.IGNORECASE),
+    re.compile(r"\btools[.\[](\d+)"),
+)
 _BAD_STATUS: Final = 400
 
 
@@ -154,7 +158,8 @@ def _guilty(complaint: _Complaint, held: list[_Held], code: str) -> tuple[_Held,
     bad = [(item, tool) for item, tool, _, _ in sorted(rows, key=lambda row: not row[3])]
     if named:
         return named[0]
-    if (place := _PLACE.search(complaint.text)) is not None:
+    found = (pattern.search(complaint.text) for pattern in _PLACES)
+    if (place := next(filter(None, found), None)) is not None:
         shown = [(item, str(tool.get("name"))) for item in before for tool in item.listing.tools or ()]
         number = int(place.group(1))
         # A host may put its own tools first: a number that hits a sound tool proves less than a broken one.

@@ -113,6 +113,14 @@ def test_a_tool_that_the_provider_refused(link, code):
     )
 
 
+def test_f05_the_number_that_a_provider_names_is_that_of_its_own_inner_list(link):
+    odd = [tool(name, {**WEATHER, "$schema": "http://json-schema.org/draft-07/schema#"}) for name in "abc"]
+    link.greet("weather", odd)
+    said = "Unknown name \"$schema\" at 'tools[0].function_declarations[2].parameters': Cannot find field."
+    link.complain("API request failed", {"status": 400, "body": f"Unsupported keyword. {said}"})
+    assert (link.story.only().code, link.story.only().tool) == ("F05", "c")
+
+
 @pytest.mark.parametrize("code", ODD)
 def test_an_odd_tool_without_consequence_is_no_fault(link, code):
     odd, _ = ODD[code]
