@@ -331,6 +331,28 @@ def test_idle_component_without_a_sign_of_serving_owns_no_foreign_family(new_sto
     assert (found.code, found.component, found.cause_in) == ("B13", "browser", "mcp-relay")
 
 
+def test_a_start_is_not_late_by_a_clock_that_may_be_ahead(story):
+    """The other backend's clock is four seconds ahead, so this one's may be, too."""
+    hello = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "relay", "version": "1"},
+    }
+    for rpc_id in range(1, 4):
+        ask = {"jsonrpc": "2.0", "id": rpc_id, "method": "initialize", "params": hello}
+        story.message(story.relay, "sent", "dewey", ask)
+        story.wait(4)
+        story.message("dewey", "received", story.relay, ask)
+        story.message("dewey", "sent", story.relay, {"jsonrpc": "2.0", "id": rpc_id, "result": {}})
+        story.wait(-4)
+        story.message(story.relay, "received", "dewey", {"jsonrpc": "2.0", "id": rpc_id, "result": {}})
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.wait(3)
+    story.tell("gates", "INFO", "Gates MCP server starting", {"port": 9051})
+    story.call("gates_create_document")
+    assert story.codes() == ["B13"]
+
+
 def test_late_server_that_nobody_asked_for_is_a_note(story):
     story.start_relay()
     story.call("dewey_search")
