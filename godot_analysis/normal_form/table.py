@@ -95,9 +95,8 @@ class Words(NamedTuple):
 
     def categorical(self) -> pd.Categorical:
         """Categories in order of their first appearance."""
-        present = self.codes[self.codes >= 0]
-        kept, first = np.unique(present, return_index=True)
-        kept = kept[np.argsort(first)]
+        kept = pd.unique(self.codes)
+        kept = kept[kept >= 0]
         renumbered = np.full(len(self.words) + 1, -1)
         renumbered[kept] = np.arange(len(kept))
         names = pd.Index([self.words[code] for code in kept], dtype="str")
@@ -233,6 +232,11 @@ def taken(column: Any, places: NDArray[Any], missing: Any = -1) -> Any:
     if places.min(initial=0) >= 0:
         return column[places]
     return np.where(places >= 0, column[places], missing)
+
+
+def firsts(column: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The places of all different values, in order of their first appearance."""
+    return np.flatnonzero(~pd.Series(column).duplicated().to_numpy())
 
 
 def packed(*columns: NDArray[np.int64]) -> NDArray[np.int64]:

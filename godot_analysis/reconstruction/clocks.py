@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from godot_analysis.normal_form.table import packed
+from godot_analysis.normal_form.table import firsts, packed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +64,7 @@ def _bounds(
     pair = packed(*ends)
     found = {}
     # In the order in which they first talked.
-    for first in np.sort(np.unique(pair, return_index=True)[1]).tolist():
+    for first in firsts(pair).tolist():
         own = pair == pair[first]
         names = told.names[ends[0][first]], told.names[ends[1][first]]
         found[names] = ((answered - came)[own], (arrived - asked)[own])

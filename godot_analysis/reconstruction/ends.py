@@ -9,7 +9,7 @@ import numpy as np
 
 from godot_analysis.normal_form.jsonrpc import params_of
 from godot_analysis.normal_form.sightings import CALL
-from godot_analysis.normal_form.table import packed
+from godot_analysis.normal_form.table import firsts, packed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,7 +92,7 @@ def _known_callers(calls: Calls, seen: Observations) -> tuple[dict[_Connection, 
     served = np.flatnonzero(calls.inner >= 0)
     inner, caller = calls.inner[served], calls.caller[served]
     observer, session = told.codes("observer")[inner], told.codes("session")[inner]
-    _, first = np.unique(packed(observer, session, caller), return_index=True)
+    first = firsts(packed(observer, session, caller))
     first = first[caller[first] >= 0]
     places = list(zip(observer[first].tolist(), session[first].tolist(), strict=True))
     everyone = caller[first].tolist()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from godot_analysis.normal_form.table import Words, packed
+from godot_analysis.normal_form.table import Words, firsts, packed
 from godot_analysis.reconstruction.call import REASONS, Calls
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _STEADY: Final = 3  # so many pairs at one distance are a clock offset, not a co
 def addressed(seen: Observations) -> set[tuple[int, int]]:
     """Who calls whom by which name, anywhere in the log: numbers of `seen.names`."""
     own, peer = seen.names
-    _, first = np.unique(packed(own.codes, peer.codes), return_index=True)
+    first = firsts(packed(own.codes, peer.codes))
     return set(zip(own.codes[first].tolist(), peer.codes[first].tolist(), strict=True))
 
 

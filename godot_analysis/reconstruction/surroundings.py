@@ -12,7 +12,7 @@ import pandas as pd
 
 from godot_analysis.normal_form.conventions import verbatim
 from godot_analysis.normal_form.sightings import CALL, RECEIVED, REQUEST
-from godot_analysis.normal_form.table import packed
+from godot_analysis.normal_form.table import firsts, packed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +72,7 @@ class Surroundings:
         inner = self._views(self._calls.inner)
         inner = inner[self._told.answer[inner] >= 0]
         observer, method = self._told.words["observer"].take(inner), self._told.words["method"].take(inner)
-        _, first = np.unique(packed(observer.codes, method.codes), return_index=True)
+        first = firsts(packed(observer.codes, method.codes))
         return set(zip(observer.take(first).texts(), method.take(first).texts(), strict=True))
 
     @cached_property
