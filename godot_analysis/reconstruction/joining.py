@@ -120,7 +120,32 @@ class _Joiner:
                 self._offsets = self._find_offsets()
                 self._codes["content"] = self._content(np.flatnonzero(alone))
             self._pass([self._codes[name] for name in key], alone, surely=key in _SURE)
+        self._part_strangers()
         return self._twins
+
+    def _part_strangers(self) -> None:
+        """Take apart ends that have a silent one between them, though names nobody logs under allow for it.
+
+        Such a name is one component's. So it is none of these where it was joined with several, and where it
+        asks more components, or is asked by more, than the other side has names for.
+        """
+        observer, peer, trace = (self._codes[name] for name in ("observer", "peer", "trace"))
+        asking, strange = self._exchanges.asking, (peer >= 0) & ~self._peer_logs
+        outer = np.flatnonzero(asking & strange & (self._twins >= 0))
+        outer = outer[strange[self._twins[outer]]]
+        inner = self._twins[outer]
+        if not len(outer):
+            return
+        several = np.zeros(len(outer), dtype=bool)
+        named = packed(observer, peer)
+        for mine, theirs, side in ((outer, inner, asking), (inner, outer, ~asking)):
+            others = pd.DataFrame({"name": named[mine], "met": observer[theirs]}).groupby("name")["met"]
+            several |= others.transform("nunique").to_numpy() > 1
+            known = pd.DataFrame({"by": observer, "name": peer})[side & strange].drop_duplicates()
+            names_of_others = len(np.unique(named[~side & strange]))
+            several |= known["name"].value_counts().reindex(peer[mine]).to_numpy() > names_of_others
+        several &= (trace[outer] < 0) | (trace[outer] != trace[inner])
+        self._twins[outer[several]] = self._twins[inner[several]] = -1
 
     def _content(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Numbers for the arguments of these exchanges."""

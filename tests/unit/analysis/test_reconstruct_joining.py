@@ -217,3 +217,29 @@ def test_one_doubtful_answer_leaves_the_other_streams_as_they_are():
     flow = reconstruct("\n".join([*plain, *doubtful]))
     assert flow.calls["status"].tolist() == ["answered"] * 5
     assert flow.calls["note"].tolist().count("its request is not in the log") == 1
+
+
+@pytest.mark.parametrize(
+    ("servers", "joined"),
+    [
+        # The one server of the one client, each called by a name of the other's choice.
+        ("0.0 gates gets bridge ? 1 tools/list", {"client", "gates"}),
+        # A silent relay, hub to its client and bridge to its servers: nobody is who they took it for.
+        ("0.0 gates gets bridge ? 1 tools/list\n 0.0 dewey gets bridge ? 1 tools/list", {"client", "hub"}),
+        ("0.0 gates gets bridge ? 1 tools/list\n 5.0 dewey gets bridge ? 7 ping", {"client", "hub"}),
+    ],
+)
+def test_a_silent_one_between_is_neither_end(servers, joined):
+    flow = reconstruct(f"0.0 client sends hub ? 1 tools/list\n{servers}")
+    call = flow.calls.query("caller == 'client'").iloc[0]
+    assert {call["caller"], call["callee"]} == joined
+
+
+def test_clients_that_introduce_themselves_alike_are_not_one():
+    flow = reconstruct("""
+        0.0 alice sends first  ? 1 tools/call a {"n": 1}
+        0.1 gates gets  client ? 1 tools/call a {"n": 1}
+        9.0 bob   sends second ? 2 tools/call b {"n": 2}
+        9.1 dewey gets  client ? 2 tools/call b {"n": 2}
+    """)
+    assert flow.calls[["caller", "callee"]].to_numpy().tolist() == [["alice", "gates"], ["bob", "dewey"]]
