@@ -15,7 +15,7 @@ from godot_analysis.normal_form.folding import Folder
 from godot_analysis.normal_form.official import validated
 from godot_analysis.normal_form.plain import read_plain
 from godot_analysis.normal_form.sightings import ANSWERS, SENT, Row, Sighting, Weight
-from godot_analysis.normal_form.table import Sightings, Words, build, packed
+from godot_analysis.normal_form.table import Sightings, Words, arrays, build, packed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +133,7 @@ def messages(logs: pd.DataFrame) -> pd.DataFrame:
     with collection_paused():
         seen = Observations(require(logs))
         observe(seen)
-        return validated(as_frame(seen))
+        return validated(as_frame(logged(seen), *ends_of(seen), seen.sightings.words["inferred"]))
 
 
 def observe(seen: Observations) -> None:
@@ -156,16 +156,9 @@ def ends_of(seen: Observations) -> tuple[Words, Words]:
     return Words(ends[0], own.words), Words(ends[1], own.words)
 
 
-def as_frame(
-    seen: Observations,
-    *,
-    sender: Words | None = None,
-    receiver: Words | None = None,
-    inferred: Words | None = None,
-) -> pd.DataFrame:
-    """The sightings as the documented frame; with the ends that the caller knows better."""
+def logged(seen: Observations) -> dict[str, Any]:
+    """The columns of the frame for which the log is all that is needed, as arrays."""
     shown, logs = seen.sightings, seen.logs
-    own_sender, own_receiver = ends_of(seen)
     all_rows = len(shown) == len(logs) and bool((np.diff(shown.row) == 1).all())
 
     def shared(name: str) -> Any:
@@ -173,22 +166,23 @@ def as_frame(
         column = logs[name].array
         return column.copy() if all_rows else column.take(shown.row)
 
-    return build(
-        {
-            **shown.words,
-            "payload": shown.payload,
-            "inferred": inferred or shown.words["inferred"],
-            "record": shared("id"),
-            "time": shared("event_created_at"),
-            "trace_id": shared("trace_id"),
-            "observer": seen.of_rows(seen.component),
-            "instance": shared("instance"),
-            "seq": shared("seq"),
-            "sender": sender or own_sender,
-            "receiver": receiver or own_receiver,
-        },
-        MESSAGES,
-    )
+    columns = {
+        **shown.words,
+        "payload": shown.payload,
+        "record": shared("id"),
+        "time": shared("event_created_at"),
+        "trace_id": shared("trace_id"),
+        "observer": seen.of_rows(seen.component),
+        "instance": shared("instance"),
+        "seq": shared("seq"),
+    }
+    del columns["inferred"]
+    return arrays(columns, MESSAGES)
+
+
+def as_frame(columns: dict[str, Any], sender: Words, receiver: Words, inferred: Words) -> pd.DataFrame:
+    """The sightings as the documented frame: `logged` columns, and those that more may be known of."""
+    return build({**columns, "sender": sender, "receiver": receiver, "inferred": inferred}, MESSAGES)
 
 
 def _read_with_care(rows: list[int], seen: Observations) -> list[Sighting]:

@@ -10,7 +10,7 @@ import numpy as np
 from godot_analysis.collection import collection_paused
 from godot_analysis.columns import CLOCKS, LOSSES
 from godot_analysis.loading.frames import frame, require, transposed
-from godot_analysis.normal_form.messages import Observations, observe
+from godot_analysis.normal_form.messages import Observations, logged, observe
 from godot_analysis.progress import Progress
 from godot_analysis.reconstruction.clocks import estimate
 from godot_analysis.reconstruction.endings import Endings
@@ -24,6 +24,8 @@ from godot_analysis.reconstruction.nesting import nest
 from godot_analysis.reconstruction.pairing import pair
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import pandas as pd
 
     from godot_analysis.reconstruction.clocks import Clock
@@ -74,7 +76,8 @@ def reconstruct(logs: pd.DataFrame) -> Flow:
         progress.begin("reading messages")
         seen = _once(Observations(logs))
         observe(seen)
-        return _rebuilt(seen, progress)
+        with ThreadPoolExecutor() as pool:
+            return _rebuilt(seen, progress, pool)
 
 
 def as_flow(logs: pd.DataFrame | Flow) -> Flow:
@@ -82,7 +85,9 @@ def as_flow(logs: pd.DataFrame | Flow) -> Flow:
     return logs if isinstance(logs, Flow) else reconstruct(logs)
 
 
-def _rebuilt(seen: Observations, progress: Progress) -> Flow:
+def _rebuilt(seen: Observations, progress: Progress, pool: Executor) -> Flow:
+    # Frames are made side by side and as early as can be: most of it is copying, which nobody need wait for.
+    columns = pool.submit(logged, seen)
     progress.begin("pairing questions with answers")
     exchanges, singles = pair(seen)
     progress.begin("joining what both ends saw")
@@ -97,14 +102,11 @@ def _rebuilt(seen: Observations, progress: Progress) -> Flow:
     progress.begin("ordering hops")
     hops, order = build_hops(calls, strays, seen, clocks)
     progress.begin("making frames")
-    # Side by side: most of it is copying, which other threads need not wait for.
-    with ThreadPoolExecutor() as pool:
-        messages = pool.submit(message_frame, hops, seen)
-        travelled = pool.submit(hop_frame, hops, order, calls, seen)
-        ended = call_frame(calls, order, endings, seen)
+    travelled = pool.submit(hop_frame, hops, order, calls, seen)
+    ended = call_frame(calls, order, endings, seen)
     return Flow(
         logs=seen.logs,
-        messages=messages.result(),
+        messages=message_frame(hops, seen, columns.result()),
         hops=travelled.result(),
         calls=ended,
         losses=_loss_frame(losses),
