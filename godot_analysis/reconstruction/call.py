@@ -31,11 +31,6 @@ class Call(NamedTuple):
         """The caller's view, then the callee's."""
         return tuple(view for view in (self.outer, self.inner) if view is not None)
 
-    @property
-    def view(self) -> Exchange:
-        """The caller's view if there is one, else the callee's."""
-        return self.outer or self.inner  # type: ignore[return-value]
-
     def method_is(self, method: str) -> bool:
         """Whether either view names this method."""
         return any(view.method == method for view in self.views)
