@@ -165,20 +165,17 @@ def seconds(work: Callable[[], Any]) -> float:
 
 def measure(messages: int) -> dict[str, float]:
     logs = log(messages)
-    texts = [msgspec.json.encode(data) for data in logs["data"]]
-    decode = msgspec.json.Decoder().decode
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     flows: list[ga.Flow] = []
-    with collection_paused():
-        decoding = seconds(lambda: [decode(text) for text in texts])
-    took = {
-        "decoding": decoding,
-        "reconstruct": seconds(lambda: flows.append(ga.reconstruct(logs))),
-    }
+    took = {"reconstruct": seconds(lambda: flows.append(ga.reconstruct(logs)))}
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     took["diagnose"] = took["reconstruct"] + seconds(lambda: ga.diagnose(flows[0]))
     flows.clear()
     took["messages"] = seconds(lambda: ga.messages(logs))
+    texts = [msgspec.json.encode(data) for data in logs["data"]]
+    decode = msgspec.json.Decoder().decode
+    with collection_paused():
+        took["decoding"] = seconds(lambda: [decode(text) for text in texts])
     return {**took, "MiB": peak}
 
 

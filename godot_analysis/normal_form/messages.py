@@ -33,7 +33,7 @@ class Observations:
         self.data: NDArray[Any] = logs["data"].to_numpy(dtype=object)
         self.timed: NDArray[np.bool_] = logs["event_created_at"].notna().to_numpy()
         moments = logs["event_created_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
-        self.moments: NDArray[np.int64] = np.where(self.timed, moments, 0).astype(np.int64)
+        self.moments: NDArray[np.int64] = np.where(self.timed, moments, 0)
         """Microseconds since 1970; 0 for a missing time, which is then the first of all."""
         self.component = Words.of_column(logs["component"])
         self.trace = Words.of_column(logs["trace_id"])
@@ -131,12 +131,11 @@ def messages(logs: pd.DataFrame) -> pd.DataFrame:
     ['relay', 'gates', 'request', 'tools/list', '3']
     """
     with collection_paused():
-        seen = Observations(require(logs))
-        observe(seen)
+        seen = observe(Observations(require(logs)))
         return validated(as_frame(logged(seen), *ends_of(seen), seen.sightings.words["inferred"]))
 
 
-def observe(seen: Observations) -> None:
+def observe(seen: Observations) -> Observations:
     """Read every log row by the conventions; fold what one observer says twice about one message."""
     in_time = np.argsort(seen.moments, kind="stable")
     plain, others = read_plain(in_time, seen.data[in_time])
@@ -146,6 +145,7 @@ def observe(seen: Observations) -> None:
     _fold(seen)
     _drop_reports(seen)
     _spread_eras(seen)
+    return seen
 
 
 def ends_of(seen: Observations) -> tuple[Words, Words]:

@@ -77,9 +77,10 @@ class _Columns:
     """What is read, an entry for each message."""
 
     def __init__(self, rows: int) -> None:
-        numbers, values = np.dtype(np.int64), np.dtype(object)
+        numbers, values = np.dtype(np.int32), np.dtype(object)
         self.count = 0
-        self.row, self.line, self.place = (np.empty(rows, dtype=numbers) for _ in range(3))
+        self.row = np.empty(rows, dtype=np.int64)
+        self.line, self.place = (np.empty(rows, dtype=numbers) for _ in range(2))
         self.id, self.payload, self.content = (np.empty(rows, dtype=values) for _ in range(3))
 
     def add(self, *told: list[Any]) -> None:
@@ -219,7 +220,7 @@ def _table(read: _Columns, lines: list[_Line], places: list[_Place]) -> Sighting
     }
     ids = Words.of(read.id[count])
     words["rpc_id"] = Words(ids.codes, [id_text(value) or "" for value in ids.words])
-    always = np.zeros(read.count, dtype=np.int64)
+    always = np.zeros(read.count, dtype=np.int32)
     words["convention"] = Words(always, [verbatim.NAME])
     words["inferred"] = words["validity"] = Words(always, [""])
     weight = np.full(read.count, Weight.PAYLOAD, dtype=np.int8)

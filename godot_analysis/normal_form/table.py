@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Numbers = NDArray[np.integer[Any]]
+
 CODED: Final = (
     "direction",
     "kind",
@@ -37,22 +39,25 @@ CODED: Final = (
 
 
 class Words(NamedTuple):
-    """A column of values that repeat, mostly strings: for each row the number of its value, -1 for none."""
+    """A column of values that repeat, mostly strings: for each row the number of its value, -1 for none.
 
-    codes: NDArray[np.int64]
+    The numbers have 32 bits: memory that is used for the first time is what most of the time goes into.
+    """
+
+    codes: Numbers
     words: list[Any]
 
     @classmethod
     def of(cls, values: Sequence[Any] | NDArray[Any]) -> Words:
         """Number the strings of a column, in order of their first appearance."""
         codes, words = pd.factorize(objects(values))
-        return cls(codes.astype(np.int64), words.tolist())
+        return cls(codes.astype(np.int32), words.tolist())
 
     @classmethod
     def of_column(cls, column: pd.Series[Any]) -> Words:
         """Number the strings of a column of a frame."""
         codes, words = column.factorize()
-        return cls(codes.astype(np.int64), [str(word) for word in words])
+        return cls(codes.astype(np.int32), [str(word) for word in words])
 
     @classmethod
     def joined(cls, parts: Sequence[Words]) -> Words:
@@ -60,8 +65,8 @@ class Words(NamedTuple):
         number: dict[str, int] = {}
         codes = []
         for part in parts:
-            renumbered = np.array([*(number.setdefault(word, len(number)) for word in part.words), -1])
-            codes.append(renumbered[part.codes])
+            numbers = [*(number.setdefault(word, len(number)) for word in part.words), -1]
+            codes.append(np.array(numbers, dtype=np.int32)[part.codes])
         return cls(np.concatenate(codes), list(number))
 
     def number(self, word: str) -> int:
@@ -176,7 +181,7 @@ class Sightings(Sequence[Sighting]):
             self.content[places],
         )
 
-    def codes(self, name: str) -> NDArray[np.int64]:
+    def codes(self, name: str) -> Numbers:
         """The numbers of a column of strings."""
         return self.words[name].codes
 
@@ -234,12 +239,12 @@ def taken(column: Any, places: NDArray[Any], missing: Any = -1) -> Any:
     return np.where(places >= 0, column[places], missing)
 
 
-def firsts(column: NDArray[np.int64]) -> NDArray[np.int64]:
+def firsts(column: Numbers) -> NDArray[np.int64]:
     """The places of all different values, in order of their first appearance."""
     return np.flatnonzero(~pd.Series(column).duplicated().to_numpy())
 
 
-def packed(*columns: NDArray[np.int64]) -> NDArray[np.int64]:
+def packed(*columns: Numbers) -> NDArray[np.int64]:
     """One number for each row, equal where all columns are equal (which hold numbers from -1 on)."""
     out = np.zeros(len(columns[0]), dtype=np.int64)
     width = 1

@@ -52,7 +52,7 @@ def _aliases(calls: Calls, logging: NDArray[np.bool_]) -> list[tuple[int, int]]:
     by = np.stack([observer[outer], observer[inner]], axis=1).reshape(-1)
     met = np.stack([observer[inner], observer[outer]], axis=1).reshape(-1)
     label = np.stack([peer[outer], peer[inner]], axis=1).reshape(-1)
-    width = len(logging)
+    width = np.int64(len(logging))  # of 64 bits, as the products are
     # Who calls it by its own name as well does not mean it by another.
     meant = ~logging[label] & ~np.isin(by * width + met, observer * width + peer)
     _, first, count = np.unique(packed(label[meant], met[meant]), return_index=True, return_counts=True)

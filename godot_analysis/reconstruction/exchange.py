@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from godot_analysis.normal_form.messages import Observations
-    from godot_analysis.normal_form.table import Sightings
+    from godot_analysis.normal_form.table import Numbers, Sightings
 
 
 class Exchange(msgspec.Struct, eq=False):
@@ -120,7 +120,7 @@ class Exchanges:
         """The names that `observer` and `peer` number."""
         return self.words["observer"].words
 
-    def codes(self, name: str) -> NDArray[np.int64]:
+    def codes(self, name: str) -> Numbers:
         """The numbers of a column of words."""
         return self.words[name].codes
 

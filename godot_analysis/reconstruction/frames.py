@@ -31,7 +31,7 @@ def message_frame(hops: Hops, seen: Observations, columns: dict[str, Any]) -> pd
     for name, own, known in zip(
         ("sender", "receiver"), ends_of(seen), (hops.sender, hops.receiver), strict=True
     ):
-        found = np.full(len(seen.sightings), -1)
+        found = np.full_like(own.codes, -1)
         for places in (hops.sent, hops.received):
             found[places[places >= 0]] = known[places >= 0]
         changed = (found >= 0) & (found != own.codes)

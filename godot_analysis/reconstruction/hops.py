@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from godot_analysis.normal_form.messages import Observations
+    from godot_analysis.normal_form.table import Numbers
     from godot_analysis.reconstruction.call import Calls
     from godot_analysis.reconstruction.clocks import Clock
 
@@ -29,14 +30,14 @@ class Hops(NamedTuple):
     call: NDArray[np.int64]  # -1 for what belongs to none
     is_answer: NDArray[np.bool_]
     is_last: NDArray[np.bool_]  # of the last attempt, or of the only one
-    sender: NDArray[np.int64]
-    receiver: NDArray[np.int64]
+    sender: Numbers
+    receiver: Numbers
     sender_inferred: NDArray[np.bool_]
     receiver_inferred: NDArray[np.bool_]
     joined_by: NDArray[np.int64]
-    method: NDArray[np.int64]
-    tool: NDArray[np.int64]
-    rpc_id: NDArray[np.int64]
+    method: Numbers
+    tool: Numbers
+    rpc_id: Numbers
 
     def take(self, places: NDArray[np.int64]) -> Hops:
         """The hops at these places."""

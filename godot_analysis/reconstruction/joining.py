@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from godot_analysis.normal_form.messages import Observations
+    from godot_analysis.normal_form.table import Numbers
     from godot_analysis.reconstruction.exchange import Exchanges
 
 _JITTER_US: Final = 1_000_000  # entries of the original clients reach the store this late at worst
@@ -157,7 +158,7 @@ class _Joiner:
         out[places] = Words.of(told).codes
         return out
 
-    def _pass(self, key: list[NDArray[np.int64]], alone: NDArray[np.bool_], *, surely: bool) -> None:
+    def _pass(self, key: list[Numbers], alone: NDArray[np.bool_], *, surely: bool) -> None:
         for part in key:
             alone = alone & (part >= 0)
         facts = packed(*key)

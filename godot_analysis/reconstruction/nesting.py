@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from godot_analysis.normal_form.messages import Observations
+    from godot_analysis.normal_form.table import Numbers
     from godot_analysis.reconstruction.call import Calls
 
 _JITTER_US: Final = 1_000_000
@@ -142,7 +143,7 @@ def _wants_more(calls: Calls, number: int, seen: Observations) -> bool:
 class _Served:
     """The calls that components received, by a key and in order of their arrival."""
 
-    def __init__(self, calls: Calls, numbers: NDArray[np.int64], key: NDArray[np.int64]) -> None:
+    def __init__(self, calls: Calls, numbers: NDArray[np.int64], key: Numbers) -> None:
         arrival = calls.exchanges.start[calls.inner[numbers]]
         order = np.lexsort((arrival, key))
         self._calls = calls
@@ -150,7 +151,7 @@ class _Served:
         self.numbers = numbers[order]
         self._keys, self._first, self._count = np.unique(key[order], return_index=True, return_counts=True)
 
-    def find(self, key: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def find(self, key: Numbers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """How many there are of each key, and the place of the first one."""
         if not len(self._keys):
             return np.zeros(len(key), dtype=np.int64), np.zeros(len(key), dtype=np.int64)
@@ -198,7 +199,7 @@ def _find_parents(calls: Calls) -> None:
     received = np.flatnonzero(calls.whole & (calls.inner >= 0))
     sent = np.flatnonzero(calls.whole & (calls.outer >= 0))
     inner, outer = calls.inner[received], calls.outer[sent]
-    both = observer * (len(told.words["trace"].words) + 1) + trace
+    both = packed(observer, trace)
     tied = trace[inner] >= 0
     of_trace = _Served(calls, received[tied], both[inner[tied]])
     of_all = _Served(calls, received, observer[inner])

@@ -9,7 +9,7 @@ import numpy as np
 
 from godot_analysis.collection import collection_paused
 from godot_analysis.columns import CLOCKS, LOSSES
-from godot_analysis.loading.frames import frame, require, transposed
+from godot_analysis.loading.frames import frame, require, texts, transposed
 from godot_analysis.normal_form.messages import Observations, logged, observe
 from godot_analysis.progress import Progress
 from godot_analysis.reconstruction.clocks import estimate
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from godot_analysis.reconstruction.clocks import Clock
 
@@ -72,12 +73,17 @@ def reconstruct(logs: pd.DataFrame) -> Flow:
     ['relay', 'gates', 'open', 'error', 'no such path']
     """
     require(logs)
-    with collection_paused(), Progress("reconstruct", steps=_STEPS, records=len(logs)) as progress:
+    with (
+        collection_paused(),
+        Progress("reconstruct", steps=_STEPS, records=len(logs)) as progress,
+        ThreadPoolExecutor() as pool,
+    ):
         progress.begin("reading messages")
-        seen = _once(Observations(logs))
-        observe(seen)
-        with ThreadPoolExecutor() as pool:
-            return _rebuilt(seen, progress, pool)
+        repeated = pool.submit(_repeated, logs)
+        seen = observe(Observations(logs))
+        if (again := repeated.result()).any():  # which is rare, so that reading does not wait for it
+            seen = observe(Observations(logs[~again].reset_index(drop=True)))
+        return _rebuilt(seen, progress, pool)
 
 
 def as_flow(logs: pd.DataFrame | Flow) -> Flow:
@@ -96,17 +102,19 @@ def _rebuilt(seen: Observations, progress: Progress, pool: Executor) -> Flow:
     strays = join(Exchanges(Pairs.of(singles), seen, strays=True), named)
     progress.begin("finding what caused what")
     nest(calls, strays, seen)
-    losses = find_losses(seen, calls, partial=bool(seen.logs.attrs.get("partial")))
-    clocks = estimate(calls, seen)
-    endings = Endings(calls, seen, Holes(losses))
     progress.begin("ordering hops")
-    hops, order = build_hops(calls, strays, seen, clocks)
+    clocks = estimate(calls, seen)
+    ordering = pool.submit(build_hops, calls, strays, seen, clocks)
+    losses = find_losses(seen, calls, partial=bool(seen.logs.attrs.get("partial")))
+    endings = Endings(calls, seen, Holes(losses))
+    hops, order = ordering.result()
     progress.begin("making frames")
     travelled = pool.submit(hop_frame, hops, order, calls, seen)
+    shown = pool.submit(message_frame, hops, seen, columns.result())
     ended = call_frame(calls, order, endings, seen)
     return Flow(
         logs=seen.logs,
-        messages=message_frame(hops, seen, columns.result()),
+        messages=shown.result(),
         hops=travelled.result(),
         calls=ended,
         losses=_loss_frame(losses),
@@ -114,22 +122,19 @@ def _rebuilt(seen: Observations, progress: Progress, pool: Executor) -> Flow:
     )
 
 
-def _once(seen: Observations) -> Observations:
-    """The log without records delivered twice: of one id, or alike to the microsecond without an own id."""
-    logs, ids = seen.logs, seen.ids
-    again = np.zeros(len(logs), dtype=bool)
-    if len(set(ids)) < len(ids):  # several times as fast as to say which are not alone
-        again = logs["id"].duplicated().to_numpy().copy()
-    close = np.flatnonzero(logs["event_created_at"].duplicated(keep=False).to_numpy() & ~again)
+def _repeated(logs: pd.DataFrame) -> NDArray[np.bool_]:
+    """Records delivered twice: of one id, or alike to the microsecond without an own id."""
+    ids, times = logs["id"], logs["event_created_at"]
+    again = np.zeros(len(logs), dtype=bool) if ids.is_unique else ids.duplicated().to_numpy().copy()
+    close = np.flatnonzero(times.duplicated(keep=False).to_numpy() & ~again)
     close = close[logs.iloc[close].duplicated(list(_TOLD), keep=False).to_numpy()]
     met: set[tuple[Any, ...]] = set()
     told_of = (logs[name].iloc[close].astype(object).map(repr) for name in (*_TOLD, "data"))
-    for row, *told in zip(close.tolist(), *told_of, strict=True):
+    for row, own, *told in zip(close.tolist(), texts(ids.iloc[close]), *told_of, strict=True):
         alike = tuple(told)
-        own = ids[row] or ""
-        again[row] = own[_VERSION : _VERSION + 1] == _DERIVED and alike in met
+        again[row] = (own or "")[_VERSION : _VERSION + 1] == _DERIVED and alike in met
         met.add(alike)
-    return Observations(logs[~again].reset_index(drop=True)) if again.any() else seen
+    return again
 
 
 def _loss_frame(losses: list[Loss]) -> pd.DataFrame:

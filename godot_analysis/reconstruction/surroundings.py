@@ -117,7 +117,7 @@ class Surroundings:
 
     def are_remarked_on(self, views: NDArray[np.int64]) -> NDArray[np.bool_]:
         """For each exchange whether the same component logged a warning or an error in the same trace."""
-        width = len(self.seen.trace.words) + 1
+        width = np.int64(len(self.seen.trace.words) + 1)  # of 64 bits, as the products are
         rows = self._remarked
         about = self.seen.component.codes[rows] * width + self.seen.trace.codes[rows]
         own = self._told.codes("observer")[views] * width + self._told.codes("trace")[views]
