@@ -39,30 +39,31 @@ _data_length: Final = struct.Struct(">ic").pack
 _bigint: Final = struct.Struct(">iq").pack
 
 
-def encode(records: Sequence[Record]) -> list[bytes]:
-    """One binary COPY row for each record."""
-    known: dict[str | None, bytes] = {None: _NULL}
+class _Texts(dict[str | None, bytes]):
+    """Texts as COPY takes them, each made once for a batch: they come again and again."""
 
-    def text(value: str | None) -> bytes:
-        """A text that comes again and again in a batch: component, level, instance."""
-        encoded = known.get(value)
-        if encoded is None:
-            encoded = known[value] = _text(value or "")
+    def __missing__(self, value: str) -> bytes:
+        encoded = value.encode()
+        encoded = self[value] = _length(len(encoded)) + encoded
         return encoded
 
+
+def encode(records: Sequence[Record]) -> list[bytes]:
+    """One binary COPY row for each record."""
+    texts = _Texts({None: _NULL})
     return [
         b"".join(
             (
                 _row_head(len(COLUMNS), 16, record.id, 16, record.trace_id)
                 if record.trace_id
                 else _row_head_untraced(len(COLUMNS), 16, record.id, -1),
-                text(record.component),
-                text(record.level),
-                _text(record.message),
+                texts[record.component],
+                texts[record.level],
+                texts[record.message],
                 _NULL if record.data is None else _data_length(len(record.data) + 1, _JSONB_VERSION),
                 record.data or b"",
                 _bigint(8, record.event_created_at - _POSTGRES_EPOCH_US),
-                text(record.instance),
+                texts[record.instance],
                 _NULL if record.seq is None else _bigint(8, record.seq),
             )
         )
@@ -73,8 +74,3 @@ def encode(records: Sequence[Record]) -> list[bytes]:
 def block(rows: Sequence[bytes]) -> bytes:
     """A complete COPY stream of encoded rows."""
     return b"".join((_HEADER, *rows, _TRAILER))
-
-
-def _text(value: str) -> bytes:
-    encoded = value.encode()
-    return _length(len(encoded)) + encoded

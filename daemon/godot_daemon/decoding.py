@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _NULL: Final = b"null"
+_LEVEL_BYTES: Final = 5
+"""What a level of objects takes at least: `{"":}`."""
+_SHALLOW_BYTES: Final = _LEVEL_BYTES * DEPTH_MAX
 
 
 class _Wire(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -47,10 +50,18 @@ _parse_time: Final = dt.datetime.fromisoformat
 _ODD: Final = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
 
 
+class _Traces(dict[str | None, bytes | None]):
+    """Trace ids by their text: they come in runs."""
+
+    def __missing__(self, text: str) -> bytes | None:
+        value = self[text] = _uuid(text)
+        return value
+
+
 def decode(entries: Sequence[bytes], origin: Origin) -> list[Record | DeadRecord]:
     """What each entry of a batch becomes, in their order."""
     decoded: list[Record | DeadRecord] = []
-    traces: dict[str | None, bytes | None] = {None: None}
+    traces = _Traces({None: None})
     for index, raw in enumerate(entries):
         try:
             decoded.append(_well_formed(raw, origin, index, traces))
@@ -59,12 +70,16 @@ def decode(entries: Sequence[bytes], origin: Origin) -> list[Record | DeadRecord
     return decoded
 
 
-def _well_formed(raw: bytes, origin: Origin, index: int, traces: dict[str | None, bytes | None]) -> Record:
+def _well_formed(raw: bytes, origin: Origin, index: int, traces: _Traces) -> Record:
     """The record, or one of _ODD when anything about it needs a second look; 3 µs for 650 bytes.
 
-    `traces` are the trace ids that this batch has shown already: they come in runs.
+    Every record passes here, so this asks first what is quickest to ask: whether there is a list at all takes
+    a fifth of the time of counting them.
     """
-    if len(raw) > MESSAGE_MAX_BYTES or (b"\\" in raw and b"\\u0000" in raw) or _may_be_deep(raw):
+    size = len(raw)
+    if size > MESSAGE_MAX_BYTES or (b"\\" in raw and b"\\u0000" in raw):
+        raise ValueError
+    if (b"[" in raw or size > _SHALLOW_BYTES) and _may_be_deep(raw):
         raise ValueError
     if not raw.isascii():
         raw.decode()  # what msgspec skips for `data` it does not check
@@ -74,12 +89,9 @@ def _well_formed(raw: bytes, origin: Origin, index: int, traces: dict[str | None
         data = None
     elif not data.startswith(b"{"):  # type: ignore[union-attr]  # it is not None before this
         raise ValueError
-    trace_id = wire.trace_id
-    if trace_id not in traces:
-        traces[trace_id] = _uuid(trace_id)
     return Record(
         origin.derived_id(index, raw) if wire.id is None else _uuid(wire.id),
-        traces[trace_id],
+        traces[wire.trace_id],
         wire.component,
         wire.level,
         wire.message,
@@ -91,13 +103,13 @@ def _well_formed(raw: bytes, origin: Origin, index: int, traces: dict[str | None
 
 
 def _may_be_deep(raw: bytes) -> bool:
-    """Whether the nesting could pass the limit. A level of objects takes five bytes, `{"":}`, at least."""
+    """Whether the nesting could pass the limit: by all its lists, and by levels of objects."""
     lists = raw.count(b"[")
-    return lists + len(raw) // 5 > DEPTH_MAX and lists + raw.count(b"{") > DEPTH_MAX
+    return lists + len(raw) // _LEVEL_BYTES > DEPTH_MAX and lists + raw.count(b"{") > DEPTH_MAX
 
 
-def _uuid(text: str | None) -> bytes:
-    value = parse_uuid(text or "")
+def _uuid(text: str) -> bytes:
+    value = parse_uuid(text)
     if value is None:
         raise ValueError
     return value

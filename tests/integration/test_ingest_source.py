@@ -103,6 +103,44 @@ def test_big_entries_come_in_small_batches(client, workers):
     assert [len(claimed(source).entries) for _ in range(2)] == [41, 10]
 
 
+@pytest.mark.parametrize("place", [0, 1, 7, 8, 300, 501, 999])
+def test_one_big_entry_among_small_ones_ends_its_batch(client, workers, place):
+    """Wherever it is: probes may miss it, the size of what was copied does not."""
+    source = workers()
+    entries = numbers(0, 1000)
+    entries[place] = b"x" * MAX_BATCH_BYTES
+    push(client, *entries)
+    assert claimed(source).entries == entries[: place + 1]
+    assert (batch := claimed(source)) is None or batch.entries == entries[place + 1 :]
+    assert client.llen("logs:queue") == 0
+
+
+def test_a_claim_is_moved_by_one_command(client, workers):
+    source = workers()
+    push(client, *numbers(0, 1000))
+    client.config_resetstat()
+    assert len(claimed(source, 900).entries) == 900
+    commands = client.info("commandstats")
+    assert commands["cmdstat_sort"]["calls"] == 1
+    assert "cmdstat_lpush" not in commands
+
+
+@pytest.mark.parametrize("denied", ["sort", "memory", "@dangerous"])
+def test_a_login_that_may_not_do_it_at_once_claims_all_the_same(client, workers, redis_url, denied):
+    client.acl_setuser(
+        "plain", enabled=True, passwords=["+secret"], keys=["*"], commands=["+@all", f"-{denied}"]
+    )
+    source = workers(url=redis_url.replace("redis://", "redis://plain:secret@"))
+    try:
+        push(client, *numbers(0, 1000))
+        client.config_resetstat()
+        assert claimed(source, 900).entries == numbers(0, 900)
+        assert client.lrange("logs:queue", 0, -1) == numbers(900, 1000)[::-1]
+        assert client.info("commandstats")["cmdstat_lpush"]["calls"] > 0, "it was not denied"
+    finally:
+        client.acl_deluser("plain")
+
+
 def test_batches_wait_for_their_window_or_their_size(client, workers):
     source = workers(batch_window_ms=300, batch_size=5)
     push(client, b"x")
