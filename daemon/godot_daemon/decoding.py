@@ -17,7 +17,7 @@ from godot_daemon.record import (
     DeadRecord,
     Origin,
     Record,
-    parse_uuid,
+    uuid_bytes,
 )
 from godot_daemon.repair import repair
 
@@ -54,52 +54,53 @@ class _Traces(dict[str | None, bytes | None]):
     """Trace ids by their text: they come in runs."""
 
     def __missing__(self, text: str) -> bytes | None:
-        value = self[text] = _uuid(text)
+        value = self[text] = uuid_bytes(text)
         return value
 
 
 def decode(entries: Sequence[bytes], origin: Origin) -> list[Record | DeadRecord]:
     """What each entry of a batch becomes, in their order."""
     decoded: list[Record | DeadRecord] = []
+    add = decoded.append
     traces = _Traces({None: None})
     for index, raw in enumerate(entries):
+        # Every record passes here, so the usual way is written out, and asks first what is quickest to ask:
+        # whether there is a list at all takes a fifth of the time of counting them. 2.7 µs for 650 bytes.
         try:
-            decoded.append(_well_formed(raw, origin, index, traces))
+            size = len(raw)
+            if size > MESSAGE_MAX_BYTES or (b"\\" in raw and b"\\u0000" in raw):
+                raise ValueError
+            if (b"[" in raw or size > _SHALLOW_BYTES) and _may_be_deep(raw):
+                raise ValueError
+            if not raw.isascii():
+                raw.decode()  # what msgspec skips for `data` it does not check
+            wire = _decode(raw)
+            data: bytes | None = bytes(wire.data)
+            if not data.startswith(b"{"):  # type: ignore[union-attr]  # it is not None here
+                if data != _NULL:
+                    raise ValueError
+                data = None
+            time = wire.event_created_at
+            if wire.created_at is not None:
+                if time is not None:
+                    raise ValueError
+                time = wire.created_at
+            add(
+                Record(
+                    origin.derived_id(index, raw) if wire.id is None else uuid_bytes(wire.id),
+                    traces[wire.trace_id],
+                    wire.component,
+                    wire.level,
+                    wire.message,
+                    data,
+                    _microseconds(time),
+                    wire.instance,
+                    wire.seq,
+                )
+            )
         except _ODD:
-            decoded.append(repair(raw, origin, index))
+            add(repair(raw, origin, index))
     return decoded
-
-
-def _well_formed(raw: bytes, origin: Origin, index: int, traces: _Traces) -> Record:
-    """The record, or one of _ODD when anything about it needs a second look; 3 µs for 650 bytes.
-
-    Every record passes here, so this asks first what is quickest to ask: whether there is a list at all takes
-    a fifth of the time of counting them.
-    """
-    size = len(raw)
-    if size > MESSAGE_MAX_BYTES or (b"\\" in raw and b"\\u0000" in raw):
-        raise ValueError
-    if (b"[" in raw or size > _SHALLOW_BYTES) and _may_be_deep(raw):
-        raise ValueError
-    if not raw.isascii():
-        raw.decode()  # what msgspec skips for `data` it does not check
-    wire = _decode(raw)
-    data: bytes | None = bytes(wire.data)
-    if data == _NULL:
-        data = None
-    elif not data.startswith(b"{"):  # type: ignore[union-attr]  # it is not None before this
-        raise ValueError
-    return Record(
-        origin.derived_id(index, raw) if wire.id is None else _uuid(wire.id),
-        traces[wire.trace_id],
-        wire.component,
-        wire.level,
-        wire.message,
-        data,
-        _microseconds(wire.event_created_at, wire.created_at),
-        wire.instance,
-        wire.seq,
-    )
 
 
 def _may_be_deep(raw: bytes) -> bool:
@@ -108,18 +109,11 @@ def _may_be_deep(raw: bytes) -> bool:
     return lists + len(raw) // _LEVEL_BYTES > DEPTH_MAX and lists + raw.count(b"{") > DEPTH_MAX
 
 
-def _uuid(text: str) -> bytes:
-    value = parse_uuid(text)
-    if value is None:
+def _microseconds(time: str | None) -> int:
+    """Since 1970."""
+    if not time:
         raise ValueError
-    return value
-
-
-def _microseconds(event_created_at: str | None, created_at: str | None) -> int:
-    text = event_created_at or created_at
-    if not text or (event_created_at is not None and created_at is not None):
-        raise ValueError
-    moment = _parse_time(text)
+    moment = _parse_time(time)
     if moment.tzinfo is None:
         raise ValueError
     since = moment - EPOCH

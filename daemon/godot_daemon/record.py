@@ -81,15 +81,22 @@ def derived_id(content: bytes) -> bytes:
 
 def parse_uuid(text: str) -> bytes | None:
     """The UUID in a text of 36 characters or 32 hex digits, None for anything else."""
+    try:
+        return uuid_bytes(text)
+    except ValueError:
+        return None
+
+
+def uuid_bytes(text: str) -> bytes:
+    """The UUID in such a text, a ValueError for anything else."""
     if len(text) == 36 and text[8:24:5] == "----":  # noqa: PLR2004
         text = text.replace("-", "")
     if len(text) != 32:  # noqa: PLR2004
-        return None
-    try:
-        value = bytes.fromhex(text)
-    except ValueError:
-        return None
-    return value if len(value) == 16 else None  # noqa: PLR2004  (fromhex skips blanks)
+        raise ValueError
+    value = bytes.fromhex(text)
+    if len(value) != 16:  # noqa: PLR2004  (fromhex skips blanks)
+        raise ValueError
+    return value
 
 
 def show_uuid(value: bytes | None) -> str | None:
