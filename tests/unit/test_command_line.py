@@ -191,6 +191,17 @@ def test_an_encoding_without_arrows_is_no_reason_to_fail(godot, encoding):
         assert whole == escaped
 
 
+@pytest.mark.parametrize("command", ["diagnose", "trace", "traces"])
+def test_a_file_without_its_option_is_told_the_option(command, tmp_path, capsys):
+    log = tmp_path / "a log.jsonl"
+    log.touch()
+    assert cli.run([command, str(log)]) == 2
+    assert f"to read that file: --file '{log}' (see `godot {command} --help`)" in capsys.readouterr().err
+    for other in ("x" * 10_000, "no.jsonl"):
+        assert cli.run([command, other]) == 2
+        assert "--file" not in capsys.readouterr().err
+
+
 def test_since_all_and_the_whole_file(godot, tmp_path):
     empty = tmp_path / "empty.jsonl"
     empty.touch()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
@@ -29,6 +31,23 @@ class TraceId(click.ParamType[str]):
             return str(value if isinstance(value, UUID) else UUID(value.strip()))
         except ValueError:
             self.fail(f"{value!r} is no trace id (`godot traces` lists them)", param, ctx)
+
+
+class Reader(click.Command):
+    """A command that reads the database, or a file with --file; who names a file without it is told so."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line; an error names the option where an argument is a file."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            # Path.is_file fails for what is too long to be a name.
+            stray = next((argument for argument in given if os.path.isfile(argument)), None)  # noqa: PTH113
+            if stray is None or "--file" in given:
+                raise
+            hint = f"to read that file: --file {shlex.quote(stray)}"
+            raise click.UsageError(f"{error.format_message().rstrip('.')}; {hint}", ctx) from error
 
 
 def setting(name: str) -> Callable[[_Command], _Command]:

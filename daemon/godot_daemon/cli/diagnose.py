@@ -34,7 +34,7 @@ _COLOURS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-@click.command()
+@click.command(cls=_options.Reader)
 @click.option(
     "--trace", "trace_id", metavar="ID", type=_options.TraceId(), help="Only what concerns this trace."
 )

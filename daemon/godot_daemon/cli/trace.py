@@ -26,7 +26,7 @@ _WIDTH_OF_A_FILE: Final = 140
 _FRAMES: Final = ("hops", "calls", "losses")
 
 
-@click.command()
+@click.command(cls=_options.Reader)
 @click.argument("trace_id", required=False, type=_options.TraceId())
 @_options.file
 @click.option(
@@ -74,7 +74,7 @@ def trace(
         _draw(flow, title, rows)
 
 
-@click.command()
+@click.command(cls=_options.Reader)
 @_options.since
 @click.option("--component", metavar="NAME", help="Only traces in which this component logged.")
 @click.option(
