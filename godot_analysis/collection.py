@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 def collection_paused() -> Iterator[None]:
     """Halve the time of a large reconstruction: otherwise the collector walks all of it again and again.
 
-    What was made meanwhile counts as old afterwards, as it would after a walk through all of it.
-
     Examples
     --------
     >>> with collection_paused():
@@ -29,7 +27,4 @@ def collection_paused() -> Iterator[None]:
     try:
         yield
     finally:
-        if not gc.get_freeze_count():  # what others froze is to stay so
-            gc.freeze()
-            gc.unfreeze()
         gc.enable()

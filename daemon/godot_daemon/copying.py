@@ -40,7 +40,7 @@ _bigint: Final = struct.Struct(">iq").pack
 
 
 class _Texts(dict[str | None, bytes]):
-    """Texts as COPY takes them, each made once for a batch: they come again and again."""
+    """Texts as COPY takes them, each made once for a batch: most come again and again."""
 
     def __missing__(self, value: str) -> bytes:
         encoded = value.encode()

@@ -110,8 +110,8 @@ class JsonArray(ExtensionArray):  # type: ignore[misc, unused-ignore]
 
     def __getitem__(self, item: Any) -> Any:
         if pd.api.types.is_integer(item):
-            value = self._held.content[item]
-            return value if self.decoded else _value(value)
+            held = self._held.content
+            return held[item] if isinstance(held, np.ndarray) else _value(held[item])
         item = pd.api.indexers.check_array_indexer(self, item)
         if isinstance(item, slice) and item == slice(None):
             return JsonArray(self._held)
@@ -151,18 +151,18 @@ class JsonArray(ExtensionArray):  # type: ignore[misc, unused-ignore]
         import pyarrow as pa  # noqa: PLC0415 - only who writes Arrow needs it
 
         held = self._held.content
-        texts = [_text(value) for value in held] if self.decoded else held
+        texts = [_text(value) for value in held] if isinstance(held, np.ndarray) else held
         return pa.array(texts, type=type or pa.large_string(), from_pandas=True)
 
     def isna(self) -> np.ndarray[Any, np.dtype[np.bool_]]:  # noqa: D102
         held = self._held.content
-        if not self.decoded:
+        if not isinstance(held, np.ndarray):
             return np.asarray(held.isna(), dtype=bool)
         return np.fromiter((value is None for value in held), dtype=bool, count=len(held))
 
     def take(self, indices: Any, *, allow_fill: bool = False, fill_value: Any = None) -> JsonArray:  # noqa: D102
-        held = self._held.content
-        if self.decoded:
+        held = self._held.content  # looked at once: another thread may decode it meanwhile
+        if isinstance(held, np.ndarray):
             places = np.asarray(indices, dtype="intp")
             taken = take_objects(held, places, allow_fill=allow_fill)
             if allow_fill:

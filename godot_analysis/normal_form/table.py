@@ -41,7 +41,7 @@ CODED: Final = (
 class Words(NamedTuple):
     """A column of values that repeat, mostly strings: for each row the number of its value, -1 for none.
 
-    The numbers have 32 bits: memory that is used for the first time is what most of the time goes into.
+    Most numbers have 32 bits: memory that is used for the first time is what much of the time goes into.
     """
 
     codes: Numbers

@@ -81,7 +81,8 @@ def reconstruct(logs: pd.DataFrame) -> Flow:
         progress.begin("reading messages")
         repeated = pool.submit(_repeated, logs)
         seen = observe(Observations(logs))
-        if (again := repeated.result()).any():  # which is rare, so that reading does not wait for it
+        # That is rare, so reading does not wait for it; where it is so, the log is read once more.
+        if (again := repeated.result()).any():
             seen = observe(Observations(logs[~again].reset_index(drop=True)))
         return _rebuilt(seen, progress, pool)
 
@@ -127,7 +128,7 @@ def _repeated(logs: pd.DataFrame) -> NDArray[np.bool_]:
     ids, times = logs["id"], logs["event_created_at"]
     again = np.zeros(len(logs), dtype=bool) if ids.is_unique else ids.duplicated().to_numpy().copy()
     close = np.flatnonzero(times.duplicated(keep=False).to_numpy() & ~again)
-    close = close[logs.iloc[close].duplicated(list(_TOLD), keep=False).to_numpy()]
+    close = close[logs[list(_TOLD)].iloc[close].duplicated(keep=False).to_numpy()]
     met: set[tuple[Any, ...]] = set()
     told_of = (logs[name].iloc[close].astype(object).map(repr) for name in (*_TOLD, "data"))
     for row, own, *told in zip(close.tolist(), texts(ids.iloc[close]), *told_of, strict=True):

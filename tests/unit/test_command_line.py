@@ -197,8 +197,8 @@ def test_a_file_without_its_option_is_told_the_option(command, tmp_path, capsys)
     log.touch()
     assert cli.run([command, str(log)]) == 2
     assert f"to read that file: --file '{log}' (see `godot {command} --help`)" in capsys.readouterr().err
-    for other in ("x" * 10_000, "no.jsonl"):
-        assert cli.run([command, other]) == 2
+    for other in (["x" * 10_000], ["no.jsonl"], ["--tol", str(log)], [f"--file={log}", "--since", "then"]):
+        assert cli.run([command, *other]) == 2
         assert "--file" not in capsys.readouterr().err
 
 

@@ -42,12 +42,13 @@ class Reader(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
+            said = error.format_message().rstrip(".")
             # Path.is_file fails for what is too long to be a name.
-            stray = next((argument for argument in given if os.path.isfile(argument)), None)  # noqa: PTH113
-            if stray is None or "--file" in given:
+            strays = [one for one in given if one in said and os.path.isfile(one)]  # noqa: PTH113
+            if not strays or any(one.partition("=")[0] == "--file" for one in given):
                 raise
-            hint = f"to read that file: --file {shlex.quote(stray)}"
-            raise click.UsageError(f"{error.format_message().rstrip('.')}; {hint}", ctx) from error
+            hint = f"to read that file: --file {shlex.quote(strays[0])}"
+            raise click.UsageError(f"{said}; {hint}", ctx) from error
 
 
 def setting(name: str) -> Callable[[_Command], _Command]:

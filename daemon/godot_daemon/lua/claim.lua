@@ -26,8 +26,17 @@ local limit, most = math.min(waiting, tonumber(ARGV[2])), tonumber(ARGV[4])
 
 -- In one go: "sorted" by nothing, a range of a list is copied as it stands. That takes a third of this server's time
 -- for slices, and the append-only file gets the command alone. Returns nothing when the entries would pass the bytes
--- (probes tell before they are copied, their list tells for sure) or when the login may not sort.
+-- (probes tell before they are copied, their list tells for sure, unless the server compresses it) or when the login
+-- may not ask for the size or sort.
+local function size_of(key, samples)
+  local size = redis.pcall('MEMORY', 'USAGE', key, 'SAMPLES', samples)
+  return type(size) == 'number' and size or math.huge
+end
+
 local function move_at_once()
+  if size_of(KEYS[1], 1) == math.huge then
+    return nil
+  end
   local step, probed = math.ceil(limit / 64), 0
   for index = 1 + now[2] % step, limit, step do
     probed = probed + step * #redis.call('LINDEX', KEYS[1], -index)
@@ -39,8 +48,7 @@ local function move_at_once()
   if count ~= limit then
     return nil
   end
-  local size = redis.pcall('MEMORY', 'USAGE', list, 'SAMPLES', 0)
-  if type(size) ~= 'number' or size >= most then
+  if size_of(list, 0) >= most then
     redis.call('UNLINK', list)
     return nil
   end
