@@ -57,7 +57,7 @@ class Words(NamedTuple):
     def of_column(cls, column: pd.Series[Any]) -> Words:
         """Number the strings of a column of a frame."""
         codes, words = column.factorize()
-        return cls(codes.astype(np.int32), [str(word) for word in words])
+        return cls(codes.astype(np.int32), words.tolist())
 
     @classmethod
     def joined(cls, parts: Sequence[Words]) -> Words:

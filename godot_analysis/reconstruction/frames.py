@@ -56,6 +56,7 @@ def hop_frame(hops: Hops, order: Order, calls: Calls, seen: Observations) -> pd.
     inferred = shown.words["inferred"].take(main)
     for name, ends in (("receiver", hops.receiver_inferred), ("sender", hops.sender_inferred)):
         inferred = _marked(inferred, ends, name)
+    traced = taken(seen.trace.codes, rows[0]) >= 0
     names, times, ids = told.names, seen.logs["event_created_at"].array, seen.logs["id"].array
     return build(
         {
@@ -68,7 +69,7 @@ def hop_frame(hops: Hops, order: Order, calls: Calls, seen: Observations) -> pd.
             "receiver": Words(hops.receiver, names),
             "transport": _first_known(shown.words["transport"], either),
             "session": _first_known(shown.words["session"], either),
-            "trace_id": _first_known(seen.of_rows(seen.trace), either),
+            "trace_id": seen.logs["trace_id"].array.take(np.where(traced, *rows), allow_fill=True),
             "sent_at": times.take(rows[0], allow_fill=True),
             "received_at": times.take(rows[1], allow_fill=True),
             "sent_record": ids.take(rows[0], allow_fill=True),
