@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.comparison._judgement import JUDGEMENTS
 from godot_analysis.printable import clip, line, pretty_json
-from godot_analysis.theme import css_variables
+from godot_analysis.theme import fragment
 
 if TYPE_CHECKING:
     from godot_analysis.comparison._comparison import Comparison
@@ -30,24 +30,25 @@ _MOST_OF_A_VALUE: Final = 600
 _LONGEST_VALUE: Final = 60  # characters shown without unfolding, of a value of several lines
 _LONGEST_LINE: Final = 200
 _CSS: Final = """
-.godot-comparison { font: 13px/1.45 system-ui, sans-serif; color: var(--godot-ink);
+& { font: 13px/1.45 system-ui, sans-serif; color: var(--godot-ink);
   background: var(--godot-ground); max-width: 75em; padding: .6em .9em; }
-.godot-comparison h3 { margin: .2em 0 .4em; font-size: 1.1em; }
-.godot-comparison h4 { margin: 1em 0 .2em; font-size: 1em; }
-.godot-comparison .breaking h4, .godot-comparison .alarm { color: var(--godot-error); }
-.godot-comparison .healthy { color: var(--godot-response); }
-.godot-comparison .first { border-left: 4px solid var(--godot-error); padding: .2em .9em; margin: .6em 0; }
-.godot-comparison table { border-collapse: collapse; width: 100%; table-layout: fixed; font: inherit;
+& h3 { margin: .2em 0 .4em; font-size: 1.1em; }
+& h4 { margin: 1em 0 .2em; font-size: 1em; }
+& .breaking h4, & .alarm { color: var(--godot-error); }
+& .healthy { color: var(--godot-response); }
+& .first { border-left: 4px solid var(--godot-error); padding: .2em .9em; margin: .6em 0; }
+& table { border-collapse: collapse; width: 100%; table-layout: fixed; font: inherit;
   color: inherit; }
-.godot-comparison th { text-align: left; font-weight: normal; color: var(--godot-quiet); }
-.godot-comparison th, .godot-comparison td {
+& tr { background: none; }
+& th { text-align: left; font-weight: normal; color: var(--godot-quiet); }
+& th, & td {
   padding: .25em .9em .25em 0; vertical-align: top; text-align: left;
   border-top: 1px solid var(--godot-line); overflow-wrap: anywhere; background: none; }
-.godot-comparison col.what { width: 44%; } .godot-comparison col.whom { width: 10%; }
-.godot-comparison code, .godot-comparison pre { font: 12px/1.4 ui-monospace, monospace; white-space: pre-wrap;
+& col.what { width: 44%; } & col.whom { width: 10%; }
+& code, & pre { font: 12px/1.4 ui-monospace, monospace; white-space: pre-wrap;
   margin: 0; background: none; color: inherit; padding: 0; }
-.godot-comparison .quiet { color: var(--godot-quiet); }
-.godot-comparison summary { cursor: pointer; color: var(--godot-quiet); }
+& .quiet { color: var(--godot-quiet); }
+& summary { cursor: pointer; color: var(--godot-quiet); }
 """
 
 
@@ -126,8 +127,7 @@ def as_html(comparison: Comparison) -> str:
         body.append(f'<p class="first"><b>{escape(told)}</b><br>{_where(first)}</p>')
     body += [_group_html(judgement, list(found), comparison) for judgement, found in _grouped(comparison)]
     body += [f'<p class="quiet">{escape(line(remark, 1_000))}</p>' for remark in comparison.remarks]
-    style = css_variables(".godot-comparison") + _CSS
-    return f'<style>{style}</style><div class="godot-comparison">{"".join(body)}</div>'
+    return fragment("godot-comparison", _CSS, "".join(body))
 
 
 def _group_html(judgement: str, found: list[Difference], comparison: Comparison) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from godot_analysis.printable import clip, line
-from godot_analysis.theme import css_variables
+from godot_analysis.theme import fragment
 
 if TYPE_CHECKING:
     from godot_analysis.diagnosis.findings import Diagnosis, Finding
@@ -25,20 +25,22 @@ _LABEL: Final = 9
 _WIDEST: Final = 16
 _SIGNS: Final = {"error": "✗", "warning": "!", "info": "·"}
 _CSS: Final = """
-.godot-diagnosis { font: 13px/1.45 system-ui, sans-serif; color: var(--godot-ink);
+& { font: 13px/1.45 system-ui, sans-serif; color: var(--godot-ink);
   background: var(--godot-ground); max-width: 60em; padding: .6em .9em; }
-.godot-diagnosis h3 { margin: .2em 0 .4em; font-size: 1.1em; }
-.godot-diagnosis section { border-left: 4px solid var(--godot-line); padding: .1em .9em .4em;
+& h3 { margin: .2em 0 .4em; font-size: 1.1em; }
+& section { border-left: 4px solid var(--godot-line); padding: .1em .9em .4em;
   margin: .8em 0; }
-.godot-diagnosis section.error { border-color: var(--godot-error); }
-.godot-diagnosis section.warning { border-color: var(--godot-warn); }
-.godot-diagnosis dl { display: grid; grid-template-columns: max-content 1fr; gap: .15em .8em;
+& section.error { border-color: var(--godot-error); }
+& section.warning { border-color: var(--godot-warn); }
+& dl { display: grid; grid-template-columns: max-content 1fr; gap: .15em .8em;
   margin: .4em 0; }
-.godot-diagnosis dt { color: var(--godot-quiet); } .godot-diagnosis dd { margin: 0; }
-.godot-diagnosis table { border-collapse: collapse; font: 12px/1.4 ui-monospace, monospace; }
-.godot-diagnosis td { padding: .1em .7em .1em 0; vertical-align: top; text-align: left;
+& :is(dt, dd) { width: auto; font-weight: inherit; margin: 0; }
+& dt { color: var(--godot-quiet); }
+& table { border-collapse: collapse; font: 12px/1.4 ui-monospace, monospace; }
+& tr { background: none; }
+& td { padding: .1em .7em .1em 0; vertical-align: top; text-align: left;
   white-space: pre-wrap; }
-.godot-diagnosis .quiet { color: var(--godot-quiet); }
+& .quiet { color: var(--godot-quiet); }
 """
 
 
@@ -74,8 +76,7 @@ def as_html(diagnosis: Diagnosis) -> str:
     body += [_finding_html(finding, diagnosis) for finding in diagnosis.ranked]
     notes = "<br>".join(escape(text) for text in _tail(diagnosis, 10_000, lambda text, _role: text))
     body.append(f'<p class="quiet">{notes}</p>')
-    style = css_variables(".godot-diagnosis") + _CSS
-    return f'<style>{style}</style><div class="godot-diagnosis">{"".join(body)}</div>'
+    return fragment("godot-diagnosis", _CSS, "".join(body))
 
 
 def _verdict(diagnosis: Diagnosis, paint: Style) -> str:
