@@ -88,7 +88,7 @@ def css_variables(selector: str) -> str:
 
 
 def fragment(name: str, css: str, body: str) -> str:
-    """An HTML fragment of this class with its own style; `&` in `css` is the fragment, `body` is safe already.
+    """An HTML fragment of this class with its own style; `&` in `css` is the fragment; `body` is to be safe.
 
     Notebooks style the tables and lists of their outputs by several classes. So `&` counts as much as an id
     does: what the fragment's own style says holds.
