@@ -9,6 +9,7 @@ import pandas as pd
 
 from godot_analysis.columns import CALLS, HOPS
 from godot_analysis.normal_form.messages import as_frame, ends_of
+from godot_analysis.normal_form.sightings import Weight
 from godot_analysis.normal_form.table import Words, build, objects, taken
 from godot_analysis.reconstruction.call import REASONS
 
@@ -136,7 +137,9 @@ def _numbers(column: NDArray[np.int64]) -> pd.arrays.IntegerArray:
 def _main(hops: Hops, seen: Observations) -> NDArray[np.int64]:
     """The sighting that says most of each hop; the sender's of two equals."""
     shown = seen.sightings
-    says = shown.weight.astype(np.int64) * 2 + pd.notna(shown.payload)
+    says = shown.weight * 2
+    light = np.flatnonzero(shown.weight < Weight.PAYLOAD)
+    says[light] += pd.notna(shown.payload[light])
     better = taken(says, hops.received) > taken(says, hops.sent)
     return np.where(better, hops.received, hops.sent)
 
@@ -210,12 +213,12 @@ def _evidence(calls: Calls, numbers: NDArray[np.int64], ends: Ends, seen: Observ
     whole &= ~np.isin(numbers, list(calls.earlier))
     whole[list(ends.rows)] = False
     rows = np.sort(row[places[whole]], axis=1)
-    found = ids[rows]
     # A row that shows two messages is named once, and one without an id not at all.
-    plain = (np.diff(rows, axis=1) > 0).all(axis=1) & ~pd.isna(found).any(axis=1)
+    nameless = seen.logs["id"].isna().to_numpy()
+    plain = (np.diff(rows, axis=1) > 0).all(axis=1) & ~nameless[rows].any(axis=1)
     whole[whole] = plain
     out = np.empty(len(numbers), dtype=object)
-    out[whole] = objects(found[plain].tolist())
+    out[whole] = objects(ids[rows[plain]].tolist())
     for place in np.flatnonzero(~whole).tolist():
         shows = sorted(_rows_of(int(numbers[place]), calls, seen) | set(ends.rows.get(place, ())))
         out[place] = [one for one in ids[shows].tolist() if one is not None]

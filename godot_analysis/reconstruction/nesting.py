@@ -202,7 +202,6 @@ def _find_parents(calls: Calls) -> None:
     both = packed(observer, trace)
     tied = trace[inner] >= 0
     of_trace = _Served(calls, received[tied], both[inner[tied]])
-    of_all = _Served(calls, received, observer[inner])
     count, first = of_trace.find(np.where(trace[outer] >= 0, both[outer], -1))
     # Mostly there is but one of the trace.
     alone = np.flatnonzero(count == 1)
@@ -212,6 +211,9 @@ def _find_parents(calls: Calls) -> None:
         number = int(sent[place])
         calls.parent[number] = of_trace.behind(number, int(first[place]), int(count[place]), tied=True)
     untied = sent[(count == 0) & calls.method_is(CALL)[sent]]
+    if not len(untied):
+        return
+    of_all = _Served(calls, received, observer[inner])
     many, first = of_all.find(observer[calls.outer[untied]])
     for number, at, among in zip(untied.tolist(), first.tolist(), many.tolist(), strict=True):
         calls.parent[number] = of_all.behind(number, at, among, tied=False)
