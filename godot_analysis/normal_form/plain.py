@@ -83,10 +83,11 @@ class _Columns:
         self.line, self.place = (np.empty(rows, dtype=numbers) for _ in range(2))
         self.id, self.payload, self.content = (np.empty(rows, dtype=values) for _ in range(3))
 
-    def add(self, *told: list[Any]) -> None:
+    def add(self, rows: NDArray[np.int64], *told: list[Any]) -> None:
         """Some more messages, as lists in the order of the columns."""
-        start, self.count = self.count, self.count + len(told[0])
-        columns = (self.row, self.line, self.place, self.id, self.payload, self.content)
+        start, self.count = self.count, self.count + len(rows)
+        self.row[start : self.count] = rows
+        columns = (self.line, self.place, self.id, self.payload, self.content)
         for column, values in zip(columns, told, strict=True):
             column[start : self.count] = np.fromiter(values, dtype=column.dtype, count=len(values))
 
@@ -100,20 +101,20 @@ def read_plain(rows: NDArray[np.int64], data: NDArray[Any]) -> tuple[Sightings, 
     lines, places = _Numbers(_line), _Numbers(_place)
     others: list[int] = []
     for start in range(0, len(rows), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        read.add(*_read(rows[block].tolist(), data[block].tolist(), lines, places, others))
+        block = rows[start : start + _BLOCK]
+        odd, *told = _read(data[start : start + _BLOCK].tolist(), lines, places)
+        read.add(np.delete(block, odd) if odd else block, *told)
+        others += block[odd].tolist()
     return _table(read, lines.meanings, places.meanings), others
 
 
-def _read(
-    rows: list[int], data: list[Any], lines: _Numbers, places: _Numbers, others: list[int]
-) -> tuple[list[Any], ...]:
-    """Lists of row, line, place, id, payload and content of those in shape; the other rows go to `others`."""
+def _read(data: list[Any], lines: _Numbers, places: _Numbers) -> tuple[list[Any], ...]:
+    """The places of those out of shape; line, place, id, payload and content of the others."""
     told: tuple[list[Any], ...] = ([], [], [], [], [], [])
     # Every message passes here, so this is written for speed: to ask for a key before it is looked up takes
     # half as long as `get`, and each part is read while it is at hand.
-    add_row, add_line, add_place, add_id, add_payload, add_content = (part.append for part in told)
-    for row, whole in zip(rows, data, strict=True):
+    add_odd, add_line, add_place, add_id, add_payload, add_content = (part.append for part in told)
+    for number, whole in enumerate(data):
         try:
             seen = whole["mcp"]
             payload = seen["payload"]
@@ -144,13 +145,12 @@ def _read(
                     content = None if "isError" in content and content["isError"] is True else content
                 line = lines[payload["jsonrpc"], id_type, RESPONSE, era]
             if line < 0 or place < 0 or type(payload) is not dict or "lost" in whole:
-                others.append(row)
+                add_odd(number)
                 continue
         except (KeyError, TypeError, AttributeError):
             # A part is missing, is no object, or is one where a word should be.
-            others.append(row)
+            add_odd(number)
             continue
-        add_row(row)
         add_line(line)
         add_place(place)
         add_id(rpc_id)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections import defaultdict
+from operator import eq
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -247,8 +248,11 @@ class _Joiner:
             mine, theirs = codes[name][outer], codes[name][inner]
             fits &= (mine < 0) | (theirs < 0) | (mine == theirs)
         arguments = self._exchanges.arguments
-        pairs = zip(arguments[outer].tolist(), arguments[inner].tolist(), strict=True)
-        fits &= np.array([a is None or b is None or a == b for a, b in pairs], dtype=bool)
+        mine, theirs = arguments[outer], arguments[inner]
+        alike = np.fromiter(map(eq, mine.tolist(), theirs.tolist()), dtype=bool, count=len(mine))
+        unlike = np.flatnonzero(~alike)
+        alike[unlike] = pd.isna(mine[unlike]) | pd.isna(theirs[unlike])
+        fits &= alike
         return fits  # type: ignore[no-any-return, unused-ignore]
 
     def _near(

@@ -141,27 +141,33 @@ def _wants_more(calls: Calls, number: int, seen: Observations) -> bool:
 
 
 class _Served:
-    """The calls that components received, by a key and in order of their arrival."""
+    """The calls that components received, by groups: `group` has a number for each exchange, -1 for none.
 
-    def __init__(self, calls: Calls, numbers: NDArray[np.int64], key: Numbers) -> None:
-        arrival = calls.exchanges.start[calls.inner[numbers]]
-        order = np.lexsort((arrival, key))
+    Attributes
+    ----------
+    count : array of int
+        How many there are of each group, and 0 as the last one, which -1 finds.
+    first : array of int
+        The place of the first one of each group, when all stand in order of group and arrival.
+    only : array of int
+        The call of each group that has but one.
+    """
+
+    def __init__(self, calls: Calls, numbers: NDArray[np.int64], group: Numbers) -> None:
+        own = group[calls.inner[numbers]]
         self._calls = calls
-        self._arrival = arrival[order]
-        self.numbers = numbers[order]
-        self._keys, self._first, self._count = np.unique(key[order], return_index=True, return_counts=True)
-
-    def find(self, key: Numbers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """How many there are of each key, and the place of the first one."""
-        if not len(self._keys):
-            return np.zeros(len(key), dtype=np.int64), np.zeros(len(key), dtype=np.int64)
-        at = np.searchsorted(self._keys, key).clip(max=len(self._keys) - 1)
-        return np.where(self._keys[at] == key, self._count[at], 0), self._first[at]
+        self._numbers, self._group = numbers[own >= 0], own[own >= 0]
+        self.count = np.append(np.bincount(self._group, minlength=int(group.max(initial=-1)) + 1), 0)
+        self.first = np.cumsum(self.count) - self.count
+        self.only = np.full(len(self.count), -1)
+        self.only[self._group] = self._numbers
 
     @cached_property
     def _lists(self) -> tuple[list[int], list[int], list[int], list[int]]:
         calls = self._calls
-        return tuple(of.tolist() for of in (self.numbers, self._arrival, calls.outer, calls.inner))
+        arrival = calls.exchanges.start[calls.inner[self._numbers]]
+        order = np.lexsort((arrival, self._group))
+        return tuple(of.tolist() for of in (self._numbers[order], arrival[order], calls.outer, calls.inner))
 
     def behind(self, number: int, first: int, count: int, *, tied: bool) -> int:
         """The call that made its receiver send this one, -1 for none: of `count` from place `first` on."""
@@ -198,23 +204,23 @@ def _find_parents(calls: Calls) -> None:
     observer, trace = told.codes("observer"), told.codes("trace")
     received = np.flatnonzero(calls.whole & (calls.inner >= 0))
     sent = np.flatnonzero(calls.whole & (calls.outer >= 0))
-    inner, outer = calls.inner[received], calls.outer[sent]
-    both = packed(observer, trace)
-    tied = trace[inner] >= 0
-    of_trace = _Served(calls, received[tied], both[inner[tied]])
-    count, first = of_trace.find(np.where(trace[outer] >= 0, both[outer], -1))
+    outer = calls.outer[sent]
+    both = np.where(trace < 0, -1, pd.factorize(packed(observer, trace))[0])
+    of_trace = _Served(calls, received, both)
+    asked_in, count = both[outer], of_trace.count[both[outer]]
     # Mostly there is but one of the trace.
     alone = np.flatnonzero(count == 1)
-    behind = of_trace.numbers[first[alone]]
+    behind = of_trace.only[asked_in[alone]]
     calls.parent[sent[alone]] = np.where(behind == sent[alone], -1, behind)
     for place in np.flatnonzero(count > 1).tolist():
-        number = int(sent[place])
-        calls.parent[number] = of_trace.behind(number, int(first[place]), int(count[place]), tied=True)
+        number, first = int(sent[place]), int(of_trace.first[asked_in[place]])
+        calls.parent[number] = of_trace.behind(number, first, int(count[place]), tied=True)
     untied = sent[(count == 0) & calls.method_is(CALL)[sent]]
     if not len(untied):
         return
-    of_all = _Served(calls, received, observer[inner])
-    many, first = of_all.find(observer[calls.outer[untied]])
+    of_all = _Served(calls, received, observer)
+    asked_by = observer[calls.outer[untied]]
+    many, first = of_all.count[asked_by], of_all.first[asked_by]
     for number, at, among in zip(untied.tolist(), first.tolist(), many.tolist(), strict=True):
         calls.parent[number] = of_all.behind(number, at, among, tied=False)
 
