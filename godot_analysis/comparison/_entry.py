@@ -103,7 +103,7 @@ def compare(
         left, right = labels
         flows = _flow(a), _flow(b)
         found, about = trace_differences(*flows, budget), "traces"
-        if all(flow.messages.empty for flow in flows):
+        if all(flow.hops.empty for flow in flows):
             compared, remarks = (), ["neither of them shows a message"]
     elif not isinstance(a, str | Logs) and not isinstance(b, str | Logs):
         left, right = labels

@@ -15,7 +15,7 @@ from godot_analysis.normal_form.folding import Folder
 from godot_analysis.normal_form.official import validated
 from godot_analysis.normal_form.plain import read_plain
 from godot_analysis.normal_form.sightings import ANSWERS, SENT, Row, Sighting, Weight
-from godot_analysis.normal_form.table import Sightings, Words, arrays, build, packed
+from godot_analysis.normal_form.table import Sightings, Words, build, packed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +114,7 @@ def messages(logs: pd.DataFrame) -> pd.DataFrame:
         that is no JSON-RPC is a row of kind `invalid`. What was not logged but follows from what was, is
         named in `inferred`. Two records of one observer about one message are one row. `validity` holds what
         a message has against JSON-RPC, or against the official schema of the protocol version that its
-        connection negotiated; the messages of `reconstruct` are judged by JSON-RPC alone, which is quicker.
+        connection negotiated.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def messages(logs: pd.DataFrame) -> pd.DataFrame:
     """
     with collection_paused():
         seen = observe(Observations(require(logs)))
-        return validated(as_frame(logged(seen), *ends_of(seen), seen.sightings.words["inferred"]))
+        return validated(as_frame(seen, *ends_of(seen), seen.sightings.words["inferred"]))
 
 
 def observe(seen: Observations) -> Observations:
@@ -156,8 +156,8 @@ def ends_of(seen: Observations) -> tuple[Words, Words]:
     return Words(ends[0], own.words), Words(ends[1], own.words)
 
 
-def logged(seen: Observations) -> dict[str, Any]:
-    """The columns of the frame for which the log is all that is needed, as arrays."""
+def as_frame(seen: Observations, sender: Words, receiver: Words, inferred: Words) -> pd.DataFrame:
+    """The sightings as the documented frame, with what is known of their ends."""
     shown, logs = seen.sightings, seen.logs
     all_rows = len(shown) == len(logs) and bool((np.diff(shown.row) == 1).all())
 
@@ -175,14 +175,11 @@ def logged(seen: Observations) -> dict[str, Any]:
         "observer": seen.of_rows(seen.component),
         "instance": shared("instance"),
         "seq": shared("seq"),
+        "sender": sender,
+        "receiver": receiver,
+        "inferred": inferred,
     }
-    del columns["inferred"]
-    return arrays(columns, MESSAGES)
-
-
-def as_frame(columns: dict[str, Any], sender: Words, receiver: Words, inferred: Words) -> pd.DataFrame:
-    """The sightings as the documented frame: `logged` columns, and those that more may be known of."""
-    return build({**columns, "sender": sender, "receiver": receiver, "inferred": inferred}, MESSAGES)
+    return build(columns, MESSAGES)
 
 
 def _read_with_care(rows: list[int], seen: Observations) -> list[Sighting]:

@@ -258,20 +258,14 @@ def packed(*columns: Numbers) -> NDArray[np.int64]:
     return out
 
 
-def arrays(columns: Mapping[str, Any], schema: Mapping[str, str]) -> dict[str, Any]:
-    """The columns with arrays of pandas in place of numbers and words."""
-    return {
-        name: _ARRAYS[schema[name]](values) if isinstance(values, Words) else values
-        for name, values in columns.items()
-    }
-
-
 def build(columns: Mapping[str, Any], schema: Mapping[str, str]) -> pd.DataFrame:
     """The frame of a schema: coded columns as they are, ready arrays as they are, plain values converted."""
     ready: dict[str, Any] = {}
     plain: dict[str, Any] = {}
-    for name, values in arrays(columns, schema).items():
-        if isinstance(values, pd.api.extensions.ExtensionArray) or schema[name] == "int64":
+    for name, values in columns.items():
+        if isinstance(values, Words):
+            ready[name] = _ARRAYS[schema[name]](values)
+        elif isinstance(values, pd.api.extensions.ExtensionArray) or schema[name] == "int64":
             ready[name] = values
         else:
             plain[name] = values

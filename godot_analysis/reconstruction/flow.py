@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from godot_analysis.columns import STATUSES
+from godot_analysis.normal_form.official import validated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,9 +23,6 @@ class Flow:
     ----------
     logs : DataFrame
         The log it was rebuilt from.
-    messages : DataFrame
-        `columns.MESSAGES`: one row per observed message; names that follow from the reconstruction are
-        filled in and marked in `inferred`.
     hops : DataFrame
         `columns.HOPS`: one row per message that travelled, with the sightings of both ends, in causal order.
     calls : DataFrame
@@ -32,6 +31,8 @@ class Flow:
         `columns.LOSSES`: where the log itself has holes.
     clocks : DataFrame
         `columns.CLOCKS`: how far the components' clocks are apart, with the error.
+    read : callable
+        Makes the frame of the messages, which take longer than what is told of them; see `messages`.
 
     Examples
     --------
@@ -42,14 +43,28 @@ class Flow:
     """
 
     logs: pd.DataFrame
-    messages: pd.DataFrame
     hops: pd.DataFrame
     calls: pd.DataFrame
     losses: pd.DataFrame
     clocks: pd.DataFrame
+    read: Callable[[], pd.DataFrame]
 
     picture: ClassVar[Callable[[Flow], str] | None] = None
     """Draws a flow for notebooks; set by the package, so that reconstructing needs no drawing."""
+
+    @cached_property
+    def messages(self) -> pd.DataFrame:
+        """`columns.MESSAGES`: one row per observed message, judged when they are first asked for.
+
+        As `godot_analysis.messages` shows them, but names that follow from the reconstruction are filled in
+        and marked in `inferred`. Judging by the official schema takes some 6 µs a message.
+        """
+        return validated(self.observed)
+
+    @cached_property
+    def observed(self) -> pd.DataFrame:
+        """The same messages before the official schema was asked: `validity` is that of JSON-RPC alone."""
+        return self.read()
 
     @property
     def operations(self) -> pd.DataFrame:

@@ -22,11 +22,8 @@ if TYPE_CHECKING:
     from godot_analysis.reconstruction.hops import Hops, Order
 
 
-def message_frame(hops: Hops, seen: Observations, columns: dict[str, Any]) -> pd.DataFrame:
-    """All messages; ends that only the reconstruction knows are filled in and marked as inferred.
-
-    `columns` are those that were `logged`.
-    """
+def message_frame(hops: Hops, seen: Observations) -> pd.DataFrame:
+    """All messages; ends that only the reconstruction knows are filled in and marked as inferred."""
     inferred = seen.sightings.words["inferred"]
     ends = {}
     for name, own, known in zip(
@@ -38,7 +35,7 @@ def message_frame(hops: Hops, seen: Observations, columns: dict[str, Any]) -> pd
         changed = (found >= 0) & (found != own.codes)
         ends[name] = own._replace(codes=np.where(changed, found, own.codes))
         inferred = _marked(inferred, changed, name)
-    return as_frame(columns, **ends, inferred=inferred)
+    return as_frame(seen, **ends, inferred=inferred)
 
 
 def hop_frame(hops: Hops, order: Order, calls: Calls, seen: Observations) -> pd.DataFrame:

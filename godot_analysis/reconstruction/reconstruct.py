@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from godot_analysis.collection import collection_paused
 from godot_analysis.columns import CLOCKS, LOSSES
 from godot_analysis.loading.frames import frame, require, texts, transposed
-from godot_analysis.normal_form.messages import Observations, logged, observe
+from godot_analysis.normal_form.messages import Observations, observe
 from godot_analysis.progress import Progress
 from godot_analysis.reconstruction.clocks import estimate
 from godot_analysis.reconstruction.endings import Endings
@@ -54,7 +55,8 @@ def reconstruct(logs: pd.DataFrame) -> Flow:
     Returns
     -------
     Flow
-        `.messages`, `.hops`, `.calls`, `.losses` and `.clocks` are DataFrames.
+        `.messages`, `.hops`, `.calls`, `.losses` and `.clocks` are DataFrames; the messages are made and
+        judged when they are first asked for.
 
     Raises
     ------
@@ -93,8 +95,6 @@ def as_flow(logs: pd.DataFrame | Flow) -> Flow:
 
 
 def _rebuilt(seen: Observations, progress: Progress, pool: Executor) -> Flow:
-    # Frames are made side by side and as early as can be: most of it is copying, which nobody need wait for.
-    columns = pool.submit(logged, seen)
     progress.begin("pairing questions with answers")
     exchanges, singles = pair(seen)
     progress.begin("joining what both ends saw")
@@ -111,15 +111,14 @@ def _rebuilt(seen: Observations, progress: Progress, pool: Executor) -> Flow:
     hops, order = ordering.result()
     progress.begin("making frames")
     travelled = pool.submit(hop_frame, hops, order, calls, seen)
-    shown = pool.submit(message_frame, hops, seen, columns.result())
     ended = call_frame(calls, order, endings, seen)
     return Flow(
         logs=seen.logs,
-        messages=shown.result(),
         hops=travelled.result(),
         calls=ended,
         losses=_loss_frame(losses),
         clocks=_clock_frame(clocks),
+        read=partial(message_frame, hops, seen),
     )
 
 

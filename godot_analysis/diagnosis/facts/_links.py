@@ -94,7 +94,7 @@ class LinkFacts(WireFacts):
     @cached_property
     def strangers(self) -> list[Connection]:
         """Connections by nobody known: opened at a server that names its sessions, and never greeted on."""
-        messages = self.flow.messages
+        messages = self.flow.observed
         asked = messages[(messages["direction"] == "received") & messages["session"].notna()]
         greeted = asked[asked["method"].isin(HANDSHAKES)]
         greeting = set(zip(greeted["observer"].astype(object), greeted["session"], strict=True))
@@ -261,7 +261,7 @@ class LinkFacts(WireFacts):
     @cached_property
     def list_changes(self) -> list[tuple[pd.Timestamp, str]]:
         """When a client received word that a list of tools had changed: time and row."""
-        messages = self.flow.messages
+        messages = self.flow.observed
         told = messages[messages["method"] == "notifications/tools/list_changed"]
         told = told[~told["observer"].isin(self.roles.relays) | (told["direction"] == "sent")]
         return [(row["time"], row["record"]) for row in records(told)]

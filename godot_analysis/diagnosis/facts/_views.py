@@ -211,7 +211,7 @@ class CallFacts(Given):
     @cached_property
     def _received(self) -> dict[str, tuple[list[int], list[Any]]]:
         """When which tool was asked for, by who received the request, in order of time."""
-        messages = self.flow.messages
+        messages = self.flow.observed
         asked = messages.loc[
             (messages["method"] == TOOL_CALL)
             & (messages["kind"] == "request")

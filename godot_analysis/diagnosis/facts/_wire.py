@@ -44,7 +44,7 @@ class WireFacts(CallFacts):
     @cached_property
     def unasked(self) -> list[dict[str, Any]]:
         """Answers, logged word for word, that answer no request: their id is null, missing, or used up."""
-        messages = self.flow.messages
+        messages = self.flow.observed
         answers = messages[messages["kind"].isin(["response", "error"]) & messages["convention"].isin(_WHOLE)]
         null = (answers["rpc_id"].isna() | (answers["rpc_id"] == "null")).to_numpy()
         again = repeated(
@@ -65,13 +65,13 @@ class WireFacts(CallFacts):
 
     @cached_property
     def _stateless(self) -> frozenset[str]:
-        messages = self.flow.messages
+        messages = self.flow.observed
         return frozenset(messages.loc[messages["era"] == "stateless", "receiver"].dropna().astype(object))
 
     @cached_property
     def confirmed(self) -> frozenset[str]:
         """The servers that were told `notifications/initialized`."""
-        messages = self.flow.messages
+        messages = self.flow.observed
         told = messages[messages["method"] == "notifications/initialized"]
         return frozenset(told["receiver"].dropna()) | frozenset(
             told.loc[told["direction"] == "received", "observer"].astype(object)
@@ -83,7 +83,7 @@ class WireFacts(CallFacts):
 
     @cached_property
     def _verbatim(self) -> frozenset[str]:
-        messages = self.flow.messages
+        messages = self.flow.observed
         whole = messages["convention"].isin(_WHOLE)
         return frozenset(messages.loc[whole, "observer"].astype(object))
 
@@ -106,7 +106,7 @@ class WireFacts(CallFacts):
     @cached_property
     def invalid(self) -> list[dict[str, Any]]:
         """The messages that are no valid JSON-RPC, as rows of `messages`, with their sender."""
-        messages = self.flow.messages
+        messages = self.flow.observed
         rows = records(messages[messages["validity"].fillna("") != ""])
         for row in rows:
             row["sender"] = row["sender"] or (
@@ -125,7 +125,7 @@ class WireFacts(CallFacts):
         ]
         if not waiting:
             return []
-        messages = self.flow.messages
+        messages = self.flow.observed
         answers = messages[
             messages["rpc_id"].isin({_other_type(call.rpc_id or "") for call in waiting})
             & messages["kind"].isin(["response", "error"])

@@ -154,7 +154,7 @@ def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
     mine = next((item for item in lists if item.caller in askers), None)
     if mine is None or later is None or refusal.tool not in (later.names or ()):
         return
-    messages = facts.flow.messages
+    messages = facts.flow.observed
     listening = bool(((messages["method"] == _LISTEN) & (messages["receiver"] == server)).any())
     clues = (
         Clue(f"{refusal.by} refused {refusal.tool}", 0.4, refusal.records),

@@ -118,11 +118,11 @@ class Story:
 
         return Flow(
             logs=table(self._logs, columns.LOGS),
-            messages=table([], columns.MESSAGES),
             hops=table(self._hops, columns.HOPS),
             calls=table(self._calls, columns.CALLS),
             losses=table(self._losses, columns.LOSSES),
             clocks=table([], columns.CLOCKS),
+            read=lambda: table([], columns.MESSAGES),
         )
 
 

@@ -46,7 +46,9 @@ def judged(*exchange: tuple[str, dict[str, Any]], handshake: str | None = OLD) -
         }
         for second, (arrow, payload) in enumerate(messages)
     ]
-    validity = ga.messages(ga.from_records(records))["validity"].tolist()
+    logs = ga.from_records(records)
+    validity = ga.messages(logs)["validity"].tolist()
+    assert ga.reconstruct(logs).messages["validity"].tolist() == validity
     assert handshake is None or validity[:2] == ["", ""]
     return validity[2 if handshake is not None else 0 :]
 
@@ -175,6 +177,28 @@ def test_a_second_handshake_changes_the_version():
 
 def test_what_a_message_says_against_json_rpc_comes_first():
     assert judged((">", {"jsonrpc": "1.0", "id": 1, "method": "tools/call"})) == ["jsonrpc is not 2.0"]
+
+
+def test_a_flow_tells_what_broke_the_form_of_json_rpc_without_the_official_schema():
+    tool = {"name": "open", "inputSchema": {"type": "object"}, "annotations": 7}
+    logs = ga.from_records(
+        [
+            {"component": "relay", "data": {"mcp": {"direction": direction, "payload": payload}}}
+            for direction, payload in (
+                ("sent", {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {}}),
+                ("received", {"jsonrpc": "2.0", "id": 0, "result": SERVER}),
+                ("sent", {"jsonrpc": "1.0", "id": 1, "method": "tools/list"}),
+                ("sent", {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}),
+                ("received", {"jsonrpc": "2.0", "id": 1, "result": {"tools": [tool]}}),
+            )
+        ]
+    )
+    flow = ga.reconstruct(logs)
+    assert flow.observed["validity"].tolist() == ["", "", "jsonrpc is not 2.0", "", ""]
+    validity = flow.messages["validity"].tolist()
+    assert validity[2] == "jsonrpc is not 2.0"
+    assert "annotations" in validity[4]
+    assert flow.messages is flow.messages, "judged once"
 
 
 def test_hostile_payloads_are_judged_too():

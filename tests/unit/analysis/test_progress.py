@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import itertools
+from uuid import UUID
 
 import pytest
 
+import godot_analysis as ga
 from godot_analysis import progress
 from godot_analysis.progress import Progress
 
@@ -59,6 +61,20 @@ def test_without_steps_records_are_counted(monkeypatch):
         for _ in range(5):
             bar.count(10_000)
     assert "load: 50.0k records" in terminal.getvalue()
+
+
+@pytest.mark.usefixtures("slowly")
+def test_judging_many_messages_shows_how_far_it_is(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    payload = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    data = {"mcp": {"direction": "sent", "payload": payload}}
+    flow = ga.reconstruct(
+        ga.from_records([{"id": str(UUID(int=n)), "component": "relay", "data": data} for n in range(45_000)])
+    )
+    assert len(flow.messages) == 45_000
+    assert "judge messages: by the official schema" in terminal.getvalue()
+    assert "2/3" in terminal.getvalue()
 
 
 @pytest.mark.usefixtures("slowly")
