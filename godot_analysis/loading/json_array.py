@@ -79,6 +79,12 @@ class JsonArray(ExtensionArray):  # type: ignore[misc, unused-ignore]
         objects_held: np.ndarray[Any, np.dtype[np.object_]] = held
         return objects_held
 
+    def texts(self) -> list[Any] | None:
+        """The texts as they are (NaN for a missing one), None where the values are decoded already."""
+        held = self._held.content
+        texts: list[Any] | None = None if isinstance(held, np.ndarray) else held.tolist()
+        return texts
+
     # What pandas asks of every array.
 
     @classmethod
@@ -162,8 +168,8 @@ class JsonArray(ExtensionArray):  # type: ignore[misc, unused-ignore]
 
     def take(self, indices: Any, *, allow_fill: bool = False, fill_value: Any = None) -> JsonArray:  # noqa: D102
         held = self._held.content  # looked at once: another thread may decode it meanwhile
+        places = np.asarray(indices, dtype="intp")
         if isinstance(held, np.ndarray):
-            places = np.asarray(indices, dtype="intp")
             taken = take_objects(held, places, allow_fill=allow_fill)
             if allow_fill:
                 gaps = np.flatnonzero(places == -1)
@@ -171,8 +177,8 @@ class JsonArray(ExtensionArray):  # type: ignore[misc, unused-ignore]
             return JsonArray(taken)
         if allow_fill and not _missing(fill_value):
             self._objects()
-            return self.take(indices, allow_fill=True, fill_value=fill_value)
-        return JsonArray(held.take(indices, allow_fill=allow_fill))
+            return self.take(places, allow_fill=True, fill_value=fill_value)
+        return JsonArray(held.take(places, allow_fill=allow_fill))
 
     def copy(self) -> JsonArray:
         """The same values, put where changes to the one do not show in the other."""

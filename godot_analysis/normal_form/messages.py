@@ -10,6 +10,7 @@ import numpy as np
 from godot_analysis.collection import collection_paused
 from godot_analysis.columns import MESSAGES
 from godot_analysis.loading.frames import micros, require, texts
+from godot_analysis.loading.json_array import JsonArray
 from godot_analysis.normal_form import conventions
 from godot_analysis.normal_form.folding import Folder
 from godot_analysis.normal_form.official import validated
@@ -30,7 +31,8 @@ class Observations:
 
     def __init__(self, logs: pd.DataFrame) -> None:
         self.logs = logs
-        self.data: NDArray[Any] = logs["data"].to_numpy(dtype=object)
+        data = logs["data"].array
+        self.data = data if isinstance(data, JsonArray) else JsonArray.from_objects(data)
         self.timed: NDArray[np.bool_] = logs["event_created_at"].notna().to_numpy()
         moments = logs["event_created_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
         self.moments: NDArray[np.int64] = np.where(self.timed, moments, 0)
@@ -42,9 +44,18 @@ class Observations:
         """The number of each record in its process, -1 for none."""
         self.other_rows: list[int] = []
         """Rows that are no plain message records, in the order of the log."""
+        self.other_data: list[Any] = []
+        """What these rows hold."""
         self.sightings = Sightings.of(())
         self.folded: dict[int, list[int]] = {}
         """Sighting → rows that say the same."""
+
+    @property
+    def others(self) -> pd.DataFrame:
+        """The rows that are no plain message records, as a log frame."""
+        whole = len(self.other_rows) == len(self.logs)
+        rows = self.logs if whole else self.logs.iloc[self.other_rows]
+        return rows.assign(data=JsonArray.from_objects(self.other_data))
 
     @cached_property
     def ids(self) -> list[str | None]:
@@ -138,8 +149,10 @@ def messages(logs: pd.DataFrame) -> pd.DataFrame:
 def observe(seen: Observations) -> Observations:
     """Read every log row by the conventions; fold what one observer says twice about one message."""
     in_time = np.argsort(seen.moments, kind="stable")
-    plain, others = read_plain(in_time, seen.data[in_time])
+    ordered = bool((np.diff(in_time) == 1).all())
+    plain, others = read_plain(in_time, seen.data if ordered else seen.data[in_time])
     seen.other_rows = sorted(others)
+    seen.other_data = seen.data.take(seen.other_rows).tolist()
     by_hand = Sightings.of(_read_with_care(others, seen))
     seen.sightings = plain if not len(by_hand) else _merged(plain, by_hand, in_time)
     _fold(seen)
@@ -187,7 +200,8 @@ def _read_with_care(rows: list[int], seen: Observations) -> list[Sighting]:
     found: list[Sighting] = []
     read = conventions.read
     nothing: dict[str, Any] = {}
-    components, levels, words, data = seen.components, seen.levels, seen.texts, seen.data
+    components, levels, words = seen.components, seen.levels, seen.texts
+    data = dict(zip(seen.other_rows, seen.other_data, strict=True))
     for row in rows:
         held = data[row]
         found += read(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
 
 from godot_analysis.normal_form.conventions import verbatim
@@ -23,12 +24,14 @@ from godot_analysis.normal_form.sightings import (
     SENT,
     Weight,
 )
-from godot_analysis.normal_form.table import Sightings, Words
+from godot_analysis.normal_form.table import Sightings, Words, objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from numpy.typing import NDArray
+
+    from godot_analysis.loading.json_array import JsonArray
 
 _NOTIFICATIONS: Final = "notifications/"
 _BLOCK: Final = 2048  # rows whose messages stay in the processor's cache while they are read
@@ -73,6 +76,25 @@ class _Numbers(dict[Any, int]):
         return number
 
 
+class _Seen(msgspec.Struct, gc=False):
+    """The text of a message record as far as it is read; the message itself is left for later."""
+
+    payload: msgspec.Raw
+    direction: Any
+    peer: Any = None
+    transport: Any = None
+    session: Any = None
+
+
+class _Record(msgspec.Struct, gc=False):
+    mcp: _Seen
+    lost: Any = msgspec.UNSET
+
+
+_record = msgspec.json.Decoder(_Record).decode
+_payload = msgspec.json.Decoder().decode
+
+
 class _Columns:
     """What is read, an entry for each message."""
 
@@ -80,41 +102,52 @@ class _Columns:
         numbers, values = np.dtype(np.int32), np.dtype(object)
         self.count = 0
         self.row = np.empty(rows, dtype=np.int64)
-        self.line, self.place = (np.empty(rows, dtype=numbers) for _ in range(2))
+        self.place, self.line = (np.empty(rows, dtype=numbers) for _ in range(2))
         self.id, self.payload, self.content = (np.empty(rows, dtype=values) for _ in range(3))
 
-    def add(self, rows: NDArray[np.int64], *told: list[Any]) -> None:
-        """Some more messages, as lists in the order of the columns."""
+    def add(self, rows: NDArray[np.int64], *told: NDArray[Any]) -> None:
+        """Some more messages, as arrays in the order of the columns."""
         start, self.count = self.count, self.count + len(rows)
         self.row[start : self.count] = rows
-        columns = (self.line, self.place, self.id, self.payload, self.content)
+        columns = (self.place, self.line, self.id, self.payload, self.content)
         for column, values in zip(columns, told, strict=True):
-            column[start : self.count] = np.fromiter(values, dtype=column.dtype, count=len(values))
+            column[start : self.count] = values
 
 
-def read_plain(rows: NDArray[np.int64], data: NDArray[Any]) -> tuple[Sightings, list[int]]:
+def read_plain(rows: NDArray[np.int64], data: JsonArray) -> tuple[Sightings, list[int]]:
     """Return the messages of all plain message records, and the rows that are to be read with care.
 
-    `data` are the values of these rows, in their order.
+    `data` are the values of these rows, in their order. Where they are texts, only the messages are decoded,
+    and one that both ends logged alike only once.
     """
     read = _Columns(len(rows))
     lines, places = _Numbers(_line), _Numbers(_place)
-    others: list[int] = []
+    others = [np.empty(0, dtype=np.int64)]
     for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
-        odd, *told = _read(data[start : start + _BLOCK].tolist(), lines, places)
-        read.add(np.delete(block, odd) if odd else block, *told)
-        others += block[odd].tolist()
-    return _table(read, lines.meanings, places.meanings), others
+        part, block = rows[start : start + _BLOCK], data[start : start + _BLOCK]
+        texts = block.texts()
+        if texts is None:
+            place, payloads = _from_values(block.tolist(), places)
+            line, *told = _read(payloads, lines)
+        else:
+            place, which, payloads = _from_texts(texts, places)
+            line, *told = (column[which] for column in _read(payloads, lines))
+        plain = (place >= 0) & (line >= 0)
+        if plain.all():
+            read.add(part, place, line, *told)
+        else:
+            others.append(part[~plain])
+            read.add(part[plain], *(column[plain] for column in (place, line, *told)))
+    return _table(read, lines.meanings, places.meanings), np.concatenate(others).tolist()
 
 
-def _read(data: list[Any], lines: _Numbers, places: _Numbers) -> tuple[list[Any], ...]:
-    """The places of those out of shape; line, place, id, payload and content of the others."""
-    told: tuple[list[Any], ...] = ([], [], [], [], [], [])
-    # Every message passes here, so this is written for speed: to ask for a key before it is looked up takes
-    # half as long as `get`, and each part is read while it is at hand.
-    add_odd, add_line, add_place, add_id, add_payload, add_content = (part.append for part in told)
-    for number, whole in enumerate(data):
+def _from_values(data: list[Any], places: _Numbers) -> tuple[NDArray[np.int32], list[Any]]:
+    """Where each message was seen, -1 for what is no plain message record, and the messages."""
+    seen_at: list[int] = []
+    payloads: list[Any] = []
+    add_place, add_payload = seen_at.append, payloads.append
+    for whole in data:
+        place, payload = -1, None
         try:
             seen = whole["mcp"]
             payload = seen["payload"]
@@ -124,7 +157,52 @@ def _read(data: list[Any], lines: _Numbers, places: _Numbers) -> tuple[list[Any]
                 place = places[
                     seen["direction"], seen.get("peer"), seen.get("transport"), seen.get("session")
                 ]
-            rpc_id = id_type = content = None
+            if "lost" in whole:
+                place = -1
+        except (KeyError, TypeError, AttributeError):
+            place = -1  # a part is missing, is no object, or is one where a word should be
+        add_place(place)
+        add_payload(payload)
+    return _numbers(seen_at), payloads
+
+
+def _from_texts(texts: list[Any], places: _Numbers) -> tuple[NDArray[np.int32], NDArray[np.int32], list[Any]]:
+    """Where each message was seen, as above; which of the messages it is, and all different messages."""
+    seen_at: list[int] = []
+    which: list[int] = []
+    known: dict[bytes, int] = {b"null": 0}
+    add_place, add_which = seen_at.append, which.append
+    for text in texts:
+        place = number = 0
+        try:
+            record = _record(text)
+            seen = record.mcp
+            place = places[seen.direction, seen.peer, seen.transport, seen.session]
+            number = known.setdefault(bytes(seen.payload), len(known))
+            if record.lost is not msgspec.UNSET:
+                place = -1
+        except (msgspec.ValidationError, TypeError):
+            place = -1
+        add_place(place)
+        add_which(number)
+    return _numbers(seen_at), _numbers(which), list(map(_payload, known))
+
+
+def _numbers(values: list[int]) -> NDArray[np.int32]:
+    return np.fromiter(values, dtype=np.int32, count=len(values))
+
+
+def _read(payloads: list[Any], lines: _Numbers) -> tuple[NDArray[Any], ...]:
+    """Line, id, payload and content of each message; the line is -1 for one that is out of shape."""
+    found: list[int] = []
+    ids: list[Any] = []
+    contents: list[Any] = []
+    # Every message passes here, so this is written for speed: to ask for a key before it is looked up takes
+    # half as long as `get`, and each part is read while it is at hand.
+    add_line, add_id, add_content = found.append, ids.append, contents.append
+    for payload in payloads:
+        rpc_id = id_type = content = None
+        try:
             if "id" in payload:
                 rpc_id = payload["id"]
                 id_type = type(rpc_id)
@@ -144,19 +222,14 @@ def _read(data: list[Any], lines: _Numbers, places: _Numbers) -> tuple[list[Any]
                     era = None if _TELLS_ERA.isdisjoint(content) else answered_era(content)
                     content = None if "isError" in content and content["isError"] is True else content
                 line = lines[payload["jsonrpc"], id_type, RESPONSE, era]
-            if line < 0 or place < 0 or type(payload) is not dict or "lost" in whole:
-                add_odd(number)
-                continue
+            if type(payload) is not dict:
+                line = -1
         except (KeyError, TypeError, AttributeError):
-            # A part is missing, is no object, or is one where a word should be.
-            add_odd(number)
-            continue
+            line = -1
         add_line(line)
-        add_place(place)
         add_id(rpc_id)
-        add_payload(payload)
         add_content(content)
-    return told
+    return _numbers(found), objects(ids), objects(payloads), objects(contents)
 
 
 def _failure(payload: dict[str, Any]) -> tuple[Any, ...]:

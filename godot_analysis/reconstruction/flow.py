@@ -23,6 +23,8 @@ class Flow:
     ----------
     logs : DataFrame
         The log it was rebuilt from.
+    others : DataFrame
+        The rows of `logs` that are no plain message records, such as what components say in words.
     hops : DataFrame
         `columns.HOPS`: one row per message that travelled, with the sightings of both ends, in causal order.
     calls : DataFrame
@@ -43,6 +45,7 @@ class Flow:
     """
 
     logs: pd.DataFrame
+    others: pd.DataFrame
     hops: pd.DataFrame
     calls: pd.DataFrame
     losses: pd.DataFrame

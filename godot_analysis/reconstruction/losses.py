@@ -94,8 +94,7 @@ def _is_one_trace(seen: Observations) -> bool:
 
 
 def _loss_records(seen: Observations) -> Iterable[Loss]:
-    for row in seen.other_rows:
-        data = seen.data[row]
+    for row, data in zip(seen.other_rows, seen.other_data, strict=True):
         lost = data.get("lost") if type(data) is dict else None
         if type(lost) is not dict or "count" not in lost:
             continue

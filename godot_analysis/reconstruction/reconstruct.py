@@ -114,6 +114,7 @@ def _rebuilt(seen: Observations, progress: Progress, pool: Executor) -> Flow:
     ended = call_frame(calls, order, endings, seen)
     return Flow(
         logs=seen.logs,
+        others=seen.others,
         hops=travelled.result(),
         calls=ended,
         losses=_loss_frame(losses),

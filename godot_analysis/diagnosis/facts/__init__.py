@@ -63,7 +63,7 @@ __all__ = [
 
 def gather(flow: Flow, *, expected: Iterable[str] = (), live: bool = False) -> Facts:
     """Compute the facts of one flow."""
-    signals = scan(flow.logs)
+    signals = scan(flow.others)
     table = CallTable(flow)
     calls = table.all(TOOL_CALL)
     arrivals = arrivals_of(table.all(*HANDSHAKES))

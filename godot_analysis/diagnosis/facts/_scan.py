@@ -102,7 +102,7 @@ class _Row:
 
 
 def scan(logs: pd.DataFrame) -> Signals:
-    """Recognise every ordinary record of a log frame that tells something a rule can use."""
+    """Recognise every record of a log frame that tells something a rule can use; messages are left out."""
     signals = Signals()
     for row in _rows(logs):
         _classify(row, signals)

@@ -118,6 +118,7 @@ class Story:
 
         return Flow(
             logs=table(self._logs, columns.LOGS),
+            others=table(self._logs, columns.LOGS),
             hops=table(self._hops, columns.HOPS),
             calls=table(self._calls, columns.CALLS),
             losses=table(self._losses, columns.LOSSES),
