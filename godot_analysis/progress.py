@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Progress:
         self._under_way = 0
         self._started = time.monotonic()
         self._bar: Any = None
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -64,10 +66,11 @@ class Progress:
         self._show(f"{self._what}: {step}")
 
     def count(self, records: int) -> None:
-        """So many more records are done."""
-        self._done += records
-        self._records += records
-        self._show(self._what)
+        """So many more records are done, by whichever thread."""
+        with self._lock:
+            self._done += records
+            self._records += records
+            self._show(self._what)
 
     def _show(self, text: str) -> None:
         if self._bar is None:

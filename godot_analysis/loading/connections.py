@@ -58,6 +58,13 @@ class Direct:
             while rows := cursor.fetchmany(_CHUNK):
                 yield rows
 
+    @contextmanager
+    def snapshot(self) -> Iterator[str]:
+        """The name of the present state of the database: others can take it over while this lasts."""
+        with self._connection.transaction():
+            self._connection.execute("set transaction isolation level repeatable read, read only")
+            yield self._connection.execute("select pg_export_snapshot()").fetchall()[0][0]
+
     def composed(self, query: str, values: Mapping[str, Any]) -> str:
         """The query with its values in place, each quoted by libpq for this very connection."""
         return psycopg.ClientCursor(self._connection).mogrify(_driver_style(query), values)

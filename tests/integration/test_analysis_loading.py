@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -78,6 +80,76 @@ def test_the_same_frame_by_arrow_and_by_rows(
     pd.testing.assert_frame_equal(by_rows, everything)
     assert len(everything) == 6000
     assert by_arrow["data"].tolist() == everything["data"].tolist()
+
+
+@pytest.fixture
+def in_halves(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What fits few pages is read over two connections as well; the connections that were opened."""
+    pytest.importorskip("adbc_driver_postgresql")
+    from godot_analysis.loading import bulk  # noqa: PLC0415 - an extra
+
+    opened: list[Any] = []
+    connect = bulk.adbc.connect
+
+    def counted(*given: Any, **more: Any) -> Any:
+        opened.append(connect(*given, **more))
+        return opened[-1]
+
+    monkeypatch.setattr(bulk.adbc, "connect", counted)
+    monkeypatch.setattr(database, "_MANY_PAGES", 1)
+    return opened
+
+
+def test_two_halves_are_the_whole(filled: str, everything: pd.DataFrame, in_halves: list[Any]):
+    pd.testing.assert_frame_equal(ga.load_logs(source=filled), everything)
+    assert len(in_halves) == 2
+    some = everything[(everything["component"] == "c1") & (everything["level"] >= "WARN")]
+    halves = ga.load_logs(source=filled, component="c1", level="WARN")
+    assert halves["id"].tolist() == some["id"].tolist()
+    assert len(in_halves) == 4
+    ga.load_logs(source=filled, start="2d")
+    assert len(in_halves) == 5, "what an index or whole partitions answer is asked once"
+
+
+def test_halves_are_of_one_moment(filled: str, everything: pd.DataFrame, in_halves: list[Any]):
+    """Somebody moves records from page to page meanwhile, as the repair of partitions does."""
+    done = threading.Event()
+
+    def move() -> None:
+        with psycopg.connect(filled, autocommit=True) as connection:
+            while not done.is_set():
+                connection.execute(
+                    "with moved as (delete from logs where id in (select id from logs order by random() limit 500)"
+                    " returning *) insert into logs select * from moved"
+                )
+
+    with ThreadPoolExecutor(1) as pool:
+        moving = pool.submit(move)
+        try:
+            for _ in range(8):
+                assert set(ga.load_logs(source=filled)["id"]) == set(everything["id"])
+                assert len(ga.load_logs(source=filled)) == len(everything)
+        finally:
+            done.set()
+        moving.result()
+    assert len(in_halves) == 32
+
+
+def test_a_login_with_few_connections_reads_one_half_after_the_other(
+    filled: str, everything: pd.DataFrame, in_halves: list[Any]
+):
+    with psycopg.connect(filled, autocommit=True) as connection:
+        connection.execute("create role narrow login connection limit 2")
+        connection.execute("grant select on logs to narrow")
+    info = psycopg.conninfo.conninfo_to_dict(filled)
+    try:
+        url = f"postgresql://narrow@{info['host']}:{info['port']}/{info['dbname']}"
+        pd.testing.assert_frame_equal(ga.load_logs(source=url), everything)
+        assert len(in_halves) == 1
+    finally:
+        with psycopg.connect(filled, autocommit=True) as connection:
+            connection.execute("drop owned by narrow")
+            connection.execute("drop role narrow")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
+import time
 import uuid
 
 import pandas as pd
@@ -80,6 +82,36 @@ def test_any_rows_in_any_batches(rows: list[dict], size: int, binary: bool):
     empty = log_frame([])
     for name in set(columns.LOGS) - {"component"}:
         assert logs[name].dtype == empty[name].dtype, name
+
+
+@settings(max_examples=30, deadline=None)
+@given(ROWS, st.integers(0, 40), st.integers(1, 20))
+def test_several_streams_make_the_frame_of_one(rows: list[dict], cut: int, size: int):
+    def batches(some: list[dict]) -> list[pa.RecordBatch]:
+        return [batch(some[at : at + size], binary=True) for at in range(0, len(some), size)]
+
+    pd.testing.assert_frame_equal(
+        log_frame(batches(rows[:cut]), batches(rows[cut:])), log_frame(batches(rows))
+    )
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_when_one_stream_fails_the_others_are_left(first: bool):
+    seen = []
+
+    def endless():
+        for at in itertools.count():
+            seen.append(at)
+            yield batch([], binary=True)
+
+    def failing():
+        while not seen:
+            time.sleep(0.001)
+        raise OSError("cut off")
+        yield
+
+    with pytest.raises(OSError, match="cut off"):
+        log_frame(*((failing(), endless()) if first else (endless(), failing())))
 
 
 def test_a_long_column_is_copied_or_only_rearranged():
