@@ -84,8 +84,8 @@ def load_logs(
     limit
         At most so many, the newest.
     source
-        As for `load_trace`. Millions of records come three to four times as fast from a URL as over SQLAlchemy,
-        where the extra `arrow` is installed.
+        As for `load_trace`. Millions of records come three to four times as fast from a URL as over
+        SQLAlchemy, where the extra `arrow` is installed.
 
     Returns
     -------
