@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from itertools import pairwise
-from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,7 +17,7 @@ from godot_analysis.loading.json_array import JsonArray
 from godot_analysis.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     Numbers = np.ndarray[Any, np.dtype[Any]]
 
@@ -31,35 +30,29 @@ _TEXT: Final[Any] = pd.StringDtype(na_value=np.nan)
 _POOL: Final = pa.system_memory_pool()  # gives back to the system what a large column leaves
 
 
-def log_frame(*streams: Iterable[pa.RecordBatch]) -> pd.DataFrame:
+def log_frame(*streams: Iterable[pa.RecordBatch], stops: Sequence[Callable[[], None]] = ()) -> pd.DataFrame:
     """A log frame in order of time, of equal times by `seq` (none first) and id.
 
-    Ids may be UUIDs or text, times any timestamps in UTC; `data` is JSON text. Streams are read side by side.
+    Ids may be UUIDs or text, times any timestamps in UTC; `data` is JSON text. Streams are read side by side,
+    each in a thread of its own; `stops` end them when nobody waits for them any more.
     """
-    stopped = Event()
     with Progress("load") as progress, ThreadPoolExecutor(len(streams)) as pool:
-
-        def read(stream: Iterable[pa.RecordBatch]) -> list[dict[str, pa.Array]]:
-            found = []
-            for batch in stream:
-                if stopped.is_set():
-                    break
-                if len(batch):
-                    found.append({name: _slim(LOGS[name], batch.column(name)) for name in LOGS})
-                progress.count(len(batch))
-            return found
-
-        readings = [pool.submit(read, stream) for stream in streams]
+        under_way = [pool.submit(_read, stream, progress) for stream in streams]
+        others = set(under_way)
         try:
-            wait(readings, return_when=FIRST_EXCEPTION)
+            ended, others = wait(under_way, return_when=FIRST_EXCEPTION)
         finally:
-            stopped.set()  # after an error nobody waits for what the others would still read
-        parts = [part for reading in readings for part in reading.result()]
+            for stop in stops if others else ():
+                stop()
+        for reading in ended:
+            reading.result()  # the error that came first, not those of who was stopped for it
+    parts = [part for reading in under_way for part in reading.result()]
     # Nearly in order of time already, the columns are put in order with little more memory.
     parts.sort(key=lambda part: part["event_created_at"][0].as_py() or 0)
     columns = {name: [part[name] for part in parts] for name in LOGS}
     parts.clear()
-    readings.clear()
+    under_way.clear()
+    ended.clear()
     rows = sum(map(len, columns["id"]))
     order = _order(columns)
     built = {}
@@ -67,6 +60,16 @@ def log_frame(*streams: Iterable[pa.RecordBatch]) -> pd.DataFrame:
         built[name] = _BUILDERS[kind](columns.pop(name), order)
         pa.default_memory_pool().release_unused()
     return pd.DataFrame(built, index=pd.RangeIndex(rows), copy=False)
+
+
+def _read(stream: Iterable[pa.RecordBatch], progress: Progress) -> list[dict[str, pa.Array]]:
+    """The columns of each batch that holds anything."""
+    found = []
+    for batch in stream:
+        if len(batch):
+            found.append({name: _slim(LOGS[name], batch.column(name)) for name in LOGS})
+        progress.count(len(batch))
+    return found
 
 
 def _slim(kind: str, column: pa.Array) -> pa.Array:

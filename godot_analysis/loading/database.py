@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
     from godot_analysis.loading.connections import Server
     from godot_analysis.loading.filters import Filter, Since
 
-_MANY_PAGES: Final = 2_000  # of 8 KiB; from here on a second connection pays
-_PAGES: Final = """
-    select pg_relation_size(relid) / current_setting('block_size')::int
-    from pg_partition_tree('logs') where isleaf
-"""
 _UNINDEXED: Final = frozenset(("component", "levels"))
 """Filters that all of `logs` is read for; others have an index, or spare whole partitions."""
 
@@ -87,12 +81,12 @@ class Database:
             except ModuleNotFoundError:
                 pass
             else:
-                halves = _halves(server) if values.keys() <= _UNINDEXED else [[]]
-                queries = [
-                    f"select {', '.join(LOGS)} from logs {_where([*conditions, *half])}"  # noqa: S608 - constants only
-                    for half in halves
-                ]
-                return log_frame_of(server, queries, values, shown(str(self._source)))
+
+                def asked(*more: str) -> str:
+                    return f"select {', '.join(LOGS)} from logs {_where([*conditions, *more])}"  # noqa: S608 - constants only
+
+                where = shown(str(self._source))
+                return log_frame_of(server, asked, values, where, reads_all=values.keys() <= _UNINDEXED)
         query = f"select {_COLUMNS} from logs {_where(conditions)} order by {_ORDER}"  # noqa: S608 - constants only
         return _frame(server.blocks(query, values))
 
@@ -132,20 +126,6 @@ _TRACES: Final = f"""
     group by trace_id
     order by min(event_created_at) desc, trace_id
 """  # noqa: S608 - constants only
-
-
-def _halves(server: Server) -> list[list[str]]:
-    """Conditions for each half of `logs` where it is large: half of the pages, counted in each partition.
-
-    Sending a row takes the server longer than taking it takes us: two connections keep two processors busy.
-    """
-    pages = [int(row[0]) for row in server.rows(_PAGES, {})]
-    if sum(pages) < _MANY_PAGES:
-        return [[]]
-    middle = bisect_left(
-        range(max(pages)), sum(pages) / 2, key=lambda page: sum(min(page, own) for own in pages)
-    )
-    return [[f"ctid < '({middle},0)'"], [f"ctid >= '({middle},0)'"]]
 
 
 def _newest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -196,9 +197,17 @@ def _missing(value: Any) -> bool:
     return value is None or value is pd.NA or (isinstance(value, float) and value != value)  # noqa: PLR0124 - NaN
 
 
+def decoded(text: str | bytes) -> Any:
+    """The value of one JSON text; a number that is too large for a float is infinite."""
+    try:
+        return _decode(text)
+    except msgspec.ValidationError:
+        return json.loads(text)
+
+
 def _value(text: Any) -> Any:
     """The value of one text; pandas has NaN where there is none."""
-    return _decode(text) if isinstance(text, str) else None
+    return decoded(text) if isinstance(text, str) else None
 
 
 def _text(value: Any) -> str | None:

@@ -30,7 +30,7 @@ class Observations:
     """
 
     def __init__(self, logs: pd.DataFrame) -> None:
-        self.logs = logs
+        self.logs = logs.copy(deep=False)  # what somebody does to the frame later is not seen here
         data = logs["data"].array
         self.data = data if isinstance(data, JsonArray) else JsonArray.from_objects(data)
         self.timed: NDArray[np.bool_] = logs["event_created_at"].notna().to_numpy()
@@ -56,6 +56,13 @@ class Observations:
         whole = len(self.other_rows) == len(self.logs)
         rows = self.logs if whole else self.logs.iloc[self.other_rows]
         return rows.assign(data=JsonArray.from_objects(self.other_data))
+
+    def forget_lists(self) -> None:
+        """Let go of the lists that were made of columns: they are larger than these."""
+        for name in [
+            name for name in vars(self) if isinstance(vars(Observations).get(name), cached_property)
+        ]:
+            del vars(self)[name]
 
     @cached_property
     def ids(self) -> list[str | None]:
@@ -123,7 +130,8 @@ def messages(logs: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         The columns of `godot_analysis.columns.MESSAGES`. The members of a batch are rows of their own. Text
         that is no JSON-RPC is a row of kind `invalid`. What was not logged but follows from what was, is
-        named in `inferred`. Two records of one observer about one message are one row. `validity` holds what
+        named in `inferred`. Two records of one observer about one message are one row. Rows may share one
+        `payload`, which is for reading. `validity` holds what
         a message has against JSON-RPC, or against the official schema of the protocol version that its
         connection negotiated.
 

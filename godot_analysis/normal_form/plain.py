@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 import numpy as np
 
+from godot_analysis.loading.json_array import decoded
 from godot_analysis.normal_form.conventions import verbatim
 from godot_analysis.normal_form.jsonrpc import META_VERSION, STATELESS, answered_era, era_of, id_text
 from godot_analysis.normal_form.sightings import (
@@ -92,7 +93,6 @@ class _Record(msgspec.Struct, gc=False):
 
 
 _record = msgspec.json.Decoder(_Record).decode
-_payload = msgspec.json.Decoder().decode
 
 
 class _Columns:
@@ -185,7 +185,7 @@ def _from_texts(texts: list[Any], places: _Numbers) -> tuple[NDArray[np.int32], 
             place = -1
         add_place(place)
         add_which(number)
-    return _numbers(seen_at), _numbers(which), list(map(_payload, known))
+    return _numbers(seen_at), _numbers(which), list(map(decoded, known))
 
 
 def _numbers(values: list[int]) -> NDArray[np.int32]:

@@ -15,6 +15,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class Later:
+    """A frame that is made when it is first asked for; then what it was made of is let go of."""
+
+    def __init__(self, make: Callable[[], pd.DataFrame]) -> None:
+        self._make: Callable[[], pd.DataFrame] | None = make
+        self._made: pd.DataFrame
+
+    def __call__(self) -> pd.DataFrame:
+        """The frame."""
+        make = self._make
+        if make is not None:
+            self._made, self._make = make(), None
+        return self._made
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class Flow:
     """Who sent what to whom, and how it ended.
@@ -24,7 +39,8 @@ class Flow:
     logs : DataFrame
         The log it was rebuilt from.
     others : DataFrame
-        The rows of `logs` that are no plain message records, such as what components say in words.
+        The rows of `logs` that are no plain message records: what components say in words, but also batches
+        and messages of unusual form.
     hops : DataFrame
         `columns.HOPS`: one row per message that travelled, with the sightings of both ends, in causal order.
     calls : DataFrame
@@ -33,8 +49,8 @@ class Flow:
         `columns.LOSSES`: where the log itself has holes.
     clocks : DataFrame
         `columns.CLOCKS`: how far the components' clocks are apart, with the error.
-    read : callable
-        Makes the frame of the messages, which take longer than what is told of them; see `messages`.
+    read : Later
+        The frame of the messages, which takes as long as all that is told of them; see `messages`.
 
     Examples
     --------
@@ -50,7 +66,7 @@ class Flow:
     calls: pd.DataFrame
     losses: pd.DataFrame
     clocks: pd.DataFrame
-    read: Callable[[], pd.DataFrame]
+    read: Later
 
     picture: ClassVar[Callable[[Flow], str] | None] = None
     """Draws a flow for notebooks; set by the package, so that reconstructing needs no drawing."""
@@ -64,7 +80,7 @@ class Flow:
         """
         return validated(self.observed)
 
-    @cached_property
+    @property
     def observed(self) -> pd.DataFrame:
         """The same messages before the official schema was asked: `validity` is that of JSON-RPC alone."""
         return self.read()

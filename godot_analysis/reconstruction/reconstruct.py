@@ -16,7 +16,7 @@ from godot_analysis.progress import Progress
 from godot_analysis.reconstruction.clocks import estimate
 from godot_analysis.reconstruction.endings import Endings
 from godot_analysis.reconstruction.exchange import Exchanges, Pairs
-from godot_analysis.reconstruction.flow import Flow
+from godot_analysis.reconstruction.flow import Flow, Later
 from godot_analysis.reconstruction.frames import call_frame, hop_frame, message_frame
 from godot_analysis.reconstruction.hops import build_hops
 from godot_analysis.reconstruction.joining import addressed, join
@@ -110,16 +110,18 @@ def _rebuilt(seen: Observations, progress: Progress, pool: Executor) -> Flow:
     endings = Endings(calls, seen, Holes(losses))
     hops, order = ordering.result()
     progress.begin("making frames")
-    travelled = pool.submit(hop_frame, hops, order, calls, seen)
+    travelling = pool.submit(hop_frame, hops, order, calls, seen)
     ended = call_frame(calls, order, endings, seen)
+    travelled = travelling.result()
+    seen.forget_lists()
     return Flow(
         logs=seen.logs,
         others=seen.others,
-        hops=travelled.result(),
+        hops=travelled,
         calls=ended,
         losses=_loss_frame(losses),
         clocks=_clock_frame(clocks),
-        read=partial(message_frame, hops, seen),
+        read=Later(partial(message_frame, hops, seen)),
     )
 
 

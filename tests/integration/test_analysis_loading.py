@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
 import sys
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import godot_analysis as ga
+from godot_analysis.columns import LOGS
 from godot_analysis.loading import connections, database
 from godot_daemon import partitions
 
@@ -96,7 +99,7 @@ def in_halves(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return opened[-1]
 
     monkeypatch.setattr(bulk.adbc, "connect", counted)
-    monkeypatch.setattr(database, "_MANY_PAGES", 1)
+    monkeypatch.setattr(bulk, "_MANY_PAGES", 1)
     return opened
 
 
@@ -135,21 +138,92 @@ def test_halves_are_of_one_moment(filled: str, everything: pd.DataFrame, in_halv
     assert len(in_halves) == 32
 
 
-def test_a_login_with_few_connections_reads_one_half_after_the_other(
-    filled: str, everything: pd.DataFrame, in_halves: list[Any]
-):
-    with psycopg.connect(filled, autocommit=True) as connection:
-        connection.execute("create role narrow login connection limit 2")
-        connection.execute("grant select on logs to narrow")
+@pytest.fixture
+def narrow(filled: str) -> Iterator[tuple[psycopg.Connection[Any], str]]:
+    """A login that may do little: a connection to grant it more, and its address."""
     info = psycopg.conninfo.conninfo_to_dict(filled)
+    with psycopg.connect(filled, autocommit=True) as connection:
+        connection.execute("create role narrow login")
+        yield connection, f"postgresql://narrow@{info['host']}:{info['port']}/{info['dbname']}"
+        connection.execute("grant execute on all functions in schema pg_catalog to public")
+        connection.execute("drop owned by narrow")
+        connection.execute("drop role narrow")
+
+
+@pytest.mark.parametrize(
+    "rights",
+    [
+        ["alter role narrow connection limit 2", "grant select on logs to narrow"],
+        [f"grant select ({', '.join(LOGS)}) on logs to narrow"],
+        ["grant select on logs to narrow", "revoke execute on function pg_export_snapshot() from public"],
+        [
+            "grant select on logs to narrow",
+            "revoke execute on function pg_relation_size(regclass) from public",
+        ],
+    ],
+)
+def test_what_cannot_be_halved_is_asked_once(
+    narrow: tuple[psycopg.Connection[Any], str],
+    everything: pd.DataFrame,
+    in_halves: list[Any],
+    rights: list[str],
+):
+    connection, url = narrow
+    for right in rights:
+        connection.execute(right)
+    pd.testing.assert_frame_equal(ga.load_logs(source=url), everything)
+    assert len(in_halves) <= 2
+
+
+_SLOWLY = """
+import os, signal, sys, threading, time
+import godot_analysis as ga
+from godot_analysis.loading import bulk
+bulk._MANY_PAGES = 1
+
+def interrupt():
+    for _ in range(2):
+        time.sleep(1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=interrupt, daemon=True).start()
+try:
+    ga.load_logs(source=sys.argv[1], component="c1")
+except KeyboardInterrupt:
     try:
-        url = f"postgresql://narrow@{info['host']}:{info['port']}/{info['dbname']}"
-        pd.testing.assert_frame_equal(ga.load_logs(source=url), everything)
-        assert len(in_halves) == 1
+        time.sleep(5)
+    except KeyboardInterrupt:
+        pass
+    print("interrupted", flush=True)
+"""
+
+
+def test_an_interrupt_ends_a_load_at_once(
+    filled: str, narrow: tuple[psycopg.Connection[Any], str], in_halves: list[Any]
+):
+    """Also when it comes twice, and while the server finds nothing to send."""
+    connection, url = narrow
+    connection.execute("grant select on logs to narrow")
+    connection.execute("create policy slow on logs using (pg_sleep(0.01) is null)")
+    connection.execute("alter table logs enable row level security")
+    try:
+        asked = time.monotonic()
+        run = subprocess.run(
+            [sys.executable, "-c", _SLOWLY, url], capture_output=True, text=True, check=False
+        )
+        assert (run.returncode, run.stdout) == (0, "interrupted\n"), run.stderr
+        assert time.monotonic() - asked < 20, "all of it takes a minute"
+        with ThreadPoolExecutor(1) as pool:
+            loading = pool.submit(ga.load_logs, source=url)
+            reading = "select pid from pg_stat_activity where usename = 'narrow' and query ilike 'copy%'"
+            while len(found := connection.execute(reading).fetchall()) < 2:
+                time.sleep(0.05)
+            connection.execute("select pg_terminate_backend(%s)", found[0])
+            with pytest.raises(ga.SourceUnavailable, match=r"terminating connection|server closed"):
+                loading.result(timeout=20)
     finally:
-        with psycopg.connect(filled, autocommit=True) as connection:
-            connection.execute("drop owned by narrow")
-            connection.execute("drop role narrow")
+        connection.execute("alter table logs disable row level security")
+        connection.execute("drop policy slow on logs")
 
 
 @pytest.mark.parametrize(

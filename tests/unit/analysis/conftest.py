@@ -12,7 +12,7 @@ import pytest
 from godot_analysis import columns
 from godot_analysis.loading.frames import frame
 from godot_analysis.loading.load import load_logs
-from godot_analysis.reconstruction.flow import Flow
+from godot_analysis.reconstruction.flow import Flow, Later
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,7 @@ class Story:
             calls=table(self._calls, columns.CALLS),
             losses=table(self._losses, columns.LOSSES),
             clocks=table([], columns.CLOCKS),
-            read=lambda: table([], columns.MESSAGES),
+            read=Later(lambda: table([], columns.MESSAGES)),
         )
 
 

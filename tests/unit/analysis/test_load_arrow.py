@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
-import time
+import threading
 import uuid
 
 import pandas as pd
@@ -97,21 +96,21 @@ def test_several_streams_make_the_frame_of_one(rows: list[dict], cut: int, size:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_when_one_stream_fails_the_others_are_left(first: bool):
-    seen = []
+    begun, stopped = threading.Event(), threading.Event()
 
     def endless():
-        for at in itertools.count():
-            seen.append(at)
-            yield batch([], binary=True)
+        begun.set()
+        stopped.wait()
+        raise ValueError("because it was stopped")
+        yield
 
     def failing():
-        while not seen:
-            time.sleep(0.001)
+        begun.wait()
         raise OSError("cut off")
         yield
 
     with pytest.raises(OSError, match="cut off"):
-        log_frame(*((failing(), endless()) if first else (endless(), failing())))
+        log_frame(*((failing(), endless()) if first else (endless(), failing())), stops=[stopped.set])
 
 
 def test_a_long_column_is_copied_or_only_rearranged():

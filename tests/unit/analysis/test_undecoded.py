@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pandas as pd
 from hypothesis import given, settings
@@ -81,6 +83,18 @@ def test_text_reads_like_values(told):
 def frames(logs: pd.DataFrame) -> list[pd.DataFrame]:
     flow = ga.reconstruct(logs)
     return [ga.messages(logs), flow.messages, flow.hops, flow.calls, flow.losses, flow.clocks]
+
+
+def test_a_number_that_no_float_can_hold_is_infinite():
+    """PostgreSQL keeps it, in the message and beside it."""
+    question = json.dumps(QUESTION).replace('{"n": 1}', '{"n": 1e400}')
+    mcp = f'"mcp": {{"direction": "sent", "peer": "gates", "payload": {question}}}'
+    logs = ga.from_records([record("relay", None), record("relay", None, 1)])
+    logs["data"] = JsonArray.from_texts([f"{{{mcp}}}", f'{{"x": -1e400, {mcp.replace("1e400", "2")}}}'])
+    calls = ga.reconstruct(logs).calls
+    assert calls["arguments"].tolist() == [{"n": float("inf")}, {"n": 2}]
+    assert logs["data"].iloc[1]["x"] == float("-inf")
+    pd.testing.assert_frame_equal(ga.reconstruct(logs.assign(data=logs["data"].astype(object))).calls, calls)
 
 
 def test_what_both_ends_logged_alike_is_decoded_once():
