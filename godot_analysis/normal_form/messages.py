@@ -59,10 +59,8 @@ class Observations:
 
     def forget_lists(self) -> None:
         """Let go of the lists that were made of columns: they are larger than these."""
-        for name in [
-            name for name in vars(self) if isinstance(vars(Observations).get(name), cached_property)
-        ]:
-            del vars(self)[name]
+        for name in ("ids", "times", "traces", "components", "instances", "levels", "texts"):
+            vars(self).pop(name, None)
 
     @cached_property
     def ids(self) -> list[str | None]:
