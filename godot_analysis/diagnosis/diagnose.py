@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import pandas as pd
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["diagnose"]
+
+_APART_US: Final = 1_000_000  # clocks that are nearer than this mislead no rule
 
 
 def diagnose(
@@ -71,13 +73,39 @@ def diagnose(
         return _judged(flow, trace_id, component, tool, live=live)
 
 
+def _on_one_clock(flow: Flow) -> tuple[Flow, list[str]]:
+    """The flow as it would be if all went by one clock, where theirs are surely apart; and what was moved.
+
+    The rules compare times of different components: a restart with a connection, a list with a call.
+    """
+    clocks = flow.clocks
+    apart = clocks[clocks["offset_us"].abs() - clocks["error_us"] > _APART_US]
+    if apart.empty:
+        return flow, []
+    offset = flow.logs["component"].astype("str").map(apart.set_index("component")["offset_us"]).fillna(0)
+    times = flow.logs["event_created_at"] - pd.to_timedelta(offset.round(), unit="us")
+    logs = flow.logs.assign(event_created_at=times.astype(flow.logs["event_created_at"].dtype))
+    notes = [
+        f"the clock of {name} is {abs(seconds):,.1f} s {'ahead of' if seconds > 0 else 'behind'} that of "
+        f"{reference}, by which times are told here"
+        for name, reference, seconds in zip(
+            apart["component"], apart["reference"], apart["offset_us"] / 1_000_000, strict=True
+        )
+    ]
+    moved = reconstruct(logs.sort_values("event_created_at", kind="stable", ignore_index=True))
+    # How far these clocks were apart tells how far those may be of which nothing is known.
+    return replace(moved, clocks=clocks), notes
+
+
 def _judged(
     flow: Flow, trace_id: str | None, component: str | None, tool: str | None, *, live: bool | None
 ) -> Diagnosis:
+    logs = flow.logs
+    flow, moved = _on_one_clock(flow)
     expected = {component} if component else set()
     if tool is not None and (named := family(tool)) is not None:
         expected.add(named)
-    facts = gather(flow, live=bool(flow.logs.attrs.get("live")) if live is None else live)
+    facts = gather(flow, live=bool(logs.attrs.get("live")) if live is None else live)
     asked = Asked(facts, trace_id, component, tool)
     facts = replace(facts, expected=_unheard(expected, facts))
     findings = tuple(judged.finding for judged in judge(facts) if asked.concerns(judged))
@@ -85,10 +113,10 @@ def _judged(
         ranked=findings,
         calls=asked.count(),
         gaps=[_gap(gap) for gap in facts.gaps],
-        cited=_cited(flow.logs, findings),
-        records=len(flow.logs),
+        cited=_cited(logs, findings),
+        records=len(logs),
         scope=asked.scope,
-        notes=asked.notes(),
+        notes=(*asked.notes(), *moved),
     )
 
 

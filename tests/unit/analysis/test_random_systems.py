@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+import godot_analysis as ga
 
 sys.path.append(str(Path(__file__).resolve().parents[3] / "benchmarks"))
 
@@ -27,6 +30,24 @@ def test_a_planted_fault_is_found_and_nothing_else(code):
 def test_healthy_systems_are_healthy_however_odd_they_look(seed):
     verdict, _ = judge(HEALTHY, seed)
     assert [(finding.code, finding.component, finding.summary) for finding in verdict.false] == []
+
+
+@pytest.mark.parametrize(
+    ("seed", "component"), [(0, "sentry"), (1, "browser"), (7, "gates"), (11, "tickets")]
+)
+def test_a_clock_that_is_slow_breaks_nothing(seed: int, component: str):
+    logs = ga.from_records(build(HEALTHY, seed).records())
+    slow = logs["component"] == component
+    logs.loc[slow, "event_created_at"] -= pd.Timedelta("40s")
+    found = ga.diagnose(logs.sort_values("event_created_at", kind="stable", ignore_index=True))
+    assert [
+        (finding.code, finding.component, finding.summary)
+        for finding in found.ranked
+        if finding.severity != "info"
+    ] == []
+    assert any(
+        f"the clock of {component} is " in note and " s behind that of " in note for note in found.notes
+    )
 
 
 def test_a_seed_is_a_system():
