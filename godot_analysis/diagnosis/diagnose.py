@@ -52,6 +52,8 @@ def diagnose(
     -------
     Diagnosis
         `.healthy`, `.root_cause`, `.findings`, `.calls`, `.gaps`; shows itself in a notebook and as text.
+        Where clocks are surely more than a second apart, times are compared and told by one of them, and
+        `.notes` says by which.
 
     Raises
     ------
