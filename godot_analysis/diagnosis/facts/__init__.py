@@ -17,6 +17,7 @@ from godot_analysis.diagnosis.facts._schemas import Check, takes, unknown_keys
 from godot_analysis.diagnosis.facts._signals import (
     Complaint,
     Connection,
+    Exit,
     Offer,
     Route,
     Signals,
@@ -39,6 +40,7 @@ __all__ = [
     "Complaint",
     "Connection",
     "Epoch",
+    "Exit",
     "Facts",
     "Gap",
     "HttpExchange",

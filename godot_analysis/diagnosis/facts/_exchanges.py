@@ -20,10 +20,11 @@ _STATUS_KEYS: Final = ("status", "status_code", "statusCode", "http_status", "ht
 _URL_KEYS: Final = ("url", "uri", "path", "endpoint", "request_url")
 _VERB_KEYS: Final = ("method", "verb", "http_method", "httpMethod", "request_method")
 _BODY_KEYS: Final = ("body", "response_body", "response", "text", "error", "detail", "reason")
-_HEADER_KEYS: Final = ("headers", "request_headers", "requestHeaders")
+_HEADER_KEYS: Final = ("request_headers", "requestHeaders", "headers")  # those of the answer may stand beside
 _PEER_KEYS: Final = ("peer", "server", "server_name", "backend", "target", "upstream")
 _VERB: Final = re.compile(r"\b(GET|POST|DELETE|PUT|OPTIONS|HEAD|PATCH)\b")
 _URL: Final = re.compile(r"https?://[^\s\"'<>]+")
+_HTTP: Final = re.compile(r"http|\bsse\b|status code", re.IGNORECASE)
 _STATUS: Final = re.compile(
     r"\b(?:HTTP(?:/[\d.]+)?|status(?: code)?|code|returned|answered|→|=>|got)[\s:=]*\(?([1-5]\d\d)\b"
     r"|\b(?:GET|POST|DELETE|PUT)\b\s+\S+\s+(?:HTTP/[\d.]+\"?\s+)?([1-5]\d\d)\b"
@@ -61,7 +62,7 @@ def read_exchange(
     if status is None:
         return None
     verb, url = _verb(message, data), _address(message, data)
-    if verb is None and url is None and not re.search("http", message, re.IGNORECASE):
+    if verb is None and url is None and not _HTTP.search(message):
         return None
     headers: dict[Any, Any] = next((data[key] for key in _HEADER_KEYS if isinstance(data.get(key), dict)), {})
     return HttpExchange(

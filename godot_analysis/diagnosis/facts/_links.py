@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LinkFacts"]
 
+_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
 _NO_SUCCESS: Final = 300  # HTTP's first status that is none
 
 
@@ -42,7 +43,7 @@ class LinkFacts(WireFacts):
         host = urlsplit(exchange.url or "").hostname
         if host in self._servers and host != exchange.component:
             return host
-        near = self._under_way(exchange.component, exchange.time)
+        near = self.under_way(exchange.component, exchange.time)
         if near is not None:
             return near.callee
         return exchange.component if exchange.component in self.backends else None
@@ -58,7 +59,7 @@ class LinkFacts(WireFacts):
     def _servers(self) -> frozenset[str]:
         return (frozenset(self.components) | self.backends) - self.roles.clients
 
-    def _under_way(self, component: str, time: pd.Timestamp) -> Call | None:
+    def under_way(self, component: str, time: pd.Timestamp) -> Call | None:
         """The request by or to a component that was under way; of several the one begun closest to `time`."""
         if component not in self._requests_of:
             both = Calls(self.table, np.concatenate([self.setups.places, self.calls.places]))
@@ -68,6 +69,18 @@ class LinkFacts(WireFacts):
         begun, ended = self.table.started[own.places] - leeway <= now, self.table.ended[own.places]
         open_ = self.table.is_open[own.places]
         return Calls(self.table, own.places[begun & (open_ | (now <= ended + leeway))]).nearest(time)
+
+    def version_of(self, call: Call) -> str | None:
+        """The protocol version that a request of the stateless era names in its body."""
+        hops = self.flow.hops
+        asked = hops.loc[(hops["call"] == call.number) & (hops["kind"] == "request"), "payload"]
+        for payload in asked:
+            params = payload.get("params") if isinstance(payload, dict) else None
+            meta = params.get("_meta") if isinstance(params, dict) else None
+            version = meta.get(_VERSION) if isinstance(meta, dict) else None
+            if isinstance(version, str):
+                return version
+        return None
 
     @cached_property
     def _requests_of(self) -> dict[str, Calls]:

@@ -18,6 +18,7 @@ from godot_analysis.diagnosis.facts._signals import (
     Complaint,
     Connection,
     Ended,
+    Exit,
     Offer,
     Refusal,
     Route,
@@ -72,12 +73,16 @@ _ENDED: Final = re.compile(
     r"|\b(?:closed|exited) with\b",
     re.IGNORECASE,
 )
+_EXITED: Final = re.compile(
+    r"\bprocess (?:has )?(?:exited|died|terminated)|\bexit(?:ed)? (?:with )?code", re.IGNORECASE
+)
+_EXIT_KEYS: Final = ("exit_code", "exitCode", "returncode", "exit_status")
 _REMARK_KEYS: Final = ("visibility", "mode", "hidden", "deferred", "enabled", "permission", "allowed")
 _BAD: Final = ("WARN", "ERROR")
 _SESSION_KEYS: Final = ("client_id", "session", "session_id", "connection", "client")
 _ADDRESS_KEYS: Final = ("ip", "address", "remote", "remote_address", "client")
 _TELLING_KEYS: Final = frozenset(
-    {*_BACKEND_KEYS, *_SESSION_KEYS, *_ADDRESS_KEYS, "tool_count", "limit", "port"}
+    {*_BACKEND_KEYS, *_SESSION_KEYS, *_ADDRESS_KEYS, *_EXIT_KEYS, "tool_count", "limit", "port"}
 )
 _SCHEMA_WORDS: Final = frozenset({"request", "response", "message"})
 
@@ -105,6 +110,8 @@ def scan(logs: pd.DataFrame) -> Signals:
     """Recognise every record of a log frame that tells something a rule can use; messages are left out."""
     signals = Signals()
     for row in _rows(logs):
+        if _says(_EXITED, row.message) or any(key in row.data for key in _EXIT_KEYS):
+            signals.exits.append(_exit(row))
         _classify(row, signals)
     return signals
 
@@ -170,7 +177,7 @@ def _telling(message: str, keys: tuple[str, ...]) -> bool:
     """Whether a record that is no warning can be more than a line of chatter."""
     if not _TELLING_KEYS.isdisjoint(keys) or may_tell(message, keys):
         return True
-    if _says(_OFFER, message) or _says(_ENDED, message):
+    if _says(_OFFER, message) or _says(_ENDED, message) or _says(_EXITED, message):
         return True
     return "method" not in keys and bool(_START.search(message))
 
@@ -217,6 +224,12 @@ def _classify_bad(row: _Row, tool: str | None, backend: str | None, signals: Sig
         )
         complaint = Complaint(*row.base, text=text, method=_text(row.data, "method"), tool=tool, said=said)
         (signals.shrugs if _answers_notification(row.data) else signals.complaints).append(complaint)
+
+
+def _exit(row: _Row) -> Exit:
+    told = (row.data.get(key) for key in (*_EXIT_KEYS, "code"))
+    code = next((value for value in told if isinstance(value, int)), None)
+    return Exit(*row.base, peer=_first(row.data, _BACKEND_KEYS), code=code, text=row.message)
 
 
 def _offer(row: _Row) -> Offer:

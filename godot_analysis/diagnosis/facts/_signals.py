@@ -14,6 +14,7 @@ __all__ = [
     "Complaint",
     "Connection",
     "Ended",
+    "Exit",
     "Offer",
     "Refusal",
     "Route",
@@ -114,6 +115,15 @@ class Ended(_Signal):
     peer: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Exit(_Signal):
+    """`component` said that a process ended: that of `peer`, or its own where it names nobody."""
+
+    peer: str | None
+    code: int | None
+    text: str
+
+
 @dataclass
 class Signals:
     """Everything that `scan` recognised, each list in the order of time."""
@@ -129,3 +139,4 @@ class Signals:
     shrugs: list[Complaint] = field(default_factory=list)
     exchanges: list[HttpExchange] = field(default_factory=list)
     ends: list[Ended] = field(default_factory=list)
+    exits: list[Exit] = field(default_factory=list)

@@ -20,6 +20,7 @@ _MODULES: Final = (
     "wire",
     "transport",
     "handshake",
+    "connecting",
     "schema",
     "offering",
     "discovery",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.facts import family, nearest, normalised
+from godot_analysis.diagnosis.rules._connecting import connected_later
 from godot_analysis.diagnosis.rules._rule import Clue
 from godot_analysis.diagnosis.rules._words import count, listed
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         Listing,
         Management,
         Refused,
+        Route,
         Start,
         Trouble,
     )
@@ -241,7 +243,8 @@ def _silent(facts: Facts, epoch: Epoch) -> Iterator[str]:
         return
     connected = {item.component for item in facts.signals.connections if epoch.holds(item.time)}
     # Whom the relay routes calls to it has listed the tools of.
-    connected |= {route.backend for route in facts.signals.routes if epoch.holds(route.time)}
+    routes = [route for route in facts.signals.routes if epoch.holds(route.time)]
+    connected |= {route.backend for route in routes if not _only_tried(route, facts)}
     for backend in sorted(_belonging(facts, epoch)):
         there = _own(epoch.reached.get(backend, ()), epoch, facts)
         if not facts.roles.relays:  # then whoever greets it is one of its clients
@@ -254,6 +257,18 @@ def _silent(facts: Facts, epoch: Epoch) -> Iterator[str]:
             ]
             if not (removed and removed[-1].verb == "remove"):
                 yield backend
+
+
+def _only_tried(route: Route, facts: Facts) -> bool:
+    """Whether a route is no more than an attempt to connect, which was then refused."""
+    refused = [
+        trouble
+        for trouble in (facts.troubles if (route.tool or route.trace) is None else ())
+        if trouble.kind == "refused" and trouble.backend == route.backend and trouble.time >= route.time
+    ]
+    return bool(refused) and not connected_later(
+        refused[-1].component, route.backend, refused[-1].time, facts
+    )
 
 
 def _belonging(facts: Facts, epoch: Epoch) -> set[str]:

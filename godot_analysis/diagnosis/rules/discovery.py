@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from godot_analysis.diagnosis.rules._connecting import said_of
 from godot_analysis.diagnosis.rules._missing import missing, refused_clue
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._words import count
@@ -270,7 +271,10 @@ def _fault(listing: Listing, backend: str, facts: Facts) -> str | None:
         return f"failed: “{listing.text or 'an error'}”"
     if listing.count == 0:
         return "was empty"
-    if listing.unanswered and not _never_telling(backend, facts):
+    if listing.unanswered and (
+        not _never_telling(backend, facts)
+        or said_of(listing.caller or facts.client, backend, listing.time, facts)
+    ):
         return "was never answered"
     return None
 

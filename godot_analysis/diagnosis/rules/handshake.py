@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from godot_analysis.diagnosis.rules._connecting import broken_off, crash_clue, said_of
 from godot_analysis.diagnosis.rules._missing import lacking_calls, missing, refused_clue
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._texts import INVALID_PARAMS
@@ -15,7 +16,7 @@ from godot_analysis.diagnosis.rules._words import listed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Complaint, Epoch, Facts
+    from godot_analysis.diagnosis.facts import Call, Complaint, Epoch, Facts
     from godot_analysis.diagnosis.rules._missing import Missing
 
 __all__: list[str] = []
@@ -25,6 +26,10 @@ _USES: Final = frozenset(
     {"tools", "resources", "prompts", "completions", "tasks", "extensions", "experimental"}
 )
 _VERSION: Final = re.compile(r"protocol ?version|unsupported version", re.IGNORECASE)
+_UNSUPPORTED: Final = re.compile(
+    r"(?:unsupported|unknown|invalid|bad) (?:mcp[- ])?protocol[- ]version[^\"}]{0,160}", re.IGNORECASE
+)
+_OF_MESSAGES: Final = re.compile(r"initiali[sz]|discover|method|message|request", re.IGNORECASE)
 _SETUP: Final = ("initialize", "tools/list", "server/discover")
 _UNKNOWN_METHOD: Final = re.compile(
     r"unknown (?:\w+ )?(?:method|message|action|type|tool|command)|method not found|no such method"
@@ -44,7 +49,7 @@ _UNKNOWN_METHOD: Final = re.compile(
     "`tools/list` is missing or is not the one that listens there.",
     fix="Give {component} an MCP layer (initialize, tools/list, tools/call as JSON-RPC 2.0), or point "
     "{relay} to the port where it has one.",
-    supersedes=("R17", "R03", "R13", "R02", "B29", "B13", "R08", "R09", "R01", "R12"),
+    supersedes=("R20", "R17", "R03", "R13", "R02", "B29", "B13", "R08", "R09", "R01", "R12"),
     references=("BUG #5", "BUG #7"),
 )
 def no_mcp_layer(facts: Facts) -> Iterator[Match]:
@@ -56,7 +61,11 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
         if any(not arrival.failed for arrival in hands) and not _all_unknown(backend, facts):
             continue
         refusals = [
-            *(("initialize", arrival.text, arrival.records) for arrival in hands if arrival.failed),
+            *(
+                ("initialize", arrival.text, arrival.records)
+                for arrival in hands
+                if arrival.failed and (not arrival.text or _UNKNOWN_METHOD.search(arrival.text))
+            ),
             *(
                 ("tools/list", listing.text, listing.records)
                 for listing in facts.lists_of(backend)
@@ -178,12 +187,13 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
     explanation="A server of the older era knows only `initialize`; a client of the newer era has to fall "
     "back to it on any error, which did not happen here.",
     fix="Make the client send `initialize` when `server/discover` fails, or update {component}.",
-    supersedes=("B05", "B13", "R13", "R01", "R12"),
+    supersedes=("R20", "B05", "B13", "R13", "R11", "R01", "R12"),
     references=("F18", "modelcontextprotocol/rust-sdk#1040"),
 )
 def no_fallback(facts: Facts) -> Iterator[Match]:
-    for call in facts.handshakes.where("method", "server/discover").ended("error", "lost", "timed_out"):
-        if not call.callee:
+    discovers = facts.handshakes.where("method", "server/discover")
+    for call in discovers.ended("error", "lost", "timed_out", "pending"):
+        if not call.callee or (call.status != "error" and not _not_of_itself(call, facts)):
             continue
         greeted = facts.handshakes.where("method", "initialize").where("callee", call.callee)
         later = greeted.since(call.started)
@@ -194,6 +204,7 @@ def no_fallback(facts: Facts) -> Iterator[Match]:
             clues = (
                 Clue(f"server/discover was {said}", 0.6, call.rows),
                 Clue("no initialize followed on any connection to it", 0.5),
+                *(() if refused else crash_clue(call, facts) or broken_off(call, facts)),
             )
             words = {
                 "client": call.caller or "the client",
@@ -213,10 +224,11 @@ def no_fallback(facts: Facts) -> Iterator[Match]:
     explanation="The server knows other versions than the one asked for: it answered with an error instead "
     "of naming one, or named one that the client does not take.",
     fix="Make {component} answer with a version it supports, or let the client offer an older one.",
-    supersedes=("R17", "R19", "B05", "B13", "R13", "R01", "R12"),
+    supersedes=("R17", "R19", "F26", "R20", "B05", "B13", "R13", "R01", "R12"),
     references=("F17", "xpzouying/xiaohongshu-mcp#697"),
 )
 def version_rejected(facts: Facts) -> Iterator[Match]:
+    yield from _refused_version(facts)
     told = [item for item in facts.signals.complaints if _VERSION.search(item.said)]
     for arrival in facts.arrivals:
         if arrival.failed and _VERSION.search(arrival.text):
@@ -235,6 +247,35 @@ def version_rejected(facts: Facts) -> Iterator[Match]:
                 numbers, words = lacking_calls(facts, arrival.backend), {"error": item.text[:160]}
                 yield Match(arrival.backend, arrival.backend, clues, calls=numbers, words=words)
                 break
+
+
+def _refused_version(facts: Facts) -> Iterator[Match]:
+    """Servers that refuse requests over HTTP for the protocol version that a header names."""
+    for server, items in facts.failed_exchanges.items():
+        told = [(item, found) for item in items if (found := _UNSUPPORTED.search(item.body))]
+        if server is None or not told:
+            continue
+        if facts.requests.answered.where("callee", server).after(told[-1][0].time):
+            continue  # the client offered another one
+        first, found = told[0]
+        agreed = facts.handshakes.where("callee", server).ended("answered")
+        client = first.component if first.component != server else facts.client
+        clues = [Clue(f"{server} answered {first.status} “{found.group()}”", 0.85, (first.record,))]
+        if agreed:
+            clues.append(Clue("the handshake had agreed on a version before", 0.3, agreed[0].rows))
+        numbers, words = lacking_calls(facts, server), {"error": found.group()}
+        yield Match(server, client if agreed else server, tuple(clues), calls=numbers, words=words)
+
+
+def _not_of_itself(call: Call, facts: Facts) -> bool:
+    """Whether nothing but `server/discover` is seen to have kept a server from answering it."""
+    broken = broken_off(call, facts) or said_of(
+        call.caller or facts.client, call.callee or "", call.started, facts
+    )
+    last_words = crash_clue(call, facts)
+    if last_words:
+        return any(_OF_MESSAGES.search(clue.text) for clue in last_words)
+    return bool(broken) or call.status != "pending"
 
 
 def _not_understood(backend: str, lacks: list[Missing], facts: Facts) -> list[Complaint]:

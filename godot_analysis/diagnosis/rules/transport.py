@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+from godot_analysis.diagnosis.rules._connecting import connected_later
 from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._refused_lists import speaks_of_tools
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
@@ -22,12 +23,18 @@ __all__: list[str] = []
 
 _CLOSE: Final = pd.Timedelta(seconds=5)
 _SESSION: Final = "mcp-session-id"
+_NO_SESSION: Final = re.compile(
+    r"missing[^.]{0,20}session|session[^.]{0,20}(?:missing|required)", re.IGNORECASE
+)
+_VERSION_HEADER: Final = "mcp-protocol-version"
+_REFUSED: Final = range(400, 500)
 _STALE: Final = frozenset({400, 401, 404})
 _NOT_FOUND: Final = 404
 _ELSEWHERE: Final = frozenset({404, 405, 301, 302, 307, 308})
 _MISDIRECTED: Final = 421
 _FORBIDDEN: Final = 403
 _HEADER_MISMATCH: Final = -32020
+_LOOKED_AT: Final = 10
 _BROKEN: Final = re.compile(
     r"json-?rpc|\bid\b|notification|unexpected (?:message|response)|protocol", re.IGNORECASE
 )
@@ -84,20 +91,22 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
     "F26",
     layer="process",
     severity="error",
-    title="{cause_in} goes on with a session that {component} has forgotten",
-    summary="{component} answers {number} with {status} because it does not know the session any more, and "
-    "{client} did not initialize again.",
-    explanation="A session lives in the memory of the server: after a restart its id means nothing. The "
-    "server has to say 404 then, and the client to send `initialize` without an id.{code}",
-    fix="Make {client} initialize again when a request with a session is answered with 404; make "
-    "{component} answer 404, and nothing else, for a session that it does not know.",
-    supersedes=("B08", "R12", "R09", "R15", "F27", "R07", "R11", "R06"),
+    title="{client} {misuse}",
+    summary="{component} answers {number} with {status} because {reason}.",
+    explanation="A session lives in the memory of the server, and `Mcp-Session-Id` names it in every request "
+    "after `initialize`.{code}",
+    fix="{remedy}",
+    supersedes=("B08", "R12", "R09", "R15", "F27", "R20", "R07", "R11", "R06"),
     references=("F26", "modelcontextprotocol/python-sdk#1676", "punkpeye/mcp-remote#106"),
 )
 def stale_session(facts: Facts) -> Iterator[Match]:
     for server, refused in _failed_exchanges(facts):
         failed = [item for item in refused if item.status in _STALE and item.verb in {"POST", "GET", None}]
         if server is None or not failed:
+            continue
+        healed = facts.requests.answered.where("callee", server).after(failed[-1].time)
+        if not healed and (unnamed := _without_session(server, failed, facts)):
+            yield _session_not_sent(server, unnamed, facts)
             continue
         named = [
             item
@@ -111,7 +120,6 @@ def stale_session(facts: Facts) -> Iterator[Match]:
         worked = facts.setups.answered.where("callee", server).before(first.time)
         restarted = [start for start in starts if worked and start.time > worked[0].started]
         again = bool(restarted) and bool(worked.after(restarted[-1].time))
-        healed = facts.requests.answered.where("callee", server).after(failed[-1].time)
         if not worked or again or healed or not (named or restarted):
             continue
         client = first.component if first.component != server else worked[-1].caller or facts.client
@@ -127,19 +135,23 @@ def stale_session(facts: Facts) -> Iterator[Match]:
             clues.append(Clue(f"{server} had been started anew", 0.5, (restarted[-1].record,)))
         if named:
             clues.append(Clue("the request names a session of before", 0.4, (named[0].record,)))
-        hit = [
-            call
-            for call in facts.operations.failed.since(first.time - _CLOSE)
-            if server in {call.callee, facts.backend_of(call.last)}
-        ]
+        hit = _failed_since(first, server, facts)
         numbers = frozenset[int]().union(*(call.family for call in hit))
         words = {
             "number": count(len(failed), "request"),
             "status": first.status,
             "client": client,
-            "code": ""
-            if first.status == _NOT_FOUND
-            else f" Here it says {first.status}, which no client can know.",
+            "misuse": f"goes on with a session that {server} has forgotten",
+            "reason": f"it does not know the session any more, and {client} did not initialize again",
+            "code": " After a restart the id means nothing: the server has to say 404 then, and the "
+            "client to send `initialize` without an id."
+            + (
+                ""
+                if first.status == _NOT_FOUND
+                else f" Here it says {first.status}, which no client can know."
+            ),
+            "remedy": f"Make {client} initialize again when a request with a session is answered with 404; "
+            f"make {server} answer 404, and nothing else, for a session that it does not know.",
         }
         cause = client if first.status == _NOT_FOUND else server
         yield Match(server, cause, tuple(clues), hit[0].tool if len(hit) == 1 else None, numbers, words)
@@ -154,7 +166,7 @@ def stale_session(facts: Facts) -> Iterator[Match]:
     explanation="Servers that guard against DNS rebinding accept only hosts and origins they know. Behind "
     "Docker or a proxy the header names another host than the server expects.",
     fix="Add {host} to the allowed hosts and origins of {component}, or let the proxy rewrite the header.",
-    supersedes=("F27", "B13", "B05", "R13", "B08", "R12", "R14", "R11", "R01"),
+    supersedes=("F27", "R20", "B13", "B05", "R13", "B08", "R12", "R14", "R11", "R01"),
     references=("F28", "modelcontextprotocol/python-sdk#1798", "awslabs/mcp#4507"),
 )
 def host_refused(facts: Facts) -> Iterator[Match]:
@@ -190,7 +202,7 @@ def host_refused(facts: Facts) -> Iterator[Match]:
     "probe.",
     fix="Correct the URL of {component} in the settings of {cause_in} (path, port, slash), and choose the "
     "transport that {component} speaks.",
-    supersedes=("B13", "B05", "R13", "B08", "R12", "R14", "R11", "F18", "R01"),
+    supersedes=("R20", "B13", "B05", "R13", "B08", "R12", "R14", "R11", "F18", "R01"),
     references=("F27", "open-webui/mcpo#209", "QwenLM/qwen-code#8784"),
 )
 def wrong_address(facts: Facts) -> Iterator[Match]:
@@ -207,7 +219,7 @@ def wrong_address(facts: Facts) -> Iterator[Match]:
             Clue("no handshake with it succeeded", 0.5),
         )
         words = {"url": last.url or "its address", "status": last.status, "why": why}
-        client = first.component if first.component != server else facts.client
+        client = _client_of(server, first, facts)
         yield Match(server, client, clues, None, _open_calls(server, first, facts), words)
 
 
@@ -216,11 +228,11 @@ def wrong_address(facts: Facts) -> Iterator[Match]:
     layer="call",
     severity="error",
     title="The HTTP headers of {cause_in} contradict the message",
-    summary="{component} refused {request} with -32020: “{error}”",
+    summary="{component} refused {request} with {status}: “{error}”",
     explanation="Since 2026-07-28 `Mcp-Method`, `Mcp-Name` and `MCP-Protocol-Version` repeat in headers "
     "what the body says, and a server refuses a request where both differ or one is missing.{which}",
     fix="Make {cause_in}, or the proxy between, set the headers from the very message that it sends.",
-    supersedes=("R08", "R09", "R10", "R12", "B05", "R03"),
+    supersedes=("F26", "F18", "R20", "R08", "R09", "R10", "R12", "B05", "R03"),
     references=("F34", "MCP changelog 2026-07-28"),
 )
 def headers_differ(facts: Facts) -> Iterator[Match]:
@@ -244,11 +256,92 @@ def headers_differ(facts: Facts) -> Iterator[Match]:
             clues.append(Clue("the headers logged are of another message", 0.5, (near[0].record,)))
         words = {
             "request": call.tool or call.method,
+            "status": _HEADER_MISMATCH,
             "error": call.error_text or "a header differs from the body",
             "which": which,
         }
         numbers = facts.operation_of(call).family
         yield Match(call.callee, call.caller or facts.client, tuple(clues), call.tool, numbers, words)
+    yield from _other_version(facts)
+
+
+def _other_version(facts: Facts) -> Iterator[Match]:
+    """Refused requests whose header names another protocol version than their body."""
+    for server, items in facts.failed_exchanges.items():
+        named = [item for item in items if item.status in _REFUSED and _VERSION_HEADER in item.headers]
+        if (
+            server is None
+            or not named
+            or facts.requests.answered.where("callee", server).after(named[-1].time)
+        ):
+            continue
+        for item in named[:_LOOKED_AT]:
+            call = facts.under_way(item.component, item.time)
+            version = facts.version_of(call) if call is not None and call.callee == server else None
+            header = item.headers[_VERSION_HEADER]
+            if call is None or version in {None, header}:
+                continue
+            clues = (
+                Clue(f"{server} refused it with {item.status} “{item.body[:160]}”", 0.5, _rows(named)),
+                Clue(f"the header says {header}, and the message {version}", 0.7, call.rows),
+            )
+            words = {
+                "request": call.tool or call.method,
+                "status": item.status,
+                "error": f"the header says {header}, and the message {version}",
+                "which": "",
+            }
+            hit = _failed_since(item, server, facts)
+            numbers = frozenset[int]().union(*(failed.family for failed in hit))
+            yield Match(server, call.caller or facts.client, clues, None, numbers, words)
+            break
+
+
+def _without_session(server: str, failed: list[HttpExchange], facts: Facts) -> list[HttpExchange]:
+    """The requests after an `initialize` that were refused because they name no session."""
+    greeted = facts.handshakes.where("method", "initialize").where("callee", server).before(failed[0].time)
+    if not greeted or any(item.component == server and _SESSION in item.headers for item in failed):
+        return []
+    return [item for item in failed if _NO_SESSION.search(item.body)]
+
+
+def _session_not_sent(server: str, failed: list[HttpExchange], facts: Facts) -> Match:
+    first = failed[0]
+    client = _client_of(server, first, facts)
+    clues = (
+        Clue(f"{server} answered {first.status}: {first.body[:120]}", 0.7, _rows(failed)),
+        Clue(f"{client} had sent initialize, and goes on without the id of a session", 0.5),
+    )
+    words = {
+        "number": count(len(failed), "request"),
+        "status": first.status,
+        "client": client,
+        "misuse": f"does not send the session id that {server} gave it",
+        "reason": f"{client} does not name its session",
+        "code": "",
+        "remedy": f"Make {client}, or the proxy between, repeat the `Mcp-Session-Id` of the answer to "
+        "`initialize` in every later request.",
+    }
+    hit = _failed_since(first, server, facts)
+    numbers = frozenset[int]().union(*(call.family for call in hit))
+    return Match(server, client, clues, hit[0].tool if len(hit) == 1 else None, numbers, words)
+
+
+def _client_of(server: str, item: HttpExchange, facts: Facts) -> str:
+    """Who made a request of HTTP that perhaps only its server logged."""
+    if item.component != server:
+        return item.component
+    asked = facts.setups.where("callee", server).by_time()
+    return next((call.caller for call in asked[:_LOOKED_AT] if call.caller), facts.client)
+
+
+def _failed_since(first: HttpExchange, server: str, facts: Facts) -> list[Call]:
+    """The calls to a server that failed when a request of HTTP did, or later."""
+    return [
+        call
+        for call in facts.operations.failed.since(first.time - _CLOSE)
+        if server in {call.callee, facts.backend_of(call.last)}
+    ]
 
 
 def _differing(item: HttpExchange, call: Call) -> list[str]:
@@ -273,6 +366,8 @@ def _unserved(facts: Facts) -> Iterator[tuple[str, list[HttpExchange]]]:
     answered = facts.requests.answered
     for server, items in _failed_exchanges(facts):
         theirs = ("caller", items[0].component) if server is None else ("callee", server)
+        if server is not None and connected_later(items[-1].component, server, items[-1].time, facts):
+            continue
         reached = answered.where(*theirs)
         if not reached.ended("answered", "tool_error") and all(_stands_for(call, items) for call in reached):
             yield server or _UNKNOWN_ADDRESS, items

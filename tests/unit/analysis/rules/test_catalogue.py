@@ -392,6 +392,48 @@ def test_f26_is_over_once_the_client_initialized_again(web):
     assert web.story.codes() == []
 
 
+NO_SESSION = '{"jsonrpc":"2.0","id":"x","error":{"code":-32600,"message":"Bad Request: Missing session ID"}}'
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["answer logged", "answer not logged"])
+def test_f26_a_client_that_never_sends_the_id(web, answered):
+    params = {"protocolVersion": VERSION, "capabilities": {}, "clientInfo": {"name": "host", "version": "1"}}
+    web.ask("weather", "initialize", params, answered=answered)
+    for _ in range(2):
+        web.ask("weather", "tools/list", answered=False)
+        web.http(400, headers={"Content-Type": "application/json"}, body=NO_SESSION, peer="weather")
+    found = web.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F26", "weather", "host")
+    assert "does not name its session" in found.summary
+
+
+def test_f26_is_over_once_the_client_sends_the_id(web):
+    web.ask("weather", "initialize", {"protocolVersion": VERSION, "capabilities": {}})
+    web.http(400, level="WARN", body=NO_SESSION, peer="weather")
+    web.list("weather", [tool("forecast")])
+    web.call("weather", "forecast", {"city": "Ulm"})
+    assert "F26" not in web.story.codes()
+
+
+UNSUPPORTED = "Bad Request: Unsupported protocol version: 2026-99-99. Supported versions: 2025-06-18"
+
+
+def test_f17_in_the_header_of_http(web):
+    web.greet("weather", None)
+    for verb in ("POST", "GET"):
+        headers = {"Mcp-Session-Id": "s1", "MCP-Protocol-Version": "2026-99-99"}
+        web.http(400, verb=verb, body=UNSUPPORTED, peer="weather", request_headers=headers)
+    found = web.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F17", "weather", "host")
+
+
+def test_f17_is_over_once_another_version_was_taken(web):
+    web.http(400, level="WARN", body=UNSUPPORTED, peer="weather")
+    web.greet("weather", [tool("forecast")])
+    web.call("weather", "forecast", {"city": "Ulm"})
+    assert web.story.codes() == []
+
+
 @pytest.mark.parametrize(
     ("code", "status", "body"),
     [("F27", 404, ""), ("F27", 405, "Method Not Allowed"), ("F27", 307, ""), ("F28", 421, "Invalid Host header"),
@@ -424,6 +466,16 @@ def test_the_error_that_the_library_of_the_client_makes_of_a_refusal(web, status
     answer = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": body}}
     web.story.message("host", "received", "weather", answer, transport="http")
     assert (web.story.only().code, web.story.only().component) == (code, "weather")
+
+
+def test_f27_in_the_words_of_a_transport(web):
+    web.story.tell(
+        "host", "INFO", "connecting to MCP server erp", {"server": "erp", "url": "http://127.0.0.1:1/"}
+    )
+    told = "Failed to connect to MCP server erp: SSE error: Non-200 status code (405)"
+    web.story.tell("host", "ERROR", told, {"server": "erp"})
+    found = web.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F27", "erp", "host")
 
 
 def test_f27_a_probe_is_harmless(web):
@@ -536,3 +588,16 @@ def test_f34_headers_of_another_message(web):
     found = web.story.only()
     assert (found.code, found.component, found.cause_in) == ("F34", "weather", "host")
     assert "mcp-method: tools/list" in found.explanation
+
+
+ERA = "io.modelcontextprotocol/protocolVersion"
+
+
+@pytest.mark.parametrize(("version", "codes"), [("2025-11-25", ["F34"]), ("2026-07-28", ["R20"])])
+def test_f34_version_of_another_era_in_the_header(web, version, codes):
+    for method in ("server/discover", "tools/list"):
+        web.story.message("host", "sent", "weather", {"jsonrpc": "2.0", "id": 1, "method": method,
+                          "params": {"_meta": {ERA: "2026-07-28"}}}, transport="http")  # fmt: skip
+        web.http(400, body="Bad Request", headers={}, request_headers={"MCP-Protocol-Version": version})
+    assert web.story.codes() == codes
+    assert web.story.only().cause_in == "host"
