@@ -13,6 +13,7 @@ import numpy as np
 from godot_analysis.diagnosis.facts._links import LinkFacts
 from godot_analysis.diagnosis.facts._names import family
 from godot_analysis.diagnosis.facts._scan import refuses
+from godot_analysis.diagnosis.facts._schemas import takes
 from godot_analysis.diagnosis.facts._table import Calls, micros
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = ["Facts", "Refused"]
 
 
 _PREFIX: Final = re.compile(r"mcp__(.+?)__")
+_NESTED: Final = frozenset({"object", "array"})
 _OTHER_USES: Final = frozenset({"resources", "prompts", "completions", "tasks", "extensions", "experimental"})
 
 
@@ -218,6 +220,15 @@ class Facts(LinkFacts):
                         rows.append((listing.time, told))
             self._described[server] = found
         return self._described[server]
+
+    def parameters(self, call: Call) -> frozenset[str] | None:
+        """All arguments that a call can have, as its server's list says; None when that is left open."""
+        rows = self.descriptions(call.callee).get(call.tool or "") if call.callee else None
+        schema = rows[-1][1].get("inputSchema") if rows else None
+        found = schema.get("properties") if isinstance(schema, dict) else None
+        kinds = [takes(part, schema) for part in found.values()] if isinstance(found, dict) else []
+        flat = bool(kinds) and all(some and some.isdisjoint(_NESTED) for some in kinds)
+        return frozenset(found or ()) if flat else None
 
     @cached_property
     def _described(self) -> dict[str, dict[str, list[tuple[pd.Timestamp, dict[str, Any]]]]]:

@@ -303,6 +303,41 @@ def test_f14_a_cursor_that_does_not_move(link):
     assert (found.code, found.cause_in) == ("F14", "weather")
 
 
+@pytest.mark.parametrize("written", ["get_forecast", "mcp__weather__get_forecast"])
+def test_f10_is_not_found_where_the_host_only_writes_the_names_in_its_own_way(link, written):
+    link.greet("weather", [tool("get-forecast")])
+    link.greet("docs", [tool("find")])
+    link.offer("mcp__docs__find", written)
+    assert link.story.codes() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "codes"),
+    [
+        ("get_error_log", "Error: expected 3 to equal 4\n    at Object.<anonymous> (x.test.js:3:1)", []),
+        ("get_error_log", '{"success": false, "error": "Error: disk is away"}', ["F32"]),
+        ("log_time", "Error: disk is away", ["F32"]),
+        ("run_tests", "❌ Tests failed: 3 of 20", []),
+        ("export", "❌ Export failed: disk is away", ["F32"]),
+    ],
+)
+def test_f32_is_not_found_where_failures_were_asked_for(link, name, text, codes):
+    link.greet("ci", [tool(name)])
+    link.call("ci", name, {"city": "x"}, result={"content": [{"type": "text", "text": text}]})
+    assert link.story.codes() == codes
+
+
+@pytest.mark.parametrize(
+    ("key", "cause"), [("city", "host"), ("temp", "weather")], ids=["an-argument", "nothing-the-tool-takes"]
+)
+def test_f32_a_missing_key_is_the_callers_only_where_the_tool_takes_it(link, key, cause):
+    link.greet("weather", [tool("forecast")])
+    text = f"Traceback (most recent call last):\n  File 'a.py', line 3\nKeyError: '{key}'"
+    link.call("weather", "forecast", {}, result={"content": [{"type": "text", "text": text}]})
+    found = link.story.only()
+    assert (found.code, found.cause_in) == ("F32", cause)
+
+
 def test_f15_two_servers_over_the_limit(link):
     link.greet("weather", [tool(f"sky_{number}") for number in range(4)])
     link.greet("docs", [tool(f"doc_{number}") for number in range(4)])
