@@ -188,6 +188,23 @@ def test_f08_on_the_first_of_two_pages_of_the_relay(link, hub):
     assert "get-radar" in found.fix
 
 
+@pytest.mark.parametrize(
+    ("held", "code", "cause"),
+    [("get_radar", "F08", "hub"), ("get_sun", "R01", "host")],
+    ids=["kept", "no-such-tool"],
+)
+def test_f08_a_relay_does_not_put_the_name_back(link, hub, held, code, cause):
+    hub.greet("weather", [tool(held)])
+    link.greet("hub", [tool("weather__get_radar")])
+    unknown = {"code": -32602, "message": "Tool weather__get_radar not found"}
+    asked = {"name": "weather__get_radar", "arguments": {"city": "Ulm"}}
+    link.send("host", "hub", {"id": 90, "method": "tools/call", "params": asked})
+    hub.call("weather", "weather__get_radar", {"city": "Ulm"}, error=unknown)
+    link.send("hub", "host", {"id": 90, "error": unknown})
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in) == (code, "weather", cause)
+
+
 def test_f10_whole_server_left_out(link):
     link.greet("weather", [tool("forecast")])
     link.greet("docs", [tool("find")])
