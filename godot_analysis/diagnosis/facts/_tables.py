@@ -221,14 +221,26 @@ class Facts(LinkFacts):
             self._described[server] = found
         return self._described[server]
 
+    def input_schema(self, call: Call, server: str | None = None) -> dict[str, Any]:
+        """What `server`, the one that was called unless told, last listed as the input schema of the tool."""
+        server = server or call.callee
+        rows = self.descriptions(server).get(call.tool or "", ()) if server else ()
+        told = [tool for since, tool in rows if since <= call.started]
+        schema = told[-1].get("inputSchema") if told else None
+        return schema if isinstance(schema, dict) else {}
+
+    def listed_properties(self, call: Call) -> frozenset[str]:
+        """The arguments that the list of the server names for the tool."""
+        found = self.input_schema(call).get("properties")
+        return frozenset(found) if isinstance(found, dict) else frozenset()
+
     def parameters(self, call: Call) -> frozenset[str] | None:
         """All arguments that a call can have, as its server's list says; None when that is left open."""
-        rows = self.descriptions(call.callee).get(call.tool or "") if call.callee else None
-        schema = rows[-1][1].get("inputSchema") if rows else None
-        found = schema.get("properties") if isinstance(schema, dict) else None
-        kinds = [takes(part, schema) for part in found.values()] if isinstance(found, dict) else []
+        schema = self.input_schema(call)
+        names = self.listed_properties(call)
+        kinds = [takes(schema["properties"][name], schema) for name in names]
         flat = bool(kinds) and all(some and some.isdisjoint(_NESTED) for some in kinds)
-        return frozenset(found or ()) if flat else None
+        return names if flat else None
 
     @cached_property
     def _described(self) -> dict[str, dict[str, list[tuple[pd.Timestamp, dict[str, Any]]]]]:

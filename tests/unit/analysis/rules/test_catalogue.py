@@ -205,6 +205,55 @@ def test_f08_a_relay_does_not_put_the_name_back(link, hub, held, code, cause):
     assert (found.code, found.component, found.cause_in) == (code, "weather", cause)
 
 
+def relayed(link, hub, given, sent, end, answered=None):
+    """A call of the host through the relay, which may change the arguments or the answer."""
+    asked = {"name": "forecast", "arguments": given}
+    link.send("host", "hub", {"id": 90, "method": "tools/call", "params": asked})
+    hub.call("weather", "forecast", sent, **end)
+    link.send("hub", "host", {"id": 90, **(answered or end)})
+
+
+REFUSED = {"error": {"code": -32602, "message": "Invalid arguments: place is required"}}
+
+
+@pytest.mark.parametrize(
+    ("sent", "cause"), [({"spec": {}}, ("F30", "hub")), ({"spec": {"city": "Ulm"}}, ("R10", "host"))]
+)
+def test_f30_a_relay_drops_a_part_of_an_argument(link, hub, sent, cause):
+    nested = {"type": "object", "properties": {"spec": {"type": "object"}}}
+    hub.greet("weather", [tool("forecast", nested)])
+    link.greet("hub", [tool("forecast", nested)])
+    relayed(link, hub, {"spec": {"city": "Ulm"}}, sent, REFUSED)
+    found = link.story.only()
+    assert (found.code, found.cause_in) == cause
+
+
+@pytest.mark.parametrize(
+    ("given", "cause"), [({"city": "Ulm"}, ("F02", "hub")), ({"town": "Ulm"}, ("R10", "host"))]
+)
+def test_f02_a_relay_lists_another_schema_than_its_backend(link, hub, given, cause):
+    own = {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}
+    hub.greet("weather", [tool("forecast", own)])
+    link.greet("hub", [tool("forecast")])
+    relayed(link, hub, given, given, REFUSED)
+    found = link.story.only()
+    assert (found.code, found.cause_in) == cause
+
+
+@pytest.mark.parametrize(
+    ("kept", "codes"), [({}, ["F29"]), ({"structuredContent": {"temp": 3}}, [])], ids=["dropped", "handed-on"]
+)
+def test_f29_a_relay_drops_what_its_backend_had_sent(link, hub, kept, codes):
+    hub.greet("weather", [tool("forecast", outputSchema=OUTPUT)])
+    link.greet("hub", [tool("forecast", outputSchema=OUTPUT)])
+    text = {"content": [{"type": "text", "text": '{"temp": 3}'}]}
+    end = {"result": {**text, "structuredContent": {"temp": 3}}}
+    relayed(link, hub, {"city": "Ulm"}, {"city": "Ulm"}, end, {"result": {**text, **kept}})
+    assert link.story.codes() == codes
+    causes = [found.cause_in for found in link.story.diagnose().ranked if found.severity != "info"]
+    assert causes == ["hub"] * len(codes)
+
+
 def test_f10_whole_server_left_out(link):
     link.greet("weather", [tool("forecast")])
     link.greet("docs", [tool("find")])

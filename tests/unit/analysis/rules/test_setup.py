@@ -235,6 +235,16 @@ def test_f13_client_told_and_did_not_ask(story):
     assert (found.code, found.cause_in) == ("B10", "client")
 
 
+def test_b10_the_relay_was_told_and_asked_and_did_not_pass_it_on(story):
+    greet(story, "relay", "gates", ["gates_list"])
+    greet(story, "client", "relay", ["gates_list"])
+    story.exchange("gates", "relay", {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
+    ask(story, "relay", "gates", 3, ["gates_list", "gates_open"])
+    story.tell("client", "ERROR", "No such tool available: mcp__iccm__gates_open")
+    found = story.only()
+    assert (found.code, found.cause_in) == ("B10", "relay")
+
+
 def test_f15_cut_off_at_the_limit_of_the_host(story):
     greet(story, "relay", "gates", ["gates_open"])
     greet(story, "client", "relay", ["gates_open", "dewey_search"])
