@@ -103,16 +103,17 @@ _FAILURE_TEXT: Final = re.compile(
     r"|(?:(?:unable to|could not|couldn't) (?!find|locate)\w+[^\n:]{0,80}: \S"
     r"|(?:(?:request|operation|query|connection|authentication|execution|call) failed)(?:: | with )\S"
     r"|(?:http )?(?:error )?(?:50\d[: ]*)?(?:internal server error|bad gateway|service unavailable"
-    r"|gateway time-?out)\W*$)[^\n]*\s*\Z)",
+    r"|gateway time-?out)\W*$)[^\n]*\Z)",
     re.IGNORECASE,
 )
 # “Export failed: …” is the tool's own failure where the tool is to export.
-_OWN_FAILURE: Final = re.compile(r"^[\s❌✗✘🚫⚠️*]*(\w{4,}) failed: [^\n]+\s*\Z", re.IGNORECASE)
+_OWN_FAILURE: Final = re.compile(r"^[\s❌✗✘🚫⚠️*]*(\w{4,}) failed: [^\n]+\Z", re.IGNORECASE)
 # What is run to see whether it fails: then the failure is the answer.
 _VERDICTS: Final = re.compile(
     r"(?:test|build|check|valid|verif|lint|job|pipeline|deploy|run|step|stage|task|suite|compil|assert)",
     re.IGNORECASE,
 )
+_CHECKS: Final = re.compile(r"test|check|valid|verif|lint|diagnos|probe|ping", re.IGNORECASE)
 _ABOUT_ERRORS: Final = re.compile(
     r"logs?|errors?|exceptions?|tracebacks?|stderr|crash(?:es)?|failures?|failed|diagnostics?|console|incidents?",
     re.IGNORECASE,
@@ -237,10 +238,10 @@ def failure_inside(result: Any) -> str | None:
         return None
     if isinstance(structured := result.get("structuredContent"), dict) and (told := _told(structured)):
         return told
-    for text in _texts(result):
+    for text in map(str.strip, _texts(result)):
         if _FAILURE_TEXT.match(text) or _OWN_FAILURE.match(text):
-            return text.strip()
-        if text.lstrip().startswith("{"):
+            return text
+        if text.startswith("{"):
             try:
                 value = json.loads(text)
             except (ValueError, RecursionError):
@@ -254,12 +255,14 @@ def asked_for(call: Call, told: str) -> bool:
     """Whether the failure that a result tells is what the call was to bring: a log, a verdict of a test."""
     if told not in (text.strip() for text in _texts(call.result)):
         return False  # it stands in a field for it, so it is the call's own
-    own = _OWN_FAILURE.match(told)
-    if own and not _FAILURE_TEXT.match(told):
-        what, name = own.group(1).lower(), (call.tool or "").lower()
-        return bool(_VERDICTS.match(what)) or what not in name
-    # The first word may be a verb: `log_time` brings no log.
     words = _NAME_WORD.findall(call.tool or "")
+    if own := _OWN_FAILURE.match(told):
+        if any(_CHECKS.match(word) for word in words):
+            return True
+        if not _FAILURE_TEXT.match(told):
+            what, name = own.group(1).lower(), (call.tool or "").lower()
+            return bool(_VERDICTS.match(what)) or what not in name
+    # The first word may be a verb: `log_time` brings no log.
     words = [word for at, word in enumerate(words) if at or word.lower() != "log"]
     for value in (call.arguments or {}).values():
         words += _NAME_WORD.findall(value[:_NAME_LENGTH]) if isinstance(value, str) else ()

@@ -384,6 +384,8 @@ def test_f10_is_not_found_where_the_host_only_writes_the_names_in_its_own_way(li
         ("get_error_log", '{"success": false, "error": "Error: disk is away"}', ["F32"]),
         ("log_time", "Error: disk is away", ["F32"]),
         ("run_tests", "❌ Tests failed: 3 of 20", []),
+        ("test_connection", "Connection failed: nobody listens on port 5432", []),
+        ("run_query", "Connection failed: nobody listens on port 5432", ["F32"]),
         ("export", "❌ Export failed: disk is away", ["F32"]),
     ],
 )
