@@ -277,6 +277,8 @@ class LinkFacts(WireFacts):
         messages = self.flow.observed
         told = messages[messages["method"] == "notifications/tools/list_changed"]
         told = told[~told["observer"].isin(self.roles.relays) | (told["direction"] == "sent")]
+        # What a backend tells its relay, no client has heard.
+        told = told[~told["receiver"].isin(self.roles.relays - self.roles.hosts)]
         return [(row["time"], row["record"]) for row in records(told)]
 
 

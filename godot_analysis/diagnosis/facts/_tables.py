@@ -13,6 +13,7 @@ import numpy as np
 from godot_analysis.diagnosis.facts._links import LinkFacts
 from godot_analysis.diagnosis.facts._names import family
 from godot_analysis.diagnosis.facts._scan import refuses
+from godot_analysis.diagnosis.facts._schemas import takes
 from godot_analysis.diagnosis.facts._table import Calls, micros
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = ["Facts", "Refused"]
 
 
 _PREFIX: Final = re.compile(r"mcp__(.+?)__")
+_NESTED: Final = frozenset({"object", "array"})
 _OTHER_USES: Final = frozenset({"resources", "prompts", "completions", "tasks", "extensions", "experimental"})
 
 
@@ -218,6 +220,27 @@ class Facts(LinkFacts):
                         rows.append((listing.time, told))
             self._described[server] = found
         return self._described[server]
+
+    def input_schema(self, call: Call, server: str | None = None) -> dict[str, Any]:
+        """What `server`, the one that was called unless told, last listed as the input schema of the tool."""
+        server = server or call.callee
+        rows = self.descriptions(server).get(call.tool or "", ()) if server else ()
+        told = [tool for since, tool in rows if since <= call.started]
+        schema = told[-1].get("inputSchema") if told else None
+        return schema if isinstance(schema, dict) else {}
+
+    def listed_properties(self, call: Call) -> frozenset[str]:
+        """The arguments that the list of the server names for the tool."""
+        found = self.input_schema(call).get("properties")
+        return frozenset(found) if isinstance(found, dict) else frozenset()
+
+    def parameters(self, call: Call) -> frozenset[str] | None:
+        """All arguments that a call can have, as its server's list says; None when that is left open."""
+        schema = self.input_schema(call)
+        names = self.listed_properties(call)
+        kinds = [takes(schema["properties"][name], schema) for name in names]
+        flat = bool(kinds) and all(some and some.isdisjoint(_NESTED) for some in kinds)
+        return names if flat else None
 
     @cached_property
     def _described(self) -> dict[str, dict[str, list[tuple[pd.Timestamp, dict[str, Any]]]]]:

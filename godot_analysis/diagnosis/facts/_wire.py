@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,24 +115,41 @@ class WireFacts(CallFacts):
             )
         return rows
 
+    def unread(
+        self, receiver: str, time: pd.Timestamp, sender: str | None = None
+    ) -> tuple[dict[str, Any], int] | None:
+        """The last message sent to `receiver` by `time` whose arrival it did not log, and its length."""
+        hops = self.flow.hops
+        sent = (hops["receiver"] == receiver) & (hops["seen"] == "sender") & (hops["sent_at"] <= time)
+        if sender is not None:
+            sent &= hops["sender"] == sender
+        rows = records(hops[sent & (hops["kind"] != "invalid") & hops["payload"].notna()].tail(1))
+        return (rows[0], len(json.dumps(rows[0]["payload"], default=str))) if rows else None
+
     @cached_property
     def retyped(self) -> list[tuple[Call, dict[str, Any]]]:
-        """Requests without an answer, each with an answer whose id differs from theirs only in its type."""
-        waiting = [
-            call
-            for calls in (self.calls, self.handshakes)
-            for call in calls.ended(*UNFINISHED)
-            if call.rpc_id is not None
-        ]
-        if not waiting:
-            return []
+        """Requests without an answer, each with an answer whose id differs from theirs only in its type.
+
+        How a request behind a relay ended is told by the relay's own request, which is no answer to it.
+        """
         messages = self.flow.observed
         answers = messages[
-            messages["rpc_id"].isin({_other_type(call.rpc_id or "") for call in waiting})
-            & messages["kind"].isin(["response", "error"])
+            messages["kind"].isin(["response", "error"])
             & messages["payload"].notna()
             & messages["convention"].isin(_WHOLE)
         ]
+        given = frozenset(answers["rpc_id"].dropna().astype(object))
+        open_ = self.table.mask("status", *UNFINISHED) | self.table.unanswered
+        waiting = [
+            call
+            for calls in (self.calls, self.handshakes)
+            for call, _ in calls.only(open_).telling(
+                "rpc_id", lambda rpc_id: True if rpc_id and _other_type(rpc_id) in given else None
+            )
+        ]
+        if not waiting:
+            return []
+        answers = answers[answers["rpc_id"].isin({_other_type(call.rpc_id or "") for call in waiting})]
         by_id: dict[str, list[dict[str, Any]]] = {}
         for row in records(answers):
             by_id.setdefault(row["rpc_id"], []).append(row)

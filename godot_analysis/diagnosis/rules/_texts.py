@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "answers_no",
+    "asked_for",
     "blame",
     "connection_words",
     "error_words",
@@ -45,6 +46,16 @@ _DEFECT: Final = re.compile(
     r"|runtime error|nil pointer|invalid memory|unwrap\(\)|panic|object reference not set|\bjava\.\w+\.",
     re.IGNORECASE,
 )
+# A check of the arguments against the schema of the tool, as the SDKs word it.
+_REFUSED_ARGUMENTS: Final = re.compile(r"input validation error|invalid arguments for tool", re.IGNORECASE)
+# What a database says of a table that the tool itself relies on, and of SQL that the caller wrote.
+_DATABASE: Final = re.compile(
+    r"\bora-\d{5}|sqlstate|psycopg|sqlalchemy|sqlite3?\.|no such (?:table|column)|unknown column"
+    r"|\b(?:table|relation|column|view)\b[^\n]{0,80}? does(?:n't| not) exist",
+    re.IGNORECASE,
+)
+_QUOTED: Final = re.compile(r"['\"`](\w+)['\"`]")
+_SQL: Final = re.compile(r"\b(?:select|insert|update|delete|alter|with|from|into|table)\b", re.IGNORECASE)
 # What only the one who runs the backend can mend.
 _SURROUNDINGS: Final = re.compile(
     r"api[ _-]?key|credential|unauthori[sz]ed|forbidden|permission denied|database|\bdb\b|disk|out of memory"
@@ -82,10 +93,33 @@ _MISSING_ARGUMENT: Final = re.compile(
     r"['\"]?(\w+)",
     re.IGNORECASE,
 )
+# A mark of failure may stand in front. The last forms are read only as the one line that there is.
 _FAILURE_TEXT: Final = re.compile(
-    r"^\s*(?:(?:\w*\.)*\w*(?:error|exception)\b\s*[:\-]|traceback \(most recent|failed(?: to\b|:))",
+    r"^[\s❌✗✘🚫⚠️*]*(?:(?:\w*\.)*\w*(?:error|exception)\b\s*[:\-]|traceback \(most recent|failed(?: to\b|:)"
+    r"|error (?:while |when )?(?:executing|calling|running|invoking|processing|fetching|getting|retrieving"
+    r"|reading|writing|loading|creating|updating|deleting|sending|saving|opening|connecting|accessing"
+    r"|querying|searching|listing|parsing) [^\n:]{1,80}:"
+    r"|(?:an |unexpected |unknown |internal )+error (?:has )?occurred"
+    r"|(?:(?:unable to|could not|couldn't) (?!find|locate)\w+[^\n:]{0,80}: \S"
+    r"|(?:(?:request|operation|query|connection|authentication|execution|call) failed)(?:: | with )\S"
+    r"|(?:http )?(?:error )?(?:50\d[: ]*)?(?:internal server error|bad gateway|service unavailable"
+    r"|gateway time-?out)\W*$)[^\n]*\Z)",
     re.IGNORECASE,
 )
+# “Export failed: …” is the tool's own failure where the tool is to export.
+_OWN_FAILURE: Final = re.compile(r"^[\s❌✗✘🚫⚠️*]*(\w{4,}) failed: [^\n]+\Z", re.IGNORECASE)
+# What is run to see whether it fails: then the failure is the answer.
+_VERDICTS: Final = re.compile(
+    r"(?:test|build|check|valid|verif|lint|job|pipeline|deploy|run|step|stage|task|suite|compil|assert)",
+    re.IGNORECASE,
+)
+_CHECKS: Final = re.compile(r"test|check|valid|verif|lint|diagnos|probe|ping", re.IGNORECASE)
+_ABOUT_ERRORS: Final = re.compile(
+    r"logs?|errors?|exceptions?|tracebacks?|stderr|crash(?:es)?|failures?|failed|diagnostics?|console|incidents?",
+    re.IGNORECASE,
+)
+_NAME_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_PROCESS_KEYS: Final = ("exit_code", "exitCode", "returncode", "return_code", "exit_status")
 _VARIABLE: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-f]{8,}(?:-[0-9a-f]+)*\b|\d+")
 # What the codes of JSON-RPC are called, in the words of the specification and of the SDKs.
 _CODE_WORDS: Final = re.compile(
@@ -95,6 +129,7 @@ _CODE_WORDS: Final = re.compile(
 )
 _BAD_STATUS: Final = frozenset({"error", "failed", "failure"})
 _SHORT: Final = 2
+_NAME_LENGTH: Final = 200
 # What a tool says of the world, and not of the call: what was asked for is not there, or there already.
 _ABSENT: Final = re.compile(
     r"not found|no such (?!method|tool)|does(?:n't| not) exist|already exists|nothing (?:was )?found|enoent"
@@ -103,21 +138,31 @@ _ABSENT: Final = re.compile(
 )
 
 
-def blame(call: Call) -> Literal["caller", "callee", "unknown"]:
-    """Whose mistake an error is, judged by its code, its text, and the arguments that were sent."""
+def blame(call: Call, takes: frozenset[str] | None = None) -> Literal["caller", "callee", "unknown"]:
+    """Whose mistake an error is, judged by its code, its text, and the arguments that were sent.
+
+    `takes` are all the arguments that there can be, None when nobody knows them.
+    """
     text = call.error_text
     lacking = _MISSING_ARGUMENT.search(text)
     if lacking:
-        return "callee" if lacking.group(1) in (call.arguments or {}) else "caller"
-    if call.error_code == INVALID_PARAMS:
+        impossible = takes is not None and lacking.group(1) not in takes
+        return "callee" if impossible or lacking.group(1) in (call.arguments or {}) else "caller"
+    if call.error_code == INVALID_PARAMS or _REFUSED_ARGUMENTS.search(text):
         return "caller"
-    if call.error_code == METHOD_NOT_FOUND:
-        return "callee"
-    if _DEFECT.search(text) or _UNSERIALISABLE.search(text) or _SURROUNDINGS.search(text):
+    inside = _own_table(call) or _UNSERIALISABLE.search(text) or _SURROUNDINGS.search(text)
+    if _DEFECT.search(text) or inside or call.error_code == METHOD_NOT_FOUND:
         return "callee"
     if _MISTAKE.search(text):
         return "caller"
     return "unknown"
+
+
+def _own_table(call: Call) -> bool:
+    """Whether a database lacks something that the caller has not named, neither by itself nor in SQL."""
+    sent = str(call.arguments or "")
+    named = any(name in sent for name in _QUOTED.findall(call.error_text))
+    return bool(_DATABASE.search(call.error_text)) and not (named or _SQL.search(sent))
 
 
 def answers_no(call: Call) -> bool:
@@ -193,10 +238,10 @@ def failure_inside(result: Any) -> str | None:
         return None
     if isinstance(structured := result.get("structuredContent"), dict) and (told := _told(structured)):
         return told
-    for text in _texts(result):
-        if _FAILURE_TEXT.match(text):
-            return text.strip()
-        if text.lstrip().startswith("{"):
+    for text in map(str.strip, _texts(result)):
+        if _FAILURE_TEXT.match(text) or _OWN_FAILURE.match(text):
+            return text
+        if text.startswith("{"):
             try:
                 value = json.loads(text)
             except (ValueError, RecursionError):
@@ -206,9 +251,29 @@ def failure_inside(result: Any) -> str | None:
     return None
 
 
+def asked_for(call: Call, told: str) -> bool:
+    """Whether the failure that a result tells is what the call was to bring: a log, a verdict of a test."""
+    if told not in (text.strip() for text in _texts(call.result)):
+        return False  # it stands in a field for it, so it is the call's own
+    words = _NAME_WORD.findall(call.tool or "")
+    if own := _OWN_FAILURE.match(told):
+        if any(_CHECKS.match(word) for word in words):
+            return True
+        if not _FAILURE_TEXT.match(told):
+            what, name = own.group(1).lower(), (call.tool or "").lower()
+            return bool(_VERDICTS.match(what)) or what not in name
+    # The first word may be a verb: `log_time` brings no log.
+    words = [word for at, word in enumerate(words) if at or word.lower() != "log"]
+    for value in (call.arguments or {}).values():
+        words += _NAME_WORD.findall(value[:_NAME_LENGTH]) if isinstance(value, str) else ()
+    return any(_ABOUT_ERRORS.fullmatch(word) for word in words)
+
+
 def _told(value: dict[str, Any]) -> str | None:
     inner = value.get("result")
     for level in (value, inner if isinstance(inner, dict) and len(value) == 1 else {}):
+        if any(isinstance(level.get(key), int) for key in _PROCESS_KEYS):
+            continue  # a process was run, and this is how it ended
         error = level.get("error")
         if error and error is not True:
             return _error_words(error)

@@ -79,9 +79,9 @@ def output_unlike_schema(facts: Facts) -> Iterator[Match]:
     "F30",
     layer="call",
     severity="error",
-    title="{cause_in} sent an argument of {tool} as a JSON string",
-    summary="{cause_in} called {tool} with {names} as text, where the schema says {kind}.",
-    explanation="The value was put into JSON twice. Servers that validate refuse it; others read it wrongly.",
+    title="{cause_in} {did}",
+    summary="{cause_in} called {tool} {how}.",
+    explanation="{why} Servers that validate refuse it; others read it wrongly.",
     fix="Send {names} as the {kind} itself; look at how {cause_in} builds the arguments of nested types.",
     supersedes=("R19", "R10", "R09", "R12"),
     references=("F30", "PrefectHQ/fastmcp#932", "microsoft/mcp#220"),
@@ -92,7 +92,14 @@ def argument_as_text(facts: Facts) -> Iterator[Match]:
         clues = [Clue(f"{listed(texts)} of {call.tool} was sent as a string that holds JSON", 0.7, call.rows)]
         if failed:
             clues.append(Clue(f"the call was refused: “{call.error_text[:160]}”", 0.5, call.rows))
-        words = {"names": listed(texts), "kind": next(iter(texts.values()))}
+        kind = next(iter(texts.values()))
+        words = {
+            "names": listed(texts),
+            "kind": kind,
+            "did": f"sent an argument of {call.tool} as a JSON string",
+            "how": f"with {listed(texts)} as text, where the schema says {kind}",
+            "why": "The value was put into JSON twice.",
+        }
         if call.failed and not failed:
             continue
         numbers = facts.operation_of(call).family
@@ -105,6 +112,61 @@ def argument_as_text(facts: Facts) -> Iterator[Match]:
             words,
             None if failed else "warning",
         )
+
+    yield from _lost_on_the_way(facts)
+
+
+def _lost_on_the_way(facts: Facts) -> Iterator[Match]:
+    """Calls that a backend refused, and whose arguments a hop had handed on without a part of them."""
+    for backend, calls in facts.by_backend.items():
+        for call in calls.ended("error", "tool_error"):
+            top = facts.operation_of(call)
+            near = call.parent == top.number and top.tool == call.tool
+            if not near or call.caller is None or blame(call) != "caller":
+                continue
+            lost = _lost(top.arguments, call.arguments, facts.listed_properties(call))
+            if lost:
+                clues = (
+                    Clue(f"{call.caller} was given {lost} and did not hand it on", 0.8, _asked(call, top)),
+                    Clue(f"the call was refused: “{call.error_text[:160]}”", 0.5, call.rows),
+                )
+                words = {
+                    "names": lost.split(".")[0],
+                    "kind": "value",
+                    "did": f"dropped a part of the arguments of {call.tool}",
+                    "how": f"without {lost}, which it had been given",
+                    "why": "A part of the arguments was lost on the way.",
+                }
+                yield Match(backend, call.caller, clues, call.tool, top.family, words)
+
+
+def _asked(call: Call, top: Call) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*top.rows, *call.rows)))
+
+
+def _lost(given: Any, sent: Any, known: frozenset[str]) -> str | None:
+    """What is missing in the arguments that were sent on, the rest of them unchanged; None when nothing is.
+
+    A whole argument may have been meant for the hop itself, unless the backend knows it.
+    """
+    if not isinstance(given, dict) or not isinstance(sent, dict):
+        return None
+    if any(given.get(key) != value and not _within(given.get(key), value) for key, value in sent.items()):
+        return None
+    whole = (key for key in given if key not in sent and key in known)
+    parts = (
+        f"{key}.{part}"
+        for key, value in sent.items()
+        if isinstance(value, dict)
+        for part in given[key]
+        if part not in value
+    )
+    return next(whole, None) or next(parts, None)
+
+
+def _within(given: Any, sent: Any) -> bool:
+    """Whether one object is another with some of its keys left out."""
+    return isinstance(given, dict) and isinstance(sent, dict) and sent.items() <= given.items()
 
 
 @rule(
@@ -165,6 +227,14 @@ def _results(facts: Facts) -> Iterator[tuple[Call, str, str | None]]:
         for number in sorted(found):
             call, odd = found[number]
             yield call, backend, odd
+    handed_on = facts.calls.only(facts.table.passing_on).ended("answered")
+    for relay in sorted(facts.roles.relays):
+        for told, some in _described(relay, handed_on.where("callee", relay), facts):
+            check = _result_check(told)
+            for call, odd in some.telling("result", check) if check else ():
+                whole = call.last.result
+                if isinstance(whole, dict) and "structuredContent" in whole and check and not check(whole):
+                    yield call, relay, f"{odd}, though {call.last.callee} had sent one that fits"
 
 
 def _described(backend: str, calls: Calls, facts: Facts) -> Iterator[tuple[dict[str, Any], Calls]]:

@@ -13,6 +13,7 @@ from godot_analysis.diagnosis.rules._texts import (
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
     answers_no,
+    asked_for,
     blame,
     connection_words,
     error_words,
@@ -180,10 +181,10 @@ def failure_in_result(facts: Facts) -> Iterator[Match]:
     telling = (own.only(where).telling("result", failure_inside) for where in (~at_relay, at_relay))
     for call, told in chain.from_iterable(telling):
         backend = facts.backend_of(call) or call.callee
-        if backend is None or (backend in relays and (call.tool, told) in heard):
+        if backend is None or (backend in relays and (call.tool, told) in heard) or asked_for(call, told):
             continue
         heard.add((call.tool, told))
-        guilty = blame(replace(call, error_text=told))
+        guilty = blame(replace(call, error_text=told), facts.parameters(call))
         whose = (
             " What it says sounds like a mistake in the arguments of the call." if guilty == "caller" else ""
         )
@@ -212,7 +213,7 @@ def failure_in_result(facts: Facts) -> Iterator[Match]:
 )
 def mistake_of_caller(facts: Facts) -> Iterator[Match]:
     for backend, call in _failed(facts):
-        if blame(call) != "caller":
+        if blame(call, facts.parameters(call)) != "caller":
             continue
         sent = ", ".join(sorted(call.arguments or {})) or "none"
         clues = [
@@ -244,7 +245,7 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
 )
 def defect_of_backend(facts: Facts) -> Iterator[Match]:
     for backend, call in _failed(facts):
-        guilty = blame(call)
+        guilty = blame(call, facts.parameters(call))
         if guilty == "caller":
             continue
         weight = 0.7 if guilty == "callee" else 0.45

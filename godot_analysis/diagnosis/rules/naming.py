@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts import family, nearest, normalised
+from godot_analysis.diagnosis.facts import family, nearest, normalised, refuses
 from godot_analysis.diagnosis.rules._missing import misnamed
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._words import count, listed
@@ -25,10 +25,8 @@ __all__: list[str] = []
     severity="error",
     title="The name of {tool} was rewritten between list and call",
     summary="{tool} was called, but what is listed is {meant}: only separators, case or a prefix differ.",
-    explanation="A host or a model rewrote the name (`-` for `_`, a doubled prefix), so the lookup by exact "
-    "name fails.",
-    fix="Call {meant} exactly as listed; use only letters, digits and underscores in names so that nothing "
-    "rewrites them.",
+    explanation="{how}, so the lookup by exact name fails.",
+    fix="{fix}",
     supersedes=("R01",),
     references=("F08", "anthropics/claude-code#80065", "RooCodeInc/Roo-Code#10642"),
 )
@@ -44,7 +42,46 @@ def name_rewritten(facts: Facts) -> Iterator[Match]:
         )
         if same and refusal.tool not in known:
             clue = Clue(f"{same[0]} is known, {refusal.tool} is not", 0.9, refusal.records)
-            yield _named(refusal, facts, (clue,), {"meant": same[0]})
+            words = {
+                "meant": same[0],
+                "how": "A host or a model rewrote the name (`-` for `_`, a doubled prefix)",
+                "fix": f"Call {same[0]} exactly as listed; use only letters, digits and underscores in "
+                "names so that nothing rewrites them.",
+            }
+            yield _named(refusal, facts, (clue,), words)
+    yield from _not_put_back(facts)
+
+
+def _not_put_back(facts: Facts) -> Iterator[Match]:
+    """Calls that a relay passed on under the name of its own list, where the backend lists another."""
+    for call in facts.calls.leaves.ended("error", "tool_error"):
+        relay, backend = call.caller, call.callee
+        if call.parent is None or not relay or not backend or not call.tool or not refuses(call.error_text):
+            continue
+        shown, own = facts.last_list(relay, call.started), facts.last_list(backend, call.started)
+        names = (own.names if own else None) or frozenset()
+        if shown is None or own is None or call.tool in names or call.tool not in (shown.names or ()):
+            continue
+        meant = [name for name in names if _rewritten(name, call.tool)]
+        if meant:
+            clues = (
+                Clue(f"{backend} lists {meant[0]}, and was called with {call.tool}", 0.7, own.records),
+                Clue(f"{call.tool} is the name that {relay} lists", 0.6, shown.records),
+            )
+            words = {
+                "meant": meant[0],
+                "how": f"{relay} lists the tools of {backend} under names of its own, and passed the call on "
+                "without putting the name back",
+                "fix": f"Make {relay} call {meant[0]} at {backend}, by the name that {backend} listed.",
+            }
+            yield Match(backend, relay, clues, call.tool, facts.operation_of(call).family, words)
+
+
+def _rewritten(name: str, shown: str) -> bool:
+    """Whether a relay would show a tool so: with a prefix, or other separators."""
+    return normalised(name) == normalised(shown) or (
+        shown.endswith(name) and not shown[: -len(name)][-1:].isalnum()
+    )
 
 
 @rule(

@@ -19,6 +19,7 @@ __all__: list[str] = []
 
 _PATIENCE: Final = pd.Timedelta(seconds=5)
 _HIDDEN: Final = re.compile(r"visib|hidden|defer|lazy|mode|disabled|false|denied|permission", re.IGNORECASE)
+_SEPARATORS: Final = re.compile(r"[^a-z0-9]+")
 _LISTEN: Final = "subscriptions/listen"
 
 
@@ -237,12 +238,10 @@ def _server_left_out(facts: Facts) -> Iterator[Match]:
 
 
 def _any_offered(held: frozenset[str], offer: Offer) -> bool:
-    """Whether a host offers one of the tools, whatever it puts in front of their names."""
-    return any(
-        name == tool or name.endswith((f"_{tool}", f"-{tool}", f".{tool}"))
-        for tool in held
-        for name in offer.names or ()
-    )
+    """Whether a host offers one of the tools, whatever it does to their names."""
+    offered = [_SEPARATORS.sub("_", name.lower()) for name in offer.names or ()]
+    plain = [_SEPARATORS.sub("_", tool.lower()) for tool in held]
+    return any(name == tool or name.endswith(f"_{tool}") for tool in plain for name in offered)
 
 
 @rule(

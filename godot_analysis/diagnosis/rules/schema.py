@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from godot_analysis.diagnosis.facts import Check
 from godot_analysis.diagnosis.rules._refused_lists import complaints_of, dangles, find, held_lists, says
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._texts import blame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,11 +122,10 @@ def name_refused(facts: Facts) -> Iterator[Match]:
     "F02",
     layer="discovery",
     severity="error",
-    title="{tool} refers to a definition that is not in its schema",
-    summary="The schema of {tool} as {cause_in} hands it on refers to {problem}, which is not there.",
-    explanation="A hop that keeps `$ref` and drops `$defs` leaves a schema that nobody can read: the model "
-    "guesses the arguments, and strict validators refuse the tool.{origin}",
-    fix="Make {cause_in} pass schemas on whole, `$defs` included, or write the definitions in place.",
+    title="{tool} {fault}",
+    summary="The schema of {tool} as {cause_in} hands it on {problem}.",
+    explanation="{why}{origin}",
+    fix="{fix}",
     supersedes=(*_SUPERSEDES, "R08", "R09", "R10", "F30"),
     references=("F02", "anthropics/claude-code#76040", "davideast/stitch-mcp#184"),
 )
@@ -153,7 +154,12 @@ def definitions_stripped(facts: Facts) -> Iterator[Match]:
             harmless = not (said or worded or (failed and whole))
             cause = listing.server if whole or owner is None else owner
             words = {
-                "problem": message.split(": ")[-1].split(" is ")[0],
+                "fault": "refers to a definition that is not in its schema",
+                "problem": f"refers to {message.split(': ')[-1].split(' is ')[0]}, which is not there",
+                "why": "A hop that keeps `$ref` and drops `$defs` leaves a schema that nobody can read: the "
+                "model guesses the arguments, and strict validators refuse the tool.",
+                "fix": f"Make {cause} pass schemas on whole, `$defs` included, or write the definitions in "
+                "place.",
                 "origin": f" {owner} sent it whole." if whole else "",
             }
             numbers = frozenset[int]().union(*(call.family for call in worded or (failed if whole else ())))
@@ -166,3 +172,30 @@ def definitions_stripped(facts: Facts) -> Iterator[Match]:
                 words,
                 "info" if harmless else None,
             )
+    yield from _another_schema(facts)
+
+
+def _another_schema(facts: Facts) -> Iterator[Match]:
+    """Calls that fit the schema of a relay's list, and not the one that its backend had listed."""
+    for backend, calls in facts.by_backend.items():
+        for call in calls.ended("error", "tool_error"):
+            top, relay = facts.operation_of(call), call.caller
+            near = call.parent == top.number and top.tool == call.tool
+            if not near or relay is None or top.arguments != call.arguments:
+                continue
+            own, shown = facts.input_schema(call), facts.input_schema(call, relay)
+            wrong = Check(own)(call.arguments or {}) if own and shown and blame(call) == "caller" else None
+            if wrong is None or Check(shown)(call.arguments or {}) is not None:
+                continue
+            clues = (
+                Clue(f"the call is as {relay} lists {call.tool}, but for {backend} {wrong}", 0.8, top.rows),
+                Clue(f"{backend} refused it: “{call.error_text[:160]}”", 0.4, call.rows),
+            )
+            words = {
+                "fault": "is listed with another schema than its own",
+                "problem": f"is not the one that {backend} listed: for that one, {wrong}",
+                "why": "A model can only go by the list that it was given.",
+                "origin": "",
+                "fix": f"Make {relay} list {call.tool} again as {backend} lists it, without a change.",
+            }
+            yield Match(backend, relay, clues, call.tool, top.family, words)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +20,13 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _PAGE: Final = 4096
+# How readers of lines and frames say that one is longer than they will hold.
+_TOO_LONG: Final = re.compile(
+    r"chunk (?:is longer than|exceeds?) (?:the )?limit|token too long|line (?:is )?too long"
+    r"|(?:message|payload|frame) (?:is )?too (?:big|large|long)|over size limit|max payload size exceeded"
+    r"|exceeds? (?:the )?max(?:imum)? (?:message|frame|line|payload|buffer)",
+    re.IGNORECASE,
+)
 
 
 @rule(
@@ -61,26 +71,38 @@ def no_frame(facts: Facts) -> Iterator[Match]:
     "F22",
     layer="wire",
     severity="error",
-    title="{component} frames its messages with Content-Length headers",
-    summary="{component} writes Content-Length headers on stdio, where MCP wants one message a line.",
-    explanation="The reader takes the header for a message and waits for ever for the real one.",
+    title="{component} {frames}",
+    summary="{component} {writes}, where MCP wants one message a line.",
+    explanation="The reader takes the first line for a message and waits for ever for the real one.",
     fix="Make {component} write each message as one line of JSON, without headers and without line breaks "
     "in it.",
-    supersedes=("F20", "B08", "B05", "B13", "R01", "R13", "R12"),
+    supersedes=("F20", "F21", "B08", "B05", "B13", "R01", "R13", "R12"),
     references=("F22", "use-agent-os/agent-os#898"),
 )
 def content_length(facts: Facts) -> Iterator[Match]:
     for sender, rows in _by_sender(facts, "Content-Length").items():
         clue = Clue("what was read begins with Content-Length", 0.95, _records(rows))
-        yield Match(sender, sender, (clue,), calls=lacking_calls(facts, sender))
+        words = {
+            "frames": "frames its messages with Content-Length headers",
+            "writes": "writes Content-Length headers on stdio",
+        }
+        yield Match(sender, sender, (clue,), calls=lacking_calls(facts, sender), words=words)
+    for sender, rows in _by_sender(facts, "broken JSON", "no JSON").items():
+        lines = _over_lines(rows)
+        if lines:
+            clue = Clue(
+                f"{count(len(lines), 'line')} are one message when put together", 0.95, _records(lines)
+            )
+            words = {"frames": "breaks its messages over many lines", "writes": "breaks a message over lines"}
+            yield Match(sender, sender, (clue,), calls=lacking_calls(facts, sender), words=words)
 
 
 @rule(
     "F21",
     layer="wire",
     severity="error",
-    title="A message of {component} was cut off",
-    summary="A message of {component} ends in the middle, after {length} characters, so it is no JSON.",
+    title="A message of {component} was {end}",
+    summary="A message of {component} {what}.",
     explanation="A buffer on the way is smaller than the message: 4,096, 65,536 and their like are telling "
     "lengths.",
     fix="Read until the end of the line instead of one buffer, or raise the limit of the reader; make long "
@@ -97,8 +119,59 @@ def cut_off(facts: Facts) -> Iterator[Match]:
         clues = [Clue("it begins as a message and does not end as one", 0.75, _records(cut))]
         if length % _PAGE == 0:
             clues.append(Clue(f"its length, {length:,}, is that of a buffer", 0.7))
-        words = {"length": f"{length:,}"}
-        yield Match(sender, sender, tuple(clues), calls=lacking_calls(facts, sender), words=words)
+        reader = cut[0]["observer"]
+        sent, whole = facts.unread(reader, cut[0]["time"], sender) or ({}, 0)
+        if whole > length:
+            clues.append(Clue(f"{sender} logged a whole one of {whole:,}", 0.5, (sent["sent_record"],)))
+        words = {"what": f"ends in the middle, after {length:,} characters", "end": "cut off"}
+        cause = reader if whole > length else sender
+        yield Match(sender, cause, tuple(clues), calls=lacking_calls(facts, sender), words=words)
+    yield from _given_up_on(facts)
+
+
+def _given_up_on(facts: Facts) -> Iterator[Match]:
+    """Long messages that were sent and never read, because the reader says that they are too long for it."""
+    for item in facts.signals.complaints:
+        if not _TOO_LONG.search(item.said) or not facts.verbatim(item.component):
+            continue
+        row, length = facts.unread(item.component, item.time) or ({}, 0)
+        if length > _PAGE:
+            clues = (
+                Clue(f"{item.component} logged: {item.text[:160]}", 0.7, (item.record,)),
+                Clue(f"it was sent, {length:,} characters, and never read", 0.6, (row["sent_record"],)),
+            )
+            words = {
+                "what": f"is too long for its reader, with {length:,} characters",
+                "end": "too long to be read",
+            }
+            sender, calls = row["sender"], lacking_calls(facts, row["sender"])
+            yield Match(sender, item.component, clues, row["tool"], calls, words)
+
+
+def _over_lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first of the broken lines that, put together, are one JSON-RPC message."""
+    by_observer: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_observer[row["observer"]].append(row)
+    for seen in by_observer.values():
+        lines = sorted(seen, key=lambda row: row["time"])
+        starts = [at for at, row in enumerate(lines) if str(row["payload"]).rstrip() == "{"]
+        for start, end in itertools.pairwise([*starts, len(lines)]):
+            part = lines[start:end]
+            # What follows the message may be noise, so it ends with the first line that closes it.
+            closing = (at for at, row in enumerate(part) if str(row["payload"]).rstrip() == "}")
+            last = next(closing, None)
+            if last is not None and _is_message("\n".join(str(row["payload"]) for row in part[: last + 1])):
+                return part[: last + 1]
+    return []
+
+
+def _is_message(text: str) -> bool:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and "jsonrpc" in value
 
 
 @rule(

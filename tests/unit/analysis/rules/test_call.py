@@ -67,6 +67,52 @@ def test_f32_failure_in_a_result(story, as_text, failure):
     assert (found.code, found.component, found.severity) == ("F32", "dewey", "error")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error executing tool dewey_search: KeyError('x')",
+        "Error executing dewey_search: Traceback (most recent call last):\n  File 'a.py', line 3",
+        "An error occurred: timeout",
+        "❌ Search failed: permission denied",
+        "Request failed with status code 503",
+        "Unable to search: server returned 500 Internal Server Error",
+        "ERROR: ORA-00942: table or view does not exist",
+        "Internal Server Error",
+    ],
+)
+def test_f32_failure_told_in_plain_text(story, as_text, text):
+    story.start_relay()
+    story.call("dewey_search", result=as_text(text))
+    found = story.only()
+    assert (found.code, found.cause_in) == ("F32", "dewey")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"path": "/var/log/error.log"}, "Error: failed to open socket\nERROR retrying\n"),
+        ({}, "Payment failed: the story of a card that was declined"),
+        ({}, "Error handling: how to tell a client what went wrong"),
+        ({}, "Unable to find a match for: pears"),
+        ({}, {"status": "failed", "error": "tests failed", "exit_code": 1}),
+    ],
+)
+def test_failures_that_were_asked_for_are_results(story, as_text, arguments, text):
+    story.start_relay()
+    story.call("dewey_search", arguments, result=as_text(text))
+    assert story.codes() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [({"limit": 5}, "dewey"), ({"from": "skus"}, "client"), ({"sql": "SELECT name FROM items"}, "client")],
+)
+def test_a_missing_table_is_the_callers_only_where_it_was_named(story, arguments, cause):
+    story.start_relay()
+    story.call("dewey_search", arguments, error={"code": -32000, "message": 'relation "skus" does not exist'})
+    assert story.only().cause_in == cause
+
+
 def test_f32_whose_text_blames_the_caller(story, as_text):
     story.start_relay()
     story.call("dewey_search", result=as_text({"error": "query is required"}))
@@ -97,6 +143,11 @@ def test_results_that_speak_of_errors_are_no_failures(story, as_text, fine):
         {"code": -32603, "message": "markdown is required"},
         {"code": -32000, "message": "Validation error: limit must be a positive integer"},
         {"code": -32603, "message": "KeyError: 'markdown'"},
+        {
+            "code": -32000,
+            "message": "Input validation error: Invalid arguments for tool gates_create_document: "
+            "expected string, received undefined at markdown",
+        },
     ],
 )
 def test_r10_mistake_of_the_caller(story, error):

@@ -188,6 +188,72 @@ def test_f08_on_the_first_of_two_pages_of_the_relay(link, hub):
     assert "get-radar" in found.fix
 
 
+@pytest.mark.parametrize(
+    ("held", "code", "cause"),
+    [("get_radar", "F08", "hub"), ("get_sun", "R01", "host")],
+    ids=["kept", "no-such-tool"],
+)
+def test_f08_a_relay_does_not_put_the_name_back(link, hub, held, code, cause):
+    hub.greet("weather", [tool(held)])
+    link.greet("hub", [tool("weather__get_radar")])
+    unknown = {"code": -32602, "message": "Tool weather__get_radar not found"}
+    asked = {"name": "weather__get_radar", "arguments": {"city": "Ulm"}}
+    link.send("host", "hub", {"id": 90, "method": "tools/call", "params": asked})
+    hub.call("weather", "weather__get_radar", {"city": "Ulm"}, error=unknown)
+    link.send("hub", "host", {"id": 90, "error": unknown})
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in) == (code, "weather", cause)
+
+
+def relayed(link, hub, given, sent, end, answered=None):
+    """A call of the host through the relay, which may change the arguments or the answer."""
+    asked = {"name": "forecast", "arguments": given}
+    link.send("host", "hub", {"id": 90, "method": "tools/call", "params": asked})
+    hub.call("weather", "forecast", sent, **end)
+    link.send("hub", "host", {"id": 90, **(answered or end)})
+
+
+REFUSED = {"error": {"code": -32602, "message": "Invalid arguments: place is required"}}
+
+
+@pytest.mark.parametrize(
+    ("sent", "cause"), [({"spec": {}}, ("F30", "hub")), ({"spec": {"city": "Ulm"}}, ("R10", "host"))]
+)
+def test_f30_a_relay_drops_a_part_of_an_argument(link, hub, sent, cause):
+    nested = {"type": "object", "properties": {"spec": {"type": "object"}}}
+    hub.greet("weather", [tool("forecast", nested)])
+    link.greet("hub", [tool("forecast", nested)])
+    relayed(link, hub, {"spec": {"city": "Ulm"}}, sent, REFUSED)
+    found = link.story.only()
+    assert (found.code, found.cause_in) == cause
+
+
+@pytest.mark.parametrize(
+    ("given", "cause"), [({"city": "Ulm"}, ("F02", "hub")), ({"town": "Ulm"}, ("R10", "host"))]
+)
+def test_f02_a_relay_lists_another_schema_than_its_backend(link, hub, given, cause):
+    own = {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}
+    hub.greet("weather", [tool("forecast", own)])
+    link.greet("hub", [tool("forecast")])
+    relayed(link, hub, given, given, REFUSED)
+    found = link.story.only()
+    assert (found.code, found.cause_in) == cause
+
+
+@pytest.mark.parametrize(
+    ("kept", "codes"), [({}, ["F29"]), ({"structuredContent": {"temp": 3}}, [])], ids=["dropped", "handed-on"]
+)
+def test_f29_a_relay_drops_what_its_backend_had_sent(link, hub, kept, codes):
+    hub.greet("weather", [tool("forecast", outputSchema=OUTPUT)])
+    link.greet("hub", [tool("forecast", outputSchema=OUTPUT)])
+    text = {"content": [{"type": "text", "text": '{"temp": 3}'}]}
+    end = {"result": {**text, "structuredContent": {"temp": 3}}}
+    relayed(link, hub, {"city": "Ulm"}, {"city": "Ulm"}, end, {"result": {**text, **kept}})
+    assert link.story.codes() == codes
+    causes = [found.cause_in for found in link.story.diagnose().ranked if found.severity != "info"]
+    assert causes == ["hub"] * len(codes)
+
+
 def test_f10_whole_server_left_out(link):
     link.greet("weather", [tool("forecast")])
     link.greet("docs", [tool("find")])
@@ -301,6 +367,43 @@ def test_f14_a_cursor_that_does_not_move(link):
         link.list("weather", [tool("radar")], {"cursor": "2"}, nextCursor="2")
     found = link.story.only()
     assert (found.code, found.cause_in) == ("F14", "weather")
+
+
+@pytest.mark.parametrize("written", ["get_forecast", "mcp__weather__get_forecast"])
+def test_f10_is_not_found_where_the_host_only_writes_the_names_in_its_own_way(link, written):
+    link.greet("weather", [tool("get-forecast")])
+    link.greet("docs", [tool("find")])
+    link.offer("mcp__docs__find", written)
+    assert link.story.codes() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "codes"),
+    [
+        ("get_error_log", "Error: expected 3 to equal 4\n    at Object.<anonymous> (x.test.js:3:1)", []),
+        ("get_error_log", '{"success": false, "error": "Error: disk is away"}', ["F32"]),
+        ("log_time", "Error: disk is away", ["F32"]),
+        ("run_tests", "❌ Tests failed: 3 of 20", []),
+        ("test_connection", "Connection failed: nobody listens on port 5432", []),
+        ("run_query", "Connection failed: nobody listens on port 5432", ["F32"]),
+        ("export", "❌ Export failed: disk is away", ["F32"]),
+    ],
+)
+def test_f32_is_not_found_where_failures_were_asked_for(link, name, text, codes):
+    link.greet("ci", [tool(name)])
+    link.call("ci", name, {"city": "x"}, result={"content": [{"type": "text", "text": text}]})
+    assert link.story.codes() == codes
+
+
+@pytest.mark.parametrize(
+    ("key", "cause"), [("city", "host"), ("temp", "weather")], ids=["an-argument", "nothing-the-tool-takes"]
+)
+def test_f32_a_missing_key_is_the_callers_only_where_the_tool_takes_it(link, key, cause):
+    link.greet("weather", [tool("forecast")])
+    text = f"Traceback (most recent call last):\n  File 'a.py', line 3\nKeyError: '{key}'"
+    link.call("weather", "forecast", {}, result={"content": [{"type": "text", "text": text}]})
+    found = link.story.only()
+    assert (found.code, found.cause_in) == ("F32", cause)
 
 
 def test_f15_two_servers_over_the_limit(link):

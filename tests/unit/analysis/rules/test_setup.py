@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -177,6 +181,23 @@ def test_f23_id_of_another_type(story):
     assert (found.code, found.component) == ("F23", "relay")
 
 
+def test_f23_a_relay_answers_with_another_id_what_its_backend_answered_well(story):
+    greet(story, "relay", "gates", ["gates_open"])
+    greet(story, "client", "relay", ["gates_open"])
+    call(story, 7, "gates_open")
+    request = {
+        "jsonrpc": "2.0",
+        "id": 3,
+        "method": "tools/call",
+        "params": {"name": "gates_open", "arguments": {}},
+    }
+    story.exchange("relay", "gates", request)
+    story.exchange("gates", "relay", answer(3, {"content": []}))
+    story.exchange("relay", "client", {"jsonrpc": "2.0", "id": "7", "result": {"content": []}})
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("F23", "relay", "relay")
+
+
 def test_f14_second_page_not_read(story):
     greet(story, "relay", "gates", ["gates_open"], nextCursor="page2")
     greet(story, "client", "relay", ["gates_open"])
@@ -212,6 +233,16 @@ def test_f13_client_told_and_did_not_ask(story):
     story.tell("client", "ERROR", "No such tool available: mcp__iccm__gates_open")
     found = story.only()
     assert (found.code, found.cause_in) == ("B10", "client")
+
+
+def test_b10_the_relay_was_told_and_asked_and_did_not_pass_it_on(story):
+    greet(story, "relay", "gates", ["gates_list"])
+    greet(story, "client", "relay", ["gates_list"])
+    story.exchange("gates", "relay", {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
+    ask(story, "relay", "gates", 3, ["gates_list", "gates_open"])
+    story.tell("client", "ERROR", "No such tool available: mcp__iccm__gates_open")
+    found = story.only()
+    assert (found.code, found.cause_in) == ("B10", "relay")
 
 
 def test_f15_cut_off_at_the_limit_of_the_host(story):
@@ -271,6 +302,55 @@ def test_f21_message_cut_off(story):
     found = story.only()
     assert (found.code, found.component) == ("F21", "gates")
     assert "4,096" in found.explanation
+
+
+def test_f21_whole_at_its_sender_and_cut_by_its_reader(story):
+    greet(story, "relay", "gates", ["gates_open"])
+    whole = {"jsonrpc": "2.0", "id": 3, "result": "x" * 9000}
+    story.exchange("relay", "gates", {"jsonrpc": "2.0", "id": 3, "method": "tools/list"})
+    story.message("gates", "sent", "relay", whole)
+    story.message("relay", "received", "gates", json.dumps(whole)[:8192])
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("F21", "gates", "relay")
+
+
+@pytest.mark.parametrize(
+    ("length", "said", "codes"),
+    [
+        (70_000, "ValueError: Separator is found, but chunk is longer than limit", ["F21"]),
+        (70_000, "bufio.Scanner: token too long", ["F21"]),
+        (70_000, "could not save the window", []),
+        (70, "the token too long for the model was cut", []),
+    ],
+)
+def test_f21_a_reader_says_that_it_is_too_long(story, length, said, codes):
+    greet(story, "relay", "gates", ["gates_open"])
+    story.exchange("relay", "gates", {"jsonrpc": "2.0", "id": 3, "method": "tools/list"})
+    listed = {
+        "tools": [{"name": "gates_open", "description": "x" * length, "inputSchema": {"type": "object"}}]
+    }
+    story.message("gates", "sent", "relay", answer(3, listed))
+    story.tell("relay", "ERROR", said)
+    assert story.codes() == codes
+    assert [found.cause_in for found in story.diagnose().ranked if found.code == "F21"] == ["relay"] * len(
+        codes
+    )
+
+
+def test_f22_one_message_over_many_lines(story):
+    greet(story, "client", "relay", ["gates_open"])
+    lines = json.dumps({"jsonrpc": "2.0", "id": 9, "result": {"content": []}}, indent=2).splitlines()
+    for line in lines:
+        story.exchange("relay", "client", line, transport="stdio")
+    found = story.only()
+    assert (found.code, found.component) == ("F22", "relay")
+
+
+def test_lines_that_are_no_message_together_are_noise(story):
+    greet(story, "client", "relay", ["gates_open"])
+    for line in json.dumps({"port": 9000, "host": "localhost"}, indent=2).splitlines():
+        story.exchange("relay", "client", line, transport="stdio")
+    assert "F22" not in story.codes()
 
 
 def test_f22_content_length_framing(story):
