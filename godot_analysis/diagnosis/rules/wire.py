@@ -121,10 +121,12 @@ def cut_off(facts: Facts) -> Iterator[Match]:
             clues.append(Clue(f"its length, {length:,}, is that of a buffer", 0.7))
         reader = cut[0]["observer"]
         sent, whole = facts.unread(reader, cut[0]["time"], sender) or ({}, 0)
-        if whole > length:
+        # A frame of WebSocket arrives as it was sent; from a stream it is the reader who takes a part.
+        by_reader = whole > length and cut[0]["transport"] == "stdio"
+        if by_reader:
             clues.append(Clue(f"{sender} logged a whole one of {whole:,}", 0.5, (sent["sent_record"],)))
         words = {"what": f"ends in the middle, after {length:,} characters", "end": "cut off"}
-        cause = reader if whole > length else sender
+        cause = reader if by_reader else sender
         yield Match(sender, cause, tuple(clues), calls=lacking_calls(facts, sender), words=words)
     yield from _given_up_on(facts)
 

@@ -304,14 +304,15 @@ def test_f21_message_cut_off(story):
     assert "4,096" in found.explanation
 
 
-def test_f21_whole_at_its_sender_and_cut_by_its_reader(story):
+@pytest.mark.parametrize(("transport", "cause"), [("stdio", "relay"), ("websocket", "gates")])
+def test_f21_whole_at_its_sender_and_cut_on_its_way(story, transport, cause):
     greet(story, "relay", "gates", ["gates_open"])
     whole = {"jsonrpc": "2.0", "id": 3, "result": "x" * 9000}
     story.exchange("relay", "gates", {"jsonrpc": "2.0", "id": 3, "method": "tools/list"})
     story.message("gates", "sent", "relay", whole)
-    story.message("relay", "received", "gates", json.dumps(whole)[:8192])
+    story.message("relay", "received", "gates", json.dumps(whole)[:8192], transport=transport)
     found = story.only()
-    assert (found.code, found.component, found.cause_in) == ("F21", "gates", "relay")
+    assert (found.code, found.component, found.cause_in) == ("F21", "gates", cause)
 
 
 @pytest.mark.parametrize(
