@@ -21,6 +21,7 @@ from godot_analysis.diagnosis.facts._signals import (
     Route,
     Signals,
     Start,
+    TimeOut,
     Trouble,
 )
 from godot_analysis.diagnosis.facts._table import Calls, CallTable
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from godot_analysis.reconstruction.flow import Flow
 
 __all__ = [
+    "TOOL_CALL",
     "Arrival",
     "Call",
     "Calls",
@@ -50,6 +52,7 @@ __all__ = [
     "Route",
     "Signals",
     "Start",
+    "TimeOut",
     "Trouble",
     "family",
     "gather",

@@ -19,12 +19,14 @@ __all__ = [
     "Route",
     "Signals",
     "Start",
+    "TimeOut",
     "ToolCount",
     "Trouble",
     "TroubleKind",
 ]
 
-TroubleKind = Literal["refused", "lost", "timeout", "other"]
+TroubleKind = Literal["refused", "lost", "timeout", "late", "other"]
+"""`timeout`: no connection came about in time; `late`: it is there, and an answer did not come in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,17 @@ class Complaint(_Signal):
 
 
 @dataclass(frozen=True, slots=True)
+class TimeOut(_Signal):
+    """`component` would wait no longer for an answer, to a call of `tool` or to the request `asked`."""
+
+    text: str
+    said: str
+    tool: str | None
+    asked: str | None
+    peer: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Ended(_Signal):
     """`component` said that its connection to `peer` ended."""
 
@@ -129,3 +142,4 @@ class Signals:
     shrugs: list[Complaint] = field(default_factory=list)
     exchanges: list[HttpExchange] = field(default_factory=list)
     ends: list[Ended] = field(default_factory=list)
+    time_outs: list[TimeOut] = field(default_factory=list)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
+from godot_analysis.diagnosis.facts import TOOL_CALL
+from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._words import count, listed
 
@@ -28,6 +30,13 @@ _ENDLESS: Final = {
     "but it waits.",
     "remedy": "Find out what {component} did with the request at that moment; make it answer every request, "
     "errors too; give its caller a time-out.",
+}
+_UNGREETED: Final = {
+    "outcome": "was never answered, and its sender gave up",
+    "answered": "never answered",
+    "meaning": "Without an answer to its first questions a server has no tools for its client.",
+    "remedy": "Find out what {component} waits for when it starts (a login, a network, a prompt on stdin, "
+    "a lock), and make it answer before it begins slow work.",
 }
 _CUT_SHORT: Final = {
     "outcome": "was under way when the log ended",
@@ -83,6 +92,7 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
     references=("BUG #8",),
 )
 def never_ends(facts: Facts) -> Iterator[Match]:
+    yield from _never_greeted(facts)
     open_ = facts.operations.ended("pending", "lost")
     told = np.zeros(len(facts.table), dtype=bool)
     for call, inner in _endless(facts, open_):
@@ -120,6 +130,27 @@ def never_ends(facts: Facts) -> Iterator[Match]:
         yield Match(where, where, tuple(clues), call.tool, numbers, words, severity)
 
 
+def _never_greeted(facts: Facts) -> Iterator[Match]:
+    """Handshakes and lists that got no answer until their sender gave up: nothing can follow them."""
+    for call in facts.numbered(facts.given_up):
+        if call.method == TOOL_CALL or call.callee is None or not (call.received or call.sent):
+            continue
+        if call.status not in {"pending", "timed_out"} or facts.sent_to_backend(call.callee).answered:
+            continue
+        arrived, word = "received it and" if call.received else "was sent it and", facts.given_up[call.number]
+        clues = [
+            Clue(f"{word.component} logged: {word.text[:120]}", 0.6, (word.record,)),
+            Clue(f"{call.callee} {arrived} did not answer", 0.5 if call.received else 0.25, call.rows),
+        ]
+        words = {
+            **{name: text.format(component=call.callee) for name, text in _UNGREETED.items()},
+            "tool": call.method,
+            "behind": "",
+            "how": "",
+        }
+        yield Match(call.callee, call.callee, tuple(clues), None, lacking_calls(facts, call.callee), words)
+
+
 def _endless(facts: Facts, open_: Calls) -> Iterator[tuple[Call, Call | None]]:
     """The calls that nothing ended, each with the same call further on, where only its content tells."""
     further: set[int] = set()
@@ -130,7 +161,7 @@ def _endless(facts: Facts, open_: Calls) -> Iterator[tuple[Call, Call | None]]:
         further |= frozenset() if inner is None else inner.family
         last = (inner or call).last
         backend = facts.backend_of(last)
-        if not last.sent and backend is not None and not facts.tells_ends(backend):
+        if not last.sent and backend and not (facts.tells_ends(backend) or facts.verbatim(backend)):
             continue  # seen by the backend alone, which never logs an end
         waited = facts.end - call.started
         if facts.live and waited < _PATIENCE:
