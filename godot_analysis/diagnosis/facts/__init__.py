@@ -22,6 +22,7 @@ from godot_analysis.diagnosis.facts._signals import (
     Route,
     Signals,
     Start,
+    TimeOut,
     Trouble,
 )
 from godot_analysis.diagnosis.facts._table import Calls, CallTable
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from godot_analysis.reconstruction.flow import Flow
 
 __all__ = [
+    "TOOL_CALL",
     "Arrival",
     "Call",
     "Calls",
@@ -52,6 +54,7 @@ __all__ = [
     "Route",
     "Signals",
     "Start",
+    "TimeOut",
     "Trouble",
     "family",
     "gather",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass
@@ -20,15 +21,19 @@ from godot_analysis.diagnosis.facts._wire import WireFacts
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from godot_analysis.diagnosis.facts._exchanges import HttpExchange
     from godot_analysis.diagnosis.facts._lists import Arrival
     from godot_analysis.diagnosis.facts._management import Management
-    from godot_analysis.diagnosis.facts._signals import Connection, Trouble
+    from godot_analysis.diagnosis.facts._signals import Connection, TimeOut, Trouble
 
 __all__ = ["LinkFacts"]
 
 _VERSION: Final = "io.modelcontextprotocol/protocolVersion"
+_AT_ONCE: Final = 200  # more requests are not under way at a time, only without an end
+_OF_A_REQUEST: Final = re.compile(r"\b(?:request|response|answer|call|tools?|initialize)\b", re.IGNORECASE)
+_WORD: Final = re.compile(r"[\w.\-/]*\w")
 _NO_SUCCESS: Final = 300  # HTTP's first status that is none
 
 
@@ -269,7 +274,52 @@ class LinkFacts(WireFacts):
 
     def losses_under(self, call: Call) -> list[Trouble]:
         """Those of the troubles that tell of a lost connection."""
-        return [trouble for trouble in self.troubles_under(call) if trouble.kind != "other"]
+        return [trouble for trouble in self.troubles_under(call) if trouble.kind not in {"other", "late"}]
+
+    @cached_property
+    def given_up(self) -> dict[int, TimeOut]:
+        """The requests that their sender would wait no longer for, by number, each with its word."""
+        found: dict[int, TimeOut] = {}
+        for item in self.signals.time_outs:
+            call = self._waited_for(item)
+            if call is not None:
+                found.setdefault(call.number, item)
+        return found
+
+    def _waited_for(self, item: TimeOut) -> Call | None:
+        """The request that a time-out is of: the one that it names, else the only one it can be of."""
+        own, now = self._asked_by.get(item.component), micros(item.time)
+        if own is None:
+            return None
+        begun, ended = self.table.started[own.places] < now, self.table.ended[own.places]
+        waited = self._never_ended[own.places] | (ended > now)
+        waiting = list(Calls(self.table, own.places[begun & waited])[-_AT_ONCE:])
+        if item.trace is not None:
+            waiting = [call for call in waiting if call.trace == item.trace] or waiting
+        if item.peer is not None:
+            waiting = [call for call in waiting if call.callee in {None, item.peer}]
+        words = frozenset(_WORD.findall(item.said))
+        for named in (
+            [call for call in waiting if item.asked is not None and call.rpc_id == item.asked],
+            [call for call in waiting if call.tool in ({item.tool} if item.tool else words)],
+        ):
+            if named:
+                return named[-1]
+        if item.tool is not None or item.asked is not None or len(waiting) != 1:
+            return None
+        # Any error may come while a call is under way; a time-out takes its time, and says of what.
+        only = waiting[0]
+        told = item.peer or only.callee in words or _OF_A_REQUEST.search(item.said)
+        return only if told and item.time - only.started >= LEEWAY else None
+
+    @cached_property
+    def _never_ended(self) -> NDArray[np.bool_]:
+        """The requests that their sender got no answer to."""
+        return self.table.is_open | self.table.mask("status", "lost")
+
+    @cached_property
+    def _asked_by(self) -> dict[str, Calls]:
+        return self.requests.groups(*self.table.codes("caller")) if self.signals.time_outs else {}
 
     @cached_property
     def list_changes(self) -> list[tuple[pd.Timestamp, str]]:

@@ -24,6 +24,7 @@ from godot_analysis.diagnosis.facts._signals import (
     Route,
     Signals,
     Start,
+    TimeOut,
     ToolCount,
     Trouble,
     TroubleKind,
@@ -59,6 +60,12 @@ _LOST: Final = re.compile(
     re.IGNORECASE,
 )
 _TIMEOUT: Final = re.compile(r"timed? ?out|etimedout|deadline", re.IGNORECASE)
+_NO_LINK: Final = re.compile(
+    r"etimedout|connect(?:ion|ing)?[ _-]?(?:attempt |to \S+ )?timed? ?out"
+    r"|(?:ping|keepalive|heartbeat|handshake|socket|idle) timed? ?out"
+    r"|timed? ?out (?:while |during |in )?(?:the |opening )*(?:connect|handshak)",
+    re.IGNORECASE,
+)
 _START: Final = re.compile(
     r"(?i)\b(?:starting|started|listening|listens|running on|server (?:ready|running)|booted|up on)\b"
 )
@@ -79,6 +86,7 @@ _EXITED: Final = re.compile(
 _EXIT_KEYS: Final = ("exit_code", "exitCode", "returncode", "exit_status")
 _REMARK_KEYS: Final = ("visibility", "mode", "hidden", "deferred", "enabled", "permission", "allowed")
 _BAD: Final = ("WARN", "ERROR")
+_REQUEST_KEYS: Final = ("id", "request_id", "requestId", "rpc_id")
 _SESSION_KEYS: Final = ("client_id", "session", "session_id", "connection", "client")
 _ADDRESS_KEYS: Final = ("ip", "address", "remote", "remote_address", "client")
 _TELLING_KEYS: Final = frozenset(
@@ -213,16 +221,16 @@ def _classify(row: _Row, signals: Signals) -> None:
 
 def _classify_bad(row: _Row, tool: str | None, backend: str | None, signals: Signals) -> None:
     """What warnings and errors tell."""
+    if (time_out := _time_out(row, backend, tool)) is not None:
+        signals.time_outs.append(time_out)
     if (refusal := _refusal(row, tool)) is not None:
         signals.refusals.append(refusal)
     elif (trouble := _trouble(row, backend, tool)) is not None:
         signals.troubles.append(trouble)
     else:
         text = error_text(row.data) or row.message
-        said = " ".join(
-            [row.message, *(str(value) for value in row.data.values() if isinstance(value, (str, dict)))]
-        )
-        complaint = Complaint(*row.base, text=text, method=_text(row.data, "method"), tool=tool, said=said)
+        method = _text(row.data, "method")
+        complaint = Complaint(*row.base, text=text, method=method, tool=tool, said=_said(row))
         (signals.shrugs if _answers_notification(row.data) else signals.complaints).append(complaint)
 
 
@@ -230,6 +238,30 @@ def _exit(row: _Row) -> Exit:
     told = (row.data.get(key) for key in (*_EXIT_KEYS, "code"))
     code = next((value for value in told if isinstance(value, int)), None)
     return Exit(*row.base, peer=_first(row.data, _BACKEND_KEYS), code=code, text=row.message)
+
+
+def _said(row: _Row) -> str:
+    """All that a record says."""
+    return " ".join(
+        [row.message, *(str(value) for value in row.data.values() if isinstance(value, (str, dict)))]
+    )
+
+
+def _time_out(row: _Row, backend: str | None, tool: str | None) -> TimeOut | None:
+    """That somebody would wait no longer for an answer; a connection that failed is another matter."""
+    text = error_text(row.data) or row.message
+    told = f"{row.message} {text}"
+    if not _TIMEOUT.search(told) or any(sign.search(told) for sign in (_NO_LINK, _REFUSED, _LOST)):
+        return None
+    asked = next((row.data[key] for key in _REQUEST_KEYS if isinstance(row.data.get(key), (str, int))), None)
+    return TimeOut(
+        *row.base,
+        text=text,
+        said=_said(row),
+        tool=tool,
+        asked=None if asked is None else str(asked),
+        peer=backend,
+    )
 
 
 def _offer(row: _Row) -> Offer:
@@ -286,7 +318,7 @@ def _trouble(row: _Row, backend: str | None, tool: str | None) -> Trouble | None
     elif _LOST.search(said):
         kind = "lost"
     elif _TIMEOUT.search(said):
-        kind = "timeout"
+        kind = "timeout" if _NO_LINK.search(said) else "late"
     elif tool is None and text:
         kind = "lost" if row.level == "WARN" else "other"
     else:

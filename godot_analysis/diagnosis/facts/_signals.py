@@ -20,12 +20,14 @@ __all__ = [
     "Route",
     "Signals",
     "Start",
+    "TimeOut",
     "ToolCount",
     "Trouble",
     "TroubleKind",
 ]
 
-TroubleKind = Literal["refused", "lost", "timeout", "other"]
+TroubleKind = Literal["refused", "lost", "timeout", "late", "other"]
+"""`timeout`: no connection came about in time; `late`: it is there, and an answer did not come in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,17 @@ class Complaint(_Signal):
 
 
 @dataclass(frozen=True, slots=True)
+class TimeOut(_Signal):
+    """`component` would wait no longer for an answer, to a call of `tool` or to the request `asked`."""
+
+    text: str
+    said: str
+    tool: str | None
+    asked: str | None
+    peer: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Ended(_Signal):
     """`component` said that its connection to `peer` ended."""
 
@@ -140,3 +153,4 @@ class Signals:
     exchanges: list[HttpExchange] = field(default_factory=list)
     ends: list[Ended] = field(default_factory=list)
     exits: list[Exit] = field(default_factory=list)
+    time_outs: list[TimeOut] = field(default_factory=list)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts import refuses
+from godot_analysis.diagnosis.facts import TOOL_CALL, refuses
 from godot_analysis.diagnosis.rules._addresses import address_in
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._texts import (
@@ -29,7 +29,7 @@ from godot_analysis.diagnosis.rules._words import count, listed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from godot_analysis.diagnosis.facts import Call, Facts
+    from godot_analysis.diagnosis.facts import Call, Facts, TimeOut
     from godot_analysis.diagnosis.findings import Severity
 
 __all__: list[str] = []
@@ -275,22 +275,38 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
     references=("F25", "anthropics/claude-code#73955", "modelcontextprotocol/typescript-sdk#2250"),
 )
 def timed_out(facts: Facts) -> Iterator[Match]:
-    for call in facts.operations.ended("timed_out", "error"):
+    for call, word in _given_up(facts):
         last = call.last
-        # Whoever stands between may have given up, and told the first sender so.
-        between = call.status == "error" and not last.answered and timed_out_words(call.error_text)
-        if call.status != "timed_out" and not between:
-            continue
         backend = facts.backend_of(last) or call.callee or facts.relay
-        late = last.status == "answered" or "answer came after" in f"{call.note} {last.note}"
+        late = word is not None and call.answered
+        late = late or last.status == "answered" or "answer came after" in f"{call.note} {last.note}"
         clues = [Clue(f"{call.tool} was given up without an answer", 0.6, call.rows)]
+        if word is not None:
+            clues.append(Clue(f"{word.component} logged: {word.text[:120]}", 0.5, (word.record,)))
         if late:
             clues.append(Clue(f"{backend} finished it afterwards", 0.6, last.rows))
-        waited = (
-            f" after {(call.ended - call.started).total_seconds():.0f} s" if call.ended is not None else ""
-        )
+        end = call.ended if word is None else word.time
+        waited = "" if end is None else f" after {(end - call.started).total_seconds():.0f} s"
         words = {"when": waited, "late": "answered too late" if late else "had not answered by then"}
         yield Match(backend, backend, tuple(clues), call.tool, call.family, words)
+
+
+def _given_up(facts: Facts) -> Iterator[tuple[Call, TimeOut | None]]:
+    """The operations that somebody would wait no longer for, with the record that says so, if one does."""
+    for call in facts.operations.ended("timed_out", "error"):
+        last = call.last
+        # Whoever stands between may have given up, and told the first sender so, before the answer came.
+        early = not last.answered
+        if last.status == "answered" and last.ended is not None and call.ended is not None:
+            early = last.ended > call.ended
+        if call.status == "timed_out" or (early and timed_out_words(call.error_text)):
+            yield call, None
+    for call in facts.numbered(facts.given_up):
+        top, word = facts.operation_of(call), facts.given_up[call.number]
+        if call.method != TOOL_CALL or top.status not in {"answered", "tool_error", "lost", "pending"}:
+            continue
+        if call.ended is None or call.ended > word.time:  # else the answer left in time, and got lost
+            yield top, word
 
 
 @rule(

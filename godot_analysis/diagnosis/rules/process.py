@@ -130,7 +130,7 @@ def _endless(facts: Facts, open_: Calls) -> Iterator[tuple[Call, Call | None]]:
         further |= frozenset() if inner is None else inner.family
         last = (inner or call).last
         backend = facts.backend_of(last)
-        if not last.sent and backend is not None and not facts.tells_ends(backend):
+        if not last.sent and backend and not (facts.tells_ends(backend) or facts.verbatim(backend)):
             continue  # seen by the backend alone, which never logs an end
         waited = facts.end - call.started
         if facts.live and waited < _PATIENCE:

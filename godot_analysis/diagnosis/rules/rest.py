@@ -27,14 +27,18 @@ __all__: list[str] = []
 )
 def failed_somehow(facts: Facts) -> Iterator[Match]:
     for call in facts.operations.ended("error", "tool_error", "lost"):
-        if call.status == "lost" and (facts.overtaken(call) or facts.end_unlogged(call)):
+        missed = next((facts.given_up[leg] for leg in call.family if leg in facts.given_up), None)
+        if call.status == "lost" and missed is None and (facts.overtaken(call) or facts.end_unlogged(call)):
             continue  # only its end is missing from the log
         where = facts.backend_of(call.last) or call.callee or facts.relay
         # An error that no backend sent was made by the relay.
         own = call.status == "error" and call.last is not call and not call.last.answered
         error = f": “{error_words(call)}”" if call.error_text else ""
-        clues = (Clue(call.note or f"its end is {call.status}", 0.4, call.rows),)
+        clues = [Clue(call.note or f"its end is {call.status}", 0.4, call.rows)]
+        if missed is not None:
+            clues.append(Clue(f"{missed.component} logged: {missed.text[:120]}", 0.5, (missed.record,)))
+            error = error or f": {missed.component} logged “{missed.text[:200]}”"
         words = {"status": call.status.replace("_", " "), "error": error}
         cause = (call.callee if own else None) or where
         severity: Severity | None = "info" if answers_no(call) else None
-        yield Match(where, cause, clues, call.tool, call.family, words, severity)
+        yield Match(where, cause, tuple(clues), call.tool, call.family, words, severity)

@@ -250,7 +250,7 @@ def _in_burst(backend: str, epoch: object, facts: Facts) -> bool:
 def _attempts(item: Missing, facts: Facts) -> list[Clue]:
     """What the log tells of attempts to connect to the backend."""
     clues = []
-    refusing = [trouble for trouble in item.troubles if trouble.kind in {"refused", "timeout"}]
+    refusing = [trouble for trouble in item.troubles if trouble.kind in {"refused", "timeout", "late"}]
     if refusing:
         url = refusing[-1].url
         where = f" at {url}" if url and url not in refusing[-1].text else ""

@@ -39,7 +39,7 @@ _TOO_LONG: Final = re.compile(
     explanation='An answer must be `{{"jsonrpc": "2.0", "id": …, "result": …}}`; here the bare result was '
     "sent.",
     fix="Wrap what {component} sends into the JSON-RPC frame, with the id of the request.",
-    supersedes=("R20", "R17", "R18", "R03", "R13", "B13", "B08", "R09", "R01", "R12"),
+    supersedes=("R20", "R17", "R18", "R03", "R13", "B13", "B08", "F25", "R09", "R01", "R12"),
     references=("BUG #11",),
 )
 def no_frame(facts: Facts) -> Iterator[Match]:
@@ -76,7 +76,7 @@ def no_frame(facts: Facts) -> Iterator[Match]:
     explanation="The reader takes the first line for a message and waits for ever for the real one.",
     fix="Make {component} write each message as one line of JSON, without headers and without line breaks "
     "in it.",
-    supersedes=("F20", "F21", "B08", "B05", "B13", "R01", "R13", "R12"),
+    supersedes=("F20", "F21", "B08", "F25", "B05", "B13", "R01", "R13", "R12"),
     references=("F22", "use-agent-os/agent-os#898"),
 )
 def content_length(facts: Facts) -> Iterator[Match]:
@@ -107,7 +107,7 @@ def content_length(facts: Facts) -> Iterator[Match]:
     "lengths.",
     fix="Read until the end of the line instead of one buffer, or raise the limit of the reader; make long "
     "lists shorter or split them into pages.",
-    supersedes=("R20", "R17", "R18", "R19", "B08", "R03", "R13", "B13", "R01", "R12"),
+    supersedes=("R20", "R17", "R18", "R19", "B08", "F25", "R03", "R13", "B13", "R01", "R12"),
     references=("F21", "ruvnet/ruflo#2426", "lilhammerfun/clumsies#100"),
 )
 def cut_off(facts: Facts) -> Iterator[Match]:
@@ -211,7 +211,7 @@ def noise_on_stdio(facts: Facts) -> Iterator[Match]:
     "finds no request.",
     explanation='JSON-RPC demands the same id with the same type: `1` and `"1"` are two.',
     fix="Make {component} echo the id exactly as it came.",
-    supersedes=("R20", "B08", "R03", "R13", "B13"),
+    supersedes=("R20", "B08", "F25", "R03", "R13", "B13"),
     references=("F23", "modelcontextprotocol/python-sdk#961", "punkpeye/mcp-remote#194"),
 )
 def id_type_changed(facts: Facts) -> Iterator[Match]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 VERSION = "2025-06-18"
@@ -704,3 +706,105 @@ def test_f34_version_of_another_era_in_the_header(web, version, codes):
         web.http(400, body="Bad Request", headers={}, request_headers={"MCP-Protocol-Version": version})
     assert web.story.codes() == codes
     assert web.story.only().cause_in == "host"
+
+
+def slow(link, word=None, *, wait=30, sent=True, heard=True, data=None):
+    """A call that its client says something of while it waits; its answer may not leave, or not arrive."""
+    link.greet("weather", [tool("forecast"), tool("simulate")])
+    call = {"name": "simulate", "arguments": {"city": "Ulm"}}
+    link.send("host", "weather", {"id": 9, "method": "tools/call", "params": call})
+    link.story.wait(wait)
+    if word is not None:
+        link.complain(word, data)
+        link.story.wait(wait)
+    answer = {"jsonrpc": "2.0", "id": 9, "result": {"content": [{"type": "text", "text": "fine"}]}}
+    if sent:
+        link.story.message("weather", "sent", "host", answer, transport="stdio")
+    if sent and heard:
+        link.story.message("host", "received", "weather", answer, transport="stdio")
+
+
+GAVE_UP = [
+    ("Timed out while waiting for response to ClientRequest. Waited 30.0 seconds.", {"tool": "simulate"}),
+    ("MCP error -32001: Request timed out", {"server": "weather", "code": -32001}),
+    ("tools/call simulate failed: Timed out while waiting for response", {"type": "McpError"}),
+    ("httpx.ReadTimeout", {"server": "weather"}),
+    ("asyncio.exceptions.TimeoutError", {"server": "weather", "tool": "simulate"}),
+    ("Request timed out", {"id": 9}),
+    ("Request timed out", None),
+]
+
+
+@pytest.mark.parametrize(("word", "data"), GAVE_UP)
+def test_f25_a_client_that_gave_up_without_a_word_to_the_server(link, word, data):
+    slow(link, word, data=data)
+    link.call("weather", "forecast", {"city": "Ulm"})
+    found = link.story.only()
+    assert (found.code, found.component, found.tool) == ("F25", "weather", "simulate")
+    assert found.summary == "The call of simulate was given up after 30 s; weather answered too late."
+
+
+def test_f25_a_client_that_gave_up_a_call_that_is_never_answered(link):
+    slow(link, "Request timed out", data={"id": 9}, sent=False)
+    link.story.tell("host", "INFO", "still here")
+    found = link.story.only()
+    assert (found.code, found.summary) == (
+        "F25",
+        "The call of simulate was given up after 30 s; weather had not answered by then.",
+    )
+
+
+def test_f25_a_relay_that_gave_up_what_its_backend_then_finished(story):
+    story.start_relay()
+    trace, named = story.trace(), {"tool_name": "dewey_search"}
+    story.tell(story.relay, "TRACE", "Tool call received: dewey_search", named, trace)
+    story.route("dewey_search", "dewey", {}, trace)
+    story.request("dewey", "tools/call", 3)
+    story.tell("dewey", "TRACE", "Tool call started", named)
+    story.wait(60)
+    error = {"error": "timed out after 60s waiting for dewey"}
+    story.tell(story.relay, "ERROR", "Tool call failed: dewey_search", named | error, trace)
+    story.wait(12)
+    story.tell("dewey", "TRACE", "Tool call completed", named | {"success": True})
+    assert (story.only().code, story.only().component) == ("F25", "dewey")
+
+
+@pytest.mark.parametrize(
+    ("word", "data", "wait"),
+    [
+        ("cache of avatars timed out", None, 30),
+        ("Request timed out", {"id": 4711}, 30),
+        ("Request timed out", {"tool": "forecast"}, 30),
+        ("Request timed out", {"server": "mail"}, 30),
+        ("Request timed out", None, 0.1),
+    ],
+)
+def test_a_time_out_of_something_else_says_nothing_of_a_call(link, word, data, wait):
+    slow(link, word, data=data, wait=wait)
+    assert link.story.codes() == []
+
+
+@pytest.mark.parametrize("said", [False, True])
+def test_r12_an_answer_that_its_client_missed(link, said):
+    """Only the client's word tells a lost answer from a lost record of it."""
+    slow(link, heard=False, wait=0.02)
+    link.story.wait(60)
+    if said:
+        link.complain("Request timed out", {"id": 9})
+    link.call("weather", "forecast", {"city": "Ulm"})
+    written = Counter()
+    for record in link.story.records:  # their numbers show that no record is missing
+        written[record["component"]] += 1
+        record |= {"instance": f"{record['component']}:1", "seq": written[record["component"]]}
+    assert link.story.codes() == (["R12"] if said else [])
+    if said:
+        assert "never got it" in link.story.only().explanation
+
+
+def test_b11_explains_why_its_caller_gave_up(link):
+    link.greet("weather", [tool("simulate")])
+    link.send("host", "weather", {"id": 9, "method": "tools/call", "params": {"name": "simulate"}})
+    link.story.exchange("weather", "host", {"content": []}, transport="stdio")
+    link.story.wait(30)
+    link.complain("tools/call simulate: MCP error -32001: Request timed out", {"server": "weather"})
+    assert link.story.only().code == "B11"

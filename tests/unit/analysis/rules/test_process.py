@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 
 def lose(story, backend, trace=None):
     story.tell(
@@ -198,3 +200,80 @@ def test_r06_by_the_process_that_answers(new_story):
     story.message("relay", "received", "gates", {"jsonrpc": "2.0", "id": 1, "result": {}})
     found = story.only()
     assert (found.code, found.component) == ("R06", "gates")
+
+
+def ask(story, method, *, rpc_id=1, server="dewey", client="agent", result=None, wait=0.0, word=None):
+    """A request on one link; a word of the client after a while, and an answer if there is one."""
+    params = {"name": "dewey_search", "arguments": {}} if method == "tools/call" else {}
+    story.exchange(
+        client, server, {"jsonrpc": "2.0", "id": rpc_id, "method": method, "params": params}, session="s"
+    )
+    story.wait(wait)
+    if word is not None:
+        story.tell(client, "ERROR", *word)
+        story.wait(wait)
+    if result is not None:
+        story.exchange(server, client, {"jsonrpc": "2.0", "id": rpc_id, "result": result}, session="s")
+
+
+NAMED = {"name": "dewey", "version": "1"}
+GREETING = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": NAMED}
+
+
+@pytest.mark.parametrize(("method", "code"), [("initialize", "R20"), ("tools/list", "R03")])
+def test_a_first_question_that_its_sender_gave_up(story, method, code):
+    if method == "tools/list":
+        ask(story, "initialize", result=GREETING)
+    ask(story, method, rpc_id=2, wait=30, word=("MCP error -32001: Request timed out", {"server": "dewey"}))
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == (code, "dewey", "dewey")
+
+
+def test_a_first_question_at_the_end_of_a_log_is_no_fault(story):
+    ask(story, "initialize", wait=30)
+    story.tell("agent", "INFO", "still here")
+    assert story.codes() == []
+
+
+def test_a_first_question_that_was_answered_late_is_no_hang(story):
+    ask(story, "initialize", wait=30, word=("initialize timed out", {"server": "dewey"}), result=GREETING)
+    assert story.codes() == []
+
+
+def test_b08_seen_only_by_a_backend_that_logs_what_it_sends(story):
+    """It wrote down its answer to the handshake, and none to its only call."""
+    for payload, direction in (
+        ({"id": 1, "method": "initialize", "params": {}}, "received"),
+        ({"id": 1, "result": GREETING}, "sent"),
+        ({"id": 2, "method": "tools/call", "params": {"name": "dewey_search"}}, "received"),
+    ):
+        story.message("dewey", direction, "agent", {"jsonrpc": "2.0", **payload}, session="s")
+    story.tell("dewey", "INFO", "process exited", {"code": 139})
+    story.wait(2)
+    story.tell("agent", "ERROR", "dewey_search failed: Connection closed")
+    found = story.only()
+    assert (found.code, found.component) == ("B08", "dewey")
+
+
+def test_a_call_seen_only_by_a_backend_that_never_logs_an_end(story):
+    for rpc_id in (1, 2):
+        story.request("dewey", "tools/call", rpc_id)
+        story.wait(10)
+    story.tell("dewey", "INFO", "still here")
+    assert story.codes() == []
+
+
+@pytest.mark.parametrize(
+    ("said", "codes"),
+    [
+        ("MCP error -32001: Request timed out", []),
+        ("keepalive ping timed out", ["R11"]),
+        ("connect ETIMEDOUT 10.0.0.7:9022", ["R11"]),
+    ],
+)
+def test_r11_a_limit_on_waiting_is_no_lost_connection(story, said, codes):
+    story.start_relay()
+    story.call("dewey_search")
+    story.tell(story.relay, "ERROR", said, {"backend": "dewey"})
+    story.call("dewey_search")
+    assert story.codes() == codes
