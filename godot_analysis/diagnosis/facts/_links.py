@@ -18,6 +18,7 @@ from godot_analysis.diagnosis.facts._rows import records
 from godot_analysis.diagnosis.facts._table import Calls, micros
 from godot_analysis.diagnosis.facts._views import LEEWAY
 from godot_analysis.diagnosis.facts._wire import WireFacts
+from godot_analysis.normal_form.jsonrpc import META_VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LinkFacts"]
 
-_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
 _AT_ONCE: Final = 200  # more requests are not under way at a time, only without an end
 _OF_A_REQUEST: Final = re.compile(r"\b(?:request|response|answer|call|tools?|initialize)\b", re.IGNORECASE)
 _WORD: Final = re.compile(r"[\w.\-/]*\w")
@@ -82,7 +82,7 @@ class LinkFacts(WireFacts):
         for payload in asked:
             params = payload.get("params") if isinstance(payload, dict) else None
             meta = params.get("_meta") if isinstance(params, dict) else None
-            version = meta.get(_VERSION) if isinstance(meta, dict) else None
+            version = meta.get(META_VERSION) if isinstance(meta, dict) else None
             if isinstance(version, str):
                 return version
         return None

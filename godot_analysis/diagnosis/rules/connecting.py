@@ -33,6 +33,7 @@ _GOOD: Final = ("answered", "tool_error")
     explanation="No handshake with {component} succeeded, so none of its tools can be listed or called.",
     fix="{remedy}",
     supersedes=("R17", "R03", "R13", "R02", "B29", "B13", "R14", "R11", "R07", "B08", "R12", "R01"),
+    references=("MCP specification: lifecycle", "MCP specification: transports"),
 )
 def never_connected(facts: Facts) -> Iterator[Match]:
     tried = facts.handshakes.counts("caller", "callee")
