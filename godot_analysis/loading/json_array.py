@@ -80,10 +80,12 @@ class JsonArray(ExtensionArray):  # type: ignore[misc, unused-ignore]
         objects_held: np.ndarray[Any, np.dtype[np.object_]] = held
         return objects_held
 
-    def texts(self) -> list[Any] | None:
-        """The texts as they are (NaN for a missing one), None where the values are decoded already."""
+    def texts(self) -> list[str] | None:
+        """The texts as they are ("null" for a missing one), None where the values are decoded already."""
         held = self._held.content
-        texts: list[Any] | None = None if isinstance(held, np.ndarray) else held.tolist()
+        if isinstance(held, np.ndarray):
+            return None
+        texts: list[str] = held.to_numpy(dtype=object, na_value="null").tolist()
         return texts
 
     # What pandas asks of every array.

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from godot_analysis.loading.json_array import JsonArray
 
 _NOTIFICATIONS: Final = "notifications/"
-_BLOCK: Final = 2048  # rows whose messages stay in the processor's cache while they are read
+_BLOCK: Final = 1024  # rows whose messages stay in the processor's cache while they are read
 _NO_PARAMS: Final[dict[str, Any]] = {}
 _where = itemgetter("direction", "peer", "transport", "session")
 _TELLS_ERA: Final = frozenset(("protocolVersion", "resultType", "supportedVersions"))
@@ -77,22 +77,24 @@ class _Numbers(dict[Any, int]):
         return number
 
 
-class _Seen(msgspec.Struct, gc=False):
+class _Seen(msgspec.Struct, frozen=True, gc=False):
     """The text of a message record as far as it is read; the message itself is left for later."""
 
-    payload: msgspec.Raw
-    direction: Any
+    payload: msgspec.Raw = msgspec.Raw(b"null")
+    direction: Any = None
     peer: Any = None
     transport: Any = None
     session: Any = None
 
 
-class _Record(msgspec.Struct, gc=False):
-    mcp: _Seen
+class _Record(msgspec.Struct, frozen=True, gc=False):
+    mcp: _Seen = _Seen()
     lost: Any = msgspec.UNSET
 
 
+_NO_RECORD: Final = _Record()
 _record = msgspec.json.Decoder(_Record).decode
+_records = msgspec.json.Decoder(list[_Record | None]).decode
 
 
 class _Columns:
@@ -166,26 +168,46 @@ def _from_values(data: list[Any], places: _Numbers) -> tuple[NDArray[np.int32], 
     return _numbers(seen_at), payloads
 
 
-def _from_texts(texts: list[Any], places: _Numbers) -> tuple[NDArray[np.int32], NDArray[np.int32], list[Any]]:
+def _from_texts(texts: list[str], places: _Numbers) -> tuple[NDArray[np.int32], NDArray[np.int32], list[Any]]:
     """Where each message was seen, as above; which of the messages it is, and all different messages."""
     seen_at: list[int] = []
     which: list[int] = []
-    known: dict[bytes, int] = {b"null": 0}
+    known: dict[bytes, int] = {}
+    before, number = b"", -1
     add_place, add_which = seen_at.append, which.append
-    for text in texts:
-        place = number = 0
+    for record in _as_records(texts):
+        seen = record.mcp
         try:
-            record = _record(text)
-            seen = record.mcp
             place = places[seen.direction, seen.peer, seen.transport, seen.session]
-            number = known.setdefault(bytes(seen.payload), len(known))
-            if record.lost is not msgspec.UNSET:
-                place = -1
-        except (msgspec.ValidationError, TypeError):
-            place = -1
-        add_place(place)
+        except TypeError:
+            place = -1  # an object where a word should be
+        add_place(place if record.lost is msgspec.UNSET else -1)
+        message = bytes(seen.payload)
+        if message != before:  # mostly its two ends log it one after the other
+            before, number = message, known.setdefault(message, len(known))
         add_which(number)
     return _numbers(seen_at), _numbers(which), list(map(decoded, known))
+
+
+def _as_records(texts: list[str]) -> list[_Record]:
+    """The message records of a block, read in one go where nothing in it has another shape."""
+    try:
+        # No string holds a line's end: what is half a text cannot go on in the next.
+        records = _records("[" + ",\n".join(texts) + "]")
+    except msgspec.DecodeError:
+        records = []
+    return (
+        [record or _NO_RECORD for record in records]
+        if len(records) == len(texts)
+        else list(map(_as_record, texts))
+    )
+
+
+def _as_record(text: str) -> _Record:
+    try:
+        return _record(text)
+    except msgspec.ValidationError:
+        return _NO_RECORD
 
 
 def _numbers(values: list[int]) -> NDArray[np.int32]:
