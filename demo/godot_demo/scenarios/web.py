@@ -39,6 +39,13 @@ SCENARIOS: Final = (
         truth=Truth("F28", component="dewey", cause_in="dewey"),
     ),
     Scenario(
+        "no-token",
+        "Dewey wants a token, and nobody has given one to the relay",
+        (MODELS, _BLIND, CHECK, VALIDATE),
+        variants={"dewey": "WantsToken"},
+        truth=Truth("R20", component="dewey", cause_in="relay"),
+    ),
+    Scenario(
         "f34-stale-header",
         "The relay names in an HTTP header another tool than the message does, and Dewey refuses it",
         (BEGIN, MODELS, STORE, CHECK),

@@ -26,6 +26,13 @@ SCENARIOS: Final = (
         truth=Truth("F17", component="dewey", cause_in="dewey"),
     ),
     Scenario(
+        "no-handshake",
+        "Dewey cannot open its store and answers every handshake with an error",
+        (MODELS, _BLIND, CHECK, VALIDATE),
+        variants={"dewey": "CannotOpenStore"},
+        truth=Truth("R20", component="dewey", cause_in="dewey"),
+    ),
+    Scenario(
         "f18-no-fallback",
         "The relay speaks the newer protocol alone; Gates does not know it, the others do",
         (MODELS, BEGIN, Call(VALIDATE.tool, VALIDATE.arguments, refuse_unlisted=False)),

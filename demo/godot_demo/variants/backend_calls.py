@@ -58,6 +58,20 @@ class RejectsVersion(_Guarded):
         return await super().guard(ctx, call_next)
 
 
+class CannotOpenStore(_Guarded):
+    """Opens its store when a client introduces itself, and cannot create it."""
+
+    async def guard(self, ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
+        if ctx.method == "initialize":
+            try:
+                await anyio.Path("/proc/conversations").touch()
+            except OSError as error:
+                reason = f"Cannot open the store of conversations: {error.strerror}"
+                self.logger.error(reason)
+                raise MCPError(types.INTERNAL_ERROR, reason) from error
+        return await super().guard(ctx, call_next)
+
+
 class InsistsOnConfirmation(_Guarded):
     """Refuses requests until the handshake is confirmed, as servers on older SDKs do."""
 

@@ -82,16 +82,17 @@ def unknown_notification(facts: Facts) -> Iterator[Match]:
     "L04",
     layer="logging",
     severity="info",
-    title="{component} logged errors that no failed call goes with",
-    summary="{component} logged {number} that no call suffered from, such as “{text}”",
+    title="{component} logged errors that no failed request goes with",
+    summary="{component} logged {number} that no request suffered from, such as “{text}”",
     explanation="Nothing that the log shows went wrong because of it.",
     fix="Read the record; lower its level if it is no error.",
+    references=("OpenTelemetry logs data model: severity",),
 )
 def lonely_errors(facts: Facts) -> Iterator[Match]:
     told = {row for call in facts.operations.failed for row in call.rows}
     told |= {item.record for item in facts.given_up.values()}
     waiting: dict[str, pd.Timestamp] = {}  # since when each end of a call without an end may complain of it
-    for call in facts.calls.failed:
+    for call in facts.requests.failed:
         for end in {call.caller, call.callee}:
             if end is None:
                 continue

@@ -24,6 +24,7 @@ __all__: list[str] = []
     summary="The call of {tool} ended as {status}{error}.",
     explanation="None of the known causes fits. The rows below are all that the log has about it.",
     fix="Repeat the call with every component at level TRACE and diagnose again.",
+    references=("MCP specification: tools, error handling",),
 )
 def failed_somehow(facts: Facts) -> Iterator[Match]:
     for call in facts.operations.ended("error", "tool_error", "lost"):

@@ -424,7 +424,7 @@ def test_an_error_beside_all_calls_is_a_lonely_one(story):
     found = story.diagnose()
     assert found.healthy
     note = next(finding for finding in found.ranked if finding.code == "L04")
-    assert "1 record at WARN or ERROR that no call suffered from" in note.summary
+    assert "1 record at WARN or ERROR that no request suffered from" in note.summary
 
 
 def test_one_call_is_no_calls(story):
