@@ -142,6 +142,13 @@ def era_of(method: str, params: dict[str, Any]) -> str | None:
     return STATELESS if isinstance(meta, dict) and META_VERSION in meta else None
 
 
+def version_of(params: dict[str, Any]) -> str | None:
+    """The protocol version that a request of the stateless era names in its parameters."""
+    meta = params.get("_meta")
+    version = meta.get(META_VERSION) if isinstance(meta, dict) else None
+    return version if isinstance(version, str) else None
+
+
 def answered_era(result: Any) -> str | None:
     """The era that an answer names itself; most name none."""
     if not isinstance(result, dict):

@@ -11,7 +11,7 @@ import pandas as pd
 from godot_analysis.collection import collection_paused
 from godot_analysis.columns import MESSAGES
 from godot_analysis.loading.frames import texts
-from godot_analysis.normal_form.jsonrpc import META_VERSION, params_of
+from godot_analysis.normal_form.jsonrpc import params_of, version_of
 from godot_analysis.normal_form.sightings import NOTIFICATION, REQUEST, RESPONSE, SENT
 from godot_analysis.progress import Progress
 
@@ -110,10 +110,8 @@ class Judge:
 
 def _named_version(seen: Seen) -> str | None:
     params = params_of(seen.payload)
-    version = params.get("protocolVersion") if seen.method == "initialize" else None
-    if version is None and isinstance(meta := params.get("_meta"), dict):
-        version = meta.get(META_VERSION)
-    return _text(version)
+    asked = _text(params.get("protocolVersion")) if seen.method == "initialize" else None
+    return asked or version_of(params)
 
 
 def _text(value: Any) -> str | None:

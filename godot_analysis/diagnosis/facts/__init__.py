@@ -12,7 +12,7 @@ from godot_analysis.diagnosis.facts._lists import Arrival, Listing, arrivals_of,
 from godot_analysis.diagnosis.facts._management import Management, management_of
 from godot_analysis.diagnosis.facts._names import family, nearest, normalised
 from godot_analysis.diagnosis.facts._roles import Roles, roles
-from godot_analysis.diagnosis.facts._scan import refuses, scan
+from godot_analysis.diagnosis.facts._scan import EXIT_KEYS, refuses, scan
 from godot_analysis.diagnosis.facts._schemas import Check, takes, unknown_keys
 from godot_analysis.diagnosis.facts._signals import (
     Complaint,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from godot_analysis.reconstruction.flow import Flow
 
 __all__ = [
+    "EXIT_KEYS",
     "TOOL_CALL",
     "Arrival",
     "Call",

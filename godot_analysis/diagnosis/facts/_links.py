@@ -18,7 +18,7 @@ from godot_analysis.diagnosis.facts._rows import records
 from godot_analysis.diagnosis.facts._table import Calls, micros
 from godot_analysis.diagnosis.facts._views import LEEWAY
 from godot_analysis.diagnosis.facts._wire import WireFacts
-from godot_analysis.normal_form.jsonrpc import META_VERSION
+from godot_analysis.normal_form.jsonrpc import params_of, version_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,13 +79,8 @@ class LinkFacts(WireFacts):
         """The protocol version that a request of the stateless era names in its body."""
         hops = self.flow.hops
         asked = hops.loc[(hops["call"] == call.number) & (hops["kind"] == "request"), "payload"]
-        for payload in asked:
-            params = payload.get("params") if isinstance(payload, dict) else None
-            meta = params.get("_meta") if isinstance(params, dict) else None
-            version = meta.get(META_VERSION) if isinstance(meta, dict) else None
-            if isinstance(version, str):
-                return version
-        return None
+        named = (version_of(params_of(payload)) for payload in asked)
+        return next(filter(None, named), None)
 
     @cached_property
     def _requests_of(self) -> dict[str, Calls]:

@@ -83,14 +83,14 @@ _ENDED: Final = re.compile(
 _EXITED: Final = re.compile(
     r"\bprocess (?:has )?(?:exited|died|terminated)|\bexit(?:ed)? (?:with )?code", re.IGNORECASE
 )
-_EXIT_KEYS: Final = ("exit_code", "exitCode", "returncode", "exit_status")
+EXIT_KEYS: Final = ("exit_code", "exitCode", "returncode", "return_code", "exit_status")
 _REMARK_KEYS: Final = ("visibility", "mode", "hidden", "deferred", "enabled", "permission", "allowed")
 _BAD: Final = ("WARN", "ERROR")
 _REQUEST_KEYS: Final = ("id", "request_id", "requestId", "rpc_id")
 _SESSION_KEYS: Final = ("client_id", "session", "session_id", "connection", "client")
 _ADDRESS_KEYS: Final = ("ip", "address", "remote", "remote_address", "client")
 _TELLING_KEYS: Final = frozenset(
-    {*_BACKEND_KEYS, *_SESSION_KEYS, *_ADDRESS_KEYS, *_EXIT_KEYS, "tool_count", "limit", "port"}
+    {*_BACKEND_KEYS, *_SESSION_KEYS, *_ADDRESS_KEYS, *EXIT_KEYS, "tool_count", "limit", "port"}
 )
 _SCHEMA_WORDS: Final = frozenset({"request", "response", "message"})
 
@@ -118,7 +118,7 @@ def scan(logs: pd.DataFrame) -> Signals:
     """Recognise every record of a log frame that tells something a rule can use; messages are left out."""
     signals = Signals()
     for row in _rows(logs):
-        if _says(_EXITED, row.message) or any(key in row.data for key in _EXIT_KEYS):
+        if _says(_EXITED, row.message) or any(key in row.data for key in EXIT_KEYS):
             signals.exits.append(_exit(row))
         _classify(row, signals)
     return signals
@@ -235,7 +235,7 @@ def _classify_bad(row: _Row, tool: str | None, backend: str | None, signals: Sig
 
 
 def _exit(row: _Row) -> Exit:
-    told = (row.data.get(key) for key in (*_EXIT_KEYS, "code"))
+    told = (row.data.get(key) for key in (*EXIT_KEYS, "code"))
     code = next((value for value in told if isinstance(value, int)), None)
     return Exit(*row.base, peer=_first(row.data, _BACKEND_KEYS), code=code, text=row.message)
 

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from godot_analysis.diagnosis.facts import refuses
+from godot_analysis.diagnosis.facts import EXIT_KEYS, refuses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +119,6 @@ _ABOUT_ERRORS: Final = re.compile(
     re.IGNORECASE,
 )
 _NAME_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_PROCESS_KEYS: Final = ("exit_code", "exitCode", "returncode", "return_code", "exit_status")
 _VARIABLE: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-f]{8,}(?:-[0-9a-f]+)*\b|\d+")
 # What the codes of JSON-RPC are called, in the words of the specification and of the SDKs.
 _CODE_WORDS: Final = re.compile(
@@ -272,7 +271,7 @@ def asked_for(call: Call, told: str) -> bool:
 def _told(value: dict[str, Any]) -> str | None:
     inner = value.get("result")
     for level in (value, inner if isinstance(inner, dict) and len(value) == 1 else {}):
-        if any(isinstance(level.get(key), int) for key in _PROCESS_KEYS):
+        if any(isinstance(level.get(key), int) for key in EXIT_KEYS):
             continue  # a process was run, and this is how it ended
         error = level.get("error")
         if error and error is not True:
