@@ -30,6 +30,13 @@ SCENARIOS: Final = (
         truth=Truth("F09", component="fiedler", cause_in="fiedler", tool="fiedler_list_keys"),
     ),
     Scenario(
+        "asks-back",
+        "Fiedler asks the user before it lists its keys, and the relay cannot pass that on",
+        (MODELS, KEYS, BEGIN, CHECK),
+        variants={"fiedler": "AsksBack"},
+        truth=Truth("R21", component="fiedler", cause_in="fiedler", tool="fiedler_list_keys"),
+    ),
+    Scenario(
         "f25-time-out",
         "Fiedler needs longer than the client waits",
         (BEGIN, SEND, GET),

@@ -95,6 +95,20 @@ class Slow(McpBackend):
         return await super().call_tool(context, params)
 
 
+class AsksBack(McpBackend):
+    """Asks the user before it runs its last tool, whether or not the client can pass that on."""
+
+    async def call_tool(
+        self, context: ServerRequestContext[Any], params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        if params.name == self.tools[-1].name:
+            try:
+                await context.session.elicit_form("Really?", {"type": "object", "properties": {}})
+            except MCPError as error:
+                return text_result(f"Error executing tool {params.name}: {error}", is_error=True)
+        return await super().call_tool(context, params)
+
+
 class NeverAnswers(McpBackend):
     """Takes a call and does not end it."""
 

@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -77,10 +77,13 @@ class LinkFacts(WireFacts):
 
     def version_of(self, call: Call) -> str | None:
         """The protocol version that a request of the stateless era names in its body."""
+        return version_of(self.asked(call))
+
+    def asked(self, call: Call) -> dict[str, Any]:
+        """The parameters of a request, empty when it has none or nobody logged them."""
         hops = self.flow.hops
-        asked = hops.loc[(hops["call"] == call.number) & (hops["kind"] == "request"), "payload"]
-        named = (version_of(params_of(payload)) for payload in asked)
-        return next(filter(None, named), None)
+        logged = hops.loc[(hops["call"] == call.number) & (hops["kind"] == "request"), "payload"]
+        return next(filter(None, map(params_of, logged)), {})
 
     @cached_property
     def _requests_of(self) -> dict[str, Calls]:

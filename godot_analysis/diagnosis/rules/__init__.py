@@ -27,6 +27,7 @@ _MODULES: Final = (
     "routing",
     "naming",
     "process",
+    "asking_back",
     "official",
     "arguments",
     "call",

@@ -1,0 +1,158 @@
+"""The rule about what a server asks its client back while a tool is at work: whether it gets it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pandas as pd
+
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._texts import METHOD_NOT_FOUND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from godot_analysis.diagnosis.facts import Call, Complaint, Facts
+
+__all__: list[str] = []
+
+_ASKS: Final = {
+    "sampling/createMessage": "sampling",
+    "elicitation/create": "elicitation",
+    "roots/list": "roots",
+}
+"""What a server may ask for, and the capability by which a client says that it can give it."""
+_CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
+_INPUT: Final = "input_required"
+_CONTINUED: Final = frozenset({"inputResponses", "requestState"})
+_UNABLE: Final = re.compile(
+    r"not (?:supported|implemented|found|available)|unsupported|no handler", re.IGNORECASE
+)
+_UNANSWERED: Final = ("pending", "lost", "timed_out")
+_SOON: Final = pd.Timedelta(minutes=10)  # so long a person may be asked
+
+
+class _Need(NamedTuple):
+    """What a server wanted of its client under a tool call, and did not get."""
+
+    call: Call
+    client: str
+    wanted: str
+    what: str
+    clues: tuple[Clue, ...]
+    told: list[Complaint]
+    refused: bool = False
+
+
+@rule(
+    "R21",
+    layer="call",
+    severity="error",
+    title="{tool} fails because {component} asks {client} back, and does not get what it needs",
+    summary="While {tool} was under way, {component} asked {client} for {wanted}; {what}.",
+    explanation="A tool may ask its client for more before it answers; without that it cannot go on.",
+    fix="{remedy}",
+    supersedes=("B08", "F25", "R08", "R09", "R10", "R12", "F32"),
+    references=(
+        "MCP specification: sampling",
+        "MCP specification: elicitation",
+        "MCP specification: multi round-trip requests",
+    ),
+)
+def not_given(facts: Facts) -> Iterator[Match]:
+    for need in (*_asked_back(facts), *_input_wanted(facts)):
+        yield _match(need, facts)
+
+
+def _asked_back(facts: Facts) -> Iterator[_Need]:
+    """What servers asked for by a request of their own."""
+    for ask in facts.table.all(*_ASKS).failed.leaves:
+        call = _under_way(ask, facts)
+        if call is None or ask.callee is None:
+            continue
+        told = _told(call, ask.started, ask.callee, facts)
+        # A person who says no is no fault; a client that does not know what it is asked is one.
+        if ask.status == "error" and (ask.error_code == METHOD_NOT_FOUND or _UNABLE.search(ask.error_text)):
+            what = f"{ask.callee} answered “{ask.error_text[:120]}”"
+            clues = (Clue(what, 0.7, ask.rows),)
+            yield _Need(call, ask.callee, _ASKS[ask.method], what, clues, told, refused=True)
+        elif ask.status in _UNANSWERED and (call.answered or call.status == "timed_out" or told):
+            clues = (Clue(f"{ask.method} was not answered", 0.6, ask.rows),)
+            what = f"{ask.callee} never answered"
+            yield _Need(call, ask.callee, _ASKS[ask.method], what, clues, told)
+
+
+def _input_wanted(facts: Facts) -> Iterator[_Need]:
+    """What servers of the stateless era asked for by a result, with which the call is to be made again."""
+    for call, wanted in facts.calls.leaves.ended("answered").telling("result", _input_required):
+        again = facts.calls.where("tool", call.tool).where("caller", call.caller).after(call.started)
+        if call.caller is None or any(_CONTINUED & facts.asked(one).keys() for one in again):
+            continue
+        told = _told(call, call.ended or call.started, call.caller, facts)
+        clue = Clue(f"the result of {call.tool} was {_INPUT}, and no answer to it followed", 0.6, call.rows)
+        anew = (Clue(f"{call.tool} was called anew instead", 0.4, again[0].rows),) if again else ()
+        if told or anew:
+            what = f"{call.caller} did not call again with an answer"
+            yield _Need(call, call.caller, wanted, what, (clue, *anew), told)
+
+
+def _input_required(result: Any) -> str | None:
+    """What a result of the stateless era asks for, if it asks for anything."""
+    if type(result) is not dict or "resultType" not in result or result["resultType"] != _INPUT:
+        return None
+    requests = result.get("inputRequests")
+    asked = requests.values() if isinstance(requests, dict) else ()
+    methods = [item.get("method") for item in asked if isinstance(item, dict)]
+    return next((_ASKS[method] for method in methods if method in _ASKS), "more input")
+
+
+def _under_way(ask: Call, facts: Facts) -> Call | None:
+    """The tool call under which a server asked back, if it did not end well."""
+    calls = facts.calls.where("caller", ask.callee).where("callee", ask.caller).before(ask.started)
+    open_then = [call for call in calls.failed if call.ended is None or call.ended >= ask.started]
+    return open_then[-1] if open_then else None
+
+
+def _told(call: Call, since: pd.Timestamp, client: str, facts: Facts) -> list[Complaint]:
+    """What either end says about the call after that."""
+    ends = {client, call.callee, call.last.callee}
+    return [
+        item
+        for item in facts.signals.complaints
+        if item.component in ends
+        and since <= item.time <= since + _SOON
+        and (item.tool == call.tool or (call.tool or "") in item.said)
+    ]
+
+
+def _match(need: _Need, facts: Facts) -> Match:
+    call, client, wanted = need.call, need.client, need.wanted
+    server = facts.backend_of(call.last) or call.callee
+    cause: str | None = client
+    clues = [*need.clues]
+    remedy = f"Make {client} answer what servers ask it for ({wanted}), if need be with a refusal."
+    able = _capabilities(call, client, facts)
+    if need.refused and able is not None and wanted not in able:
+        cause = server
+        remedy = (
+            f"Let {server} ask only for what its client has declared: {client} has not declared {wanted}."
+        )
+        clues.append(Clue(f"{client} did not declare {wanted}", 0.4))
+    if need.told:
+        said = need.told[0]
+        clues.append(Clue(f"{said.component} logged: {said.text[:120]}", 0.5, (said.record,)))
+    clues.append(Clue(f"{call.tool} did not end well", 0.2, call.rows))
+    words = {"client": client, "wanted": wanted, "what": need.what, "remedy": remedy}
+    return Match(server, cause, tuple(clues), call.tool, facts.operation_of(call).family, words)
+
+
+def _capabilities(call: Call, client: str, facts: Facts) -> dict[str, Any] | None:
+    """What the client declared to the server of this call, as far as the log shows."""
+    named = facts.asked(call).get("_meta")
+    if isinstance(named, dict) and _CAPABILITIES in named:
+        able = named[_CAPABILITIES]
+    else:
+        hands = facts.handshakes.where("caller", client).where("callee", call.callee).before(call.started)
+        able = facts.asked(hands[-1]).get("capabilities") if hands else None
+    return able if isinstance(able, dict) else None
