@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts._calls import HANDSHAKES, LIST, TOOL_CALL, Call
+from godot_analysis.diagnosis.facts._calls import HANDSHAKES, LIST, TOOL_CALL, UNFINISHED, Call
 from godot_analysis.diagnosis.facts._epochs import Epoch
 from godot_analysis.diagnosis.facts._exchanges import HttpExchange
 from godot_analysis.diagnosis.facts._given import Gap
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EXIT_KEYS",
     "TOOL_CALL",
+    "UNFINISHED",
     "Arrival",
     "Call",
     "Calls",

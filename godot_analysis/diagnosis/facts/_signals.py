@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +17,7 @@ __all__ = [
     "Exit",
     "Offer",
     "Refusal",
+    "Remark",
     "Route",
     "Signals",
     "Start",
@@ -66,6 +67,15 @@ class Trouble(_Signal):
     text: str
     url: str | None
     tool: str | None
+
+
+class Remark(NamedTuple):
+    """`component` said something in an ordinary record."""
+
+    time: pd.Timestamp
+    component: str
+    record: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import pandas as pd
 from godot_analysis.diagnosis.facts._calls import FAILED, HANDSHAKES, LIST, TOOL_CALL
 from godot_analysis.diagnosis.facts._given import Given
 from godot_analysis.diagnosis.facts._names import Owners
+from godot_analysis.diagnosis.facts._signals import Remark
 from godot_analysis.diagnosis.facts._table import Calls, micros
 
 if TYPE_CHECKING:
@@ -189,6 +190,21 @@ class CallFacts(Given):
         end = call.ended if call.ended is not None else call.started + 10 * LEEWAY
         times = self._complaint_times.get(component, [])
         return logged[bisect_left(times, call.started - LEEWAY) : bisect_right(times, end + LEEWAY)]
+
+    def remarks_on(self, tool: str) -> list[Remark]:
+        """The ordinary records that name a tool, in the order of the log."""
+        if tool not in self._remarks:
+            others = self.flow.others
+            named = others[others["message"].str.contains(tool, regex=False, na=False)]
+            told = named[["event_created_at", "component", "id", "message"]].itertuples(
+                index=False, name=None
+            )
+            self._remarks[tool] = list(map(Remark._make, told))
+        return self._remarks[tool]
+
+    @cached_property
+    def _remarks(self) -> dict[str, list[Remark]]:
+        return {}
 
     @cached_property
     def _complaints(self) -> dict[str, list[Complaint]]:

@@ -54,9 +54,9 @@ def judge(facts: Facts) -> list[Judgement]:
 
     Rules run from the most specific to the least. A match only adds its rows to another one when the same
     rule has matched the same component and tool, when a rule that supersedes its own has matched the same
-    component or calls, or when all failed calls that it tells of are accounted for already. A remark (`info`)
-    explains nothing but remarks. What is left is ranked by severity, then likely before unlikely, then by
-    layer (a fault of the wire before the calls that it broke), then by confidence.
+    component, tool or calls, or when all failed calls that it tells of are accounted for already. A remark
+    (`info`) explains nothing but remarks. What is left is ranked by severity, then likely before unlikely,
+    then by layer (a fault of the wire before the calls that it broke), then by confidence.
     """
     case = _Case()
     with Progress("diagnose", steps=len(RULES), records=len(facts.flow.logs)) as progress:
@@ -77,6 +77,7 @@ class _Case:
         self.kept: list[Judgement] = []
         self._same: dict[tuple[str, str | None, str | None, bool], Judgement] = {}
         self._of_component: dict[str | None, list[Judgement]] = defaultdict(list)
+        self._of_tool: dict[str, list[Judgement]] = defaultdict(list)
         self._of_call: dict[int, Judgement] = {}
 
     def hear(self, rule: Rule, match: Match) -> None:
@@ -87,6 +88,8 @@ class _Case:
             self.kept.append(judged)
             self._same[rule.code, match.component, match.tool, judged.remark] = judged
             self._of_component[match.component].append(judged)
+            if match.tool is not None:
+                self._of_tool[match.tool].append(judged)
         else:
             judged.absorb(rule, match)
         for call in match.calls:
@@ -103,7 +106,8 @@ class _Case:
             for call in match.calls
             if (judged := self._of_call.get(call)) is not None and (remark or not judged.remark)
         ]
-        for judged in (*self._of_component[match.component], *sharing):
+        alike = self._of_tool[match.tool] if match.tool is not None else []
+        for judged in (*self._of_component[match.component], *alike, *sharing):
             if rule.code in _superseded_by(judged.rule) and (remark or not judged.remark):
                 return judged
         return sharing[0] if sharing and len(sharing) == len(match.calls) else None

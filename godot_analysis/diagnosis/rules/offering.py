@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,11 @@ __all__: list[str] = []
 
 _PATIENCE: Final = pd.Timedelta(seconds=5)
 _HIDDEN: Final = re.compile(r"visib|hidden|defer|lazy|mode|disabled|false|denied|permission", re.IGNORECASE)
+_KEPT_BACK: Final = re.compile(
+    r"visibilit|hidden|not (?:offered|shown|exposed|visible)|deferred|lazy|not in (?:this )?mode",
+    re.IGNORECASE,
+)
+_REGISTERED: Final = re.compile(r"regist|\badd|enabled|loaded|creat|\bnew\b", re.IGNORECASE)
 _SEPARATORS: Final = re.compile(r"[^a-z0-9]+")
 _LISTEN: Final = "subscriptions/listen"
 
@@ -84,14 +90,33 @@ def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
 def hidden_by_mode(facts: Facts) -> Iterator[Match]:
     for refusal in facts.refused_by_host:
         seen = _seen(refusal, facts)
-        if seen is None or not _HIDDEN.search(refusal.remark):
+        if seen is None:
+            continue
+        remark, records = _hidden(refusal, seen, facts)
+        if not remark:
             continue
         clues = (
-            Clue(f"{refusal.by} refused {refusal.tool} ({refusal.remark})", 0.6, refusal.records),
+            Clue(f"{refusal.by} refused {refusal.tool} ({remark})", 0.6, (*refusal.records, *records)),
             Clue(f"{seen.server} had listed it", 0.7, seen.records),
         )
-        words = {"client": refusal.by, "remark": refusal.remark}
+        words = {"client": refusal.by, "remark": remark}
         yield Match(facts.owner_of(refusal), refusal.by, clues, refusal.tool, refusal.calls, words)
+
+
+def _hidden(refusal: Refused, seen: Listing, facts: Facts) -> tuple[str, tuple[str, ...]]:
+    """Why a listed tool is not shown to the model, and where that is said; no words if nothing says so."""
+    if _HIDDEN.search(refusal.remark):
+        return refusal.remark, ()
+    described = facts.described(seen.server, refusal.tool, refusal.time) or {}
+    meta = described.get("_meta")
+    places = [described, meta, meta.get("ui") if isinstance(meta, dict) else None]
+    for shown in (place.get("visibility") for place in places if isinstance(place, dict)):
+        if isinstance(shown, (str, list)) and shown and "model" not in shown:
+            return f"visibility: {json.dumps(shown)}", seen.records
+    for said in facts.remarks_on(refusal.tool):
+        if said.component == refusal.by and said.time <= refusal.time and _KEPT_BACK.search(said.text):
+            return said.text[:120], (said.record,)
+    return "", ()
 
 
 @rule(
@@ -139,6 +164,7 @@ def list_out_of_date(facts: Facts) -> Iterator[Match]:
     for refusal in facts.refused_by_host:
         if facts.owner_of(refusal) not in telling:
             yield from _grown_unheard(refusal, facts)
+            yield from _registered_unheard(refusal, telling, facts)
 
 
 def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
@@ -155,19 +181,41 @@ def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
     mine = next((item for item in lists if item.caller in askers), None)
     if mine is None or later is None or refusal.tool not in (later.names or ()):
         return
+    clue = Clue(f"{server} listed it later, and not before", 0.6, later.records)
+    yield _unheard(refusal, server, mine.caller or refusal.by, clue, facts)
+
+
+def _registered_unheard(refusal: Refused, telling: set[str], facts: Facts) -> Iterator[Match]:
+    """A refused tool that its server says it has got since it was last asked for a list."""
+    lists = facts.given_to(refusal.by, refusal.time)
+    for said in facts.remarks_on(refusal.tool):
+        listing = lists.get(said.component)
+        if (
+            listing is not None
+            and said.component not in telling
+            and listing.time < said.time < refusal.time
+            and _REGISTERED.search(said.text)
+            and refusal.tool not in facts.held(said.component, refusal.time)
+            and not any(item.time > refusal.time for item in facts.lists_of(said.component))
+        ):
+            clue = Clue(
+                f"{said.component} logged after its last list: {said.text[:120]}", 0.6, (said.record,)
+            )
+            yield _unheard(refusal, said.component, refusal.by, clue, facts)
+            return
+
+
+def _unheard(refusal: Refused, server: str, client: str, clue: Clue, facts: Facts) -> Match:
     messages = facts.flow.observed
     listening = bool(((messages["method"] == _LISTEN) & (messages["receiver"] == server)).any())
-    clues = (
-        Clue(f"{refusal.by} refused {refusal.tool}", 0.4, refusal.records),
-        Clue(f"{server} listed it later, and not before", 0.6, later.records),
-    )
     deaf = facts.stateless(server) and not listening
     words = {
-        "client": mine.caller or refusal.by,
+        "client": client,
         "what": "never listens for changes" if deaf else "was not told",
         "link": "the stream" if deaf else "the first",
     }
-    yield Match(server, refusal.by if deaf else server, clues, refusal.tool, refusal.calls, words)
+    clues = (Clue(f"{refusal.by} refused {refusal.tool}", 0.4, refusal.records), clue)
+    return Match(server, refusal.by if deaf else server, clues, refusal.tool, refusal.calls, words)
 
 
 @rule(

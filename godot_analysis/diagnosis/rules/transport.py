@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+from godot_analysis.diagnosis.facts import UNFINISHED
 from godot_analysis.diagnosis.rules._connecting import connected_later
 from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._refused_lists import speaks_of_tools
@@ -51,7 +52,7 @@ _UNKNOWN_ADDRESS: Final = "a server that the log does not name"
     explanation="Nobody may answer a notification, and an id of null belongs to unreadable requests alone. "
     "Lenient clients skip such an answer; strict ones close the transport.",
     fix="Make {component} answer requests only, each once and with its own id, and never a notification.",
-    supersedes=("R11", "R07", "B08", "B13", "R13", "R03", "R14", "B05", "R01", "R12"),
+    supersedes=("R20", "R11", "R07", "B08", "B13", "R13", "R03", "R14", "B05", "R01", "R12"),
     references=("F24", "zeenix/rust-analyzer-mcp#21", "yjacquin/fast-mcp#39"),
 )
 def answers_unasked(facts: Facts) -> Iterator[Match]:
@@ -79,6 +80,14 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
         what = "an answer whose id is null" if null else f"a second answer with the id {row['rpc_id']}"
         clues = [Clue(f"{server} sent {what}", 0.5, (row["record"],))]
         words = {"what": what, "and_then": ""}
+        unanswered = facts.sent_to(server).ended(*UNFINISHED).where("caller", client).before(row["time"])
+        if null and row["kind"] == "response" and unanswered and not recovered:
+            call = unanswered[-1]
+            clues.append(Clue(f"{call.method} got no other answer", 0.6, call.rows))
+            words["and_then"] = f" in the place of the one to {call.method}"
+            lacking = lacking_calls(facts, server) | call.family
+            yield Match(server, server, tuple(clues), call.tool, lacking, words)
+            continue
         if not after or recovered:
             yield Match(server, server, tuple(clues), words=words, severity="info")
             continue

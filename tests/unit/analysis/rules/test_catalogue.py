@@ -321,6 +321,24 @@ def test_f13_told_and_not_asked(link, refused, severity):
     )
 
 
+@pytest.mark.parametrize("said", ["tool registered: radar", "Added tool radar at run time"])
+def test_f13_the_server_says_that_it_got_a_tool(link, said):
+    link.greet("weather", [tool("forecast")])
+    link.call("weather", "forecast", {"city": "Ulm"})
+    link.story.tell("weather", "INFO", said)
+    link.story.wait(30)
+    link.complain("unknown tool name: radar", {"tool": "radar"})
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in, found.tool) == ("F13", "weather", "weather", "radar")
+
+
+def test_f13_not_for_what_was_there_before_the_list(link):
+    link.story.tell("weather", "INFO", "tool registered: radar")
+    link.greet("weather", [tool("forecast")])
+    link.complain("unknown tool name: radar", {"tool": "radar"})
+    assert "F13" not in link.story.codes()
+
+
 def test_f13_told_and_asked(link):
     link.greet("weather", [tool("forecast")])
     link.send("weather", "host", {"method": "notifications/tools/list_changed"})
@@ -445,6 +463,17 @@ def test_f17_the_client_refuses_the_version(link):
 
 def unasked(link):
     link.send("weather", "host", {"id": None, "error": {"code": -32601, "message": "Method not found"}})
+
+
+def test_f24_an_answer_without_its_id(link):
+    params = {"protocolVersion": VERSION, "capabilities": {}, "clientInfo": {"name": "host", "version": "1"}}
+    link.send("host", "weather", {"id": 0, "method": "initialize", "params": params})
+    result = {"protocolVersion": VERSION, "capabilities": {"tools": {}}, "serverInfo": {"name": "weather"}}
+    link.send("weather", "host", {"id": None, "result": result})
+    link.complain("MCP server weather timed out after 60000 ms")
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F24", "weather", "weather")
+    assert "in the place of the one to initialize" in found.summary
 
 
 def test_f24_answer_to_a_notification_ends_the_connection(link):
@@ -684,6 +713,26 @@ def test_f33_hidden_in_this_mode(link):
     link.complain("unknown tool name: get_alerts", {"tool": "alerts", "visibility": "hidden"})
     found = link.story.only()
     assert (found.code, found.component, found.cause_in) == ("F33", "weather", "host")
+
+
+@pytest.mark.parametrize(
+    "where", [{"_meta": {"ui": {"visibility": ["app"]}}}, {"_meta": {"visibility": "app"}}, {}]
+)
+def test_f33_not_for_the_model(link, where):
+    link.greet("weather", [tool("forecast"), {**tool("alerts"), **where}])
+    if not where:
+        link.story.tell("host", "INFO", 'tool alerts has visibility ["app"], not offered to the model')
+    link.call("weather", "forecast", {"city": "Ulm"})
+    link.complain("unknown tool name: alerts", {"tool": "alerts"})
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in, found.tool) == ("F33", "weather", "host", "alerts")
+    assert "app" in found.summary
+
+
+def test_f33_not_where_the_model_may_see_it(link):
+    link.greet("weather", [{**tool("alerts"), "_meta": {"ui": {"visibility": ["model", "app"]}}}])
+    link.complain("unknown tool name: alerts", {"tool": "alerts"})
+    assert "F33" not in link.story.codes()
 
 
 def test_f34_headers_of_another_message(web):
