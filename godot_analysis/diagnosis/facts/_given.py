@@ -24,7 +24,6 @@ __all__ = ["Gap", "Given"]
 
 # A loss record is a statement, a gap in numbers a proof, a silence a conclusion.
 _CERTAINTY: Final = {"loss record": 0.95, "sequence gap": 0.9, "silence": 0.6}
-_RELAY: Final = "relay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +59,6 @@ class Given:
     live: bool = False
     memo: dict[str, Any] = field(default_factory=dict, repr=False)
     _lines: dict[str, int] = field(default_factory=dict, repr=False)
-
-    @property
-    def relay(self) -> str:
-        """The relay's name, or just `relay` when the log does not tell it."""
-        return self.roles.relay or _RELAY
 
     @cached_property
     def components(self) -> dict[str, tuple[pd.Timestamp, pd.Timestamp]]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import numpy as np
+import pandas as pd
 
-from godot_analysis.diagnosis.facts._calls import HANDSHAKES, Call
+from godot_analysis.diagnosis.facts._calls import HANDSHAKES, UNFINISHED, Call
 from godot_analysis.diagnosis.facts._epochs import Epoch, epochs
 from godot_analysis.diagnosis.facts._rows import records
 from godot_analysis.diagnosis.facts._table import Calls, micros
@@ -21,13 +22,12 @@ from godot_analysis.diagnosis.facts._wire import WireFacts
 from godot_analysis.normal_form.jsonrpc import params_of, version_of
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
     from godot_analysis.diagnosis.facts._exchanges import HttpExchange
     from godot_analysis.diagnosis.facts._lists import Arrival
     from godot_analysis.diagnosis.facts._management import Management
-    from godot_analysis.diagnosis.facts._signals import Connection, TimeOut, Trouble
+    from godot_analysis.diagnosis.facts._signals import Connection, Exit, TimeOut, Trouble
 
 __all__ = ["LinkFacts"]
 
@@ -35,6 +35,7 @@ _AT_ONCE: Final = 200  # more requests are not under way at a time, only without
 _OF_A_REQUEST: Final = re.compile(r"\b(?:request|response|answer|call|tools?|initialize)\b", re.IGNORECASE)
 _WORD: Final = re.compile(r"[\w.\-/]*\w")
 _NO_SUCCESS: Final = 300  # HTTP's first status that is none
+_WAITED: Final = pd.Timedelta(minutes=2)  # so long ago a request was sent that is refused now
 
 
 @dataclass
@@ -48,7 +49,7 @@ class LinkFacts(WireFacts):
         host = urlsplit(exchange.url or "").hostname
         if host in self._servers and host != exchange.component:
             return host
-        near = self.under_way(exchange.component, exchange.time)
+        near = self.under_way(exchange.component, exchange.time, failed=exchange.status >= _NO_SUCCESS)
         if near is not None:
             return near.callee
         return exchange.component if exchange.component in self.backends else None
@@ -64,8 +65,11 @@ class LinkFacts(WireFacts):
     def _servers(self) -> frozenset[str]:
         return (frozenset(self.components) | self.backends) - self.roles.clients
 
-    def under_way(self, component: str, time: pd.Timestamp) -> Call | None:
-        """The request by or to a component that was under way; of several the one begun closest to `time`."""
+    def under_way(self, component: str, time: pd.Timestamp, *, failed: bool = False) -> Call | None:
+        """The request by or to a component that was under way; of several the one begun closest to `time`.
+
+        For what failed it is rather one that was not answered well, among others that were.
+        """
         if component not in self._requests_of:
             both = Calls(self.table, np.concatenate([self.setups.places, self.calls.places]))
             ends = self.table.mask("caller", component) | self.table.mask("callee", component)
@@ -73,7 +77,9 @@ class LinkFacts(WireFacts):
         own, now, leeway = self._requests_of[component], micros(time), LEEWAY.value // 1000
         begun, ended = self.table.started[own.places] - leeway <= now, self.table.ended[own.places]
         open_ = self.table.is_open[own.places]
-        return Calls(self.table, own.places[begun & (open_ | (now <= ended + leeway))]).nearest(time)
+        found = Calls(self.table, own.places[begun & (open_ | (now <= ended + leeway))])
+        hurt = found.ended("error", *UNFINISHED).since(time - _WAITED).nearest(time) if failed else None
+        return hurt or found.nearest(time)
 
     def version_of(self, call: Call) -> str | None:
         """The protocol version that a request of the stateless era names in its body."""
@@ -274,6 +280,19 @@ class LinkFacts(WireFacts):
         """Those of the troubles that tell of a lost connection."""
         return [trouble for trouble in self.troubles_under(call) if trouble.kind not in {"other", "late"}]
 
+    def exits_under(self, call: Call) -> list[Exit]:
+        """That the process of the backend failed while a call was under way."""
+        backend = self.backend_of(call.last) or call.last.callee
+        until = call.ended if call.ended is not None else call.started + _WAITED
+        return [
+            item
+            for item in self.signals.exits
+            if item.code
+            and call.started <= item.time <= until
+            and backend is not None
+            and (item.peer == backend or (item.peer is None and _is_of(item, backend)))
+        ]
+
     @cached_property
     def given_up(self) -> dict[int, TimeOut]:
         """The requests that their sender would wait no longer for, by number, each with its word."""
@@ -328,6 +347,11 @@ class LinkFacts(WireFacts):
         # What a backend tells its relay, no client has heard.
         told = told[~told["receiver"].isin(self.roles.relays - self.roles.hosts)]
         return [(row["time"], row["record"]) for row in records(told)]
+
+
+def _is_of(item: Exit, backend: str) -> bool:
+    """Whether a process that is not named is that of a backend: it says so itself, or its words name it."""
+    return item.component == backend or backend in _WORD.findall(item.text)
 
 
 def _time(item: Trouble | Arrival) -> pd.Timestamp:

@@ -324,7 +324,13 @@ def _trouble(row: _Row, backend: str | None, tool: str | None) -> Trouble | None
     else:
         return None
     return Trouble(
-        *row.base, backend=backend, kind=kind, text=text or row.message, url=_url(row.data), tool=tool
+        *row.base,
+        backend=backend,
+        kind=kind,
+        text=text or row.message,
+        said=_said(row),
+        url=_url(row.data),
+        tool=tool,
     )
 
 

@@ -60,11 +60,12 @@ class Route(_Signal):
 
 @dataclass(frozen=True, slots=True)
 class Trouble(_Signal):
-    """`component` could not use its connection to `backend`."""
+    """`component` could not use its connection to `backend`; `said` is all that its record says."""
 
     backend: str
     kind: TroubleKind
     text: str
+    said: str
     url: str | None
     tool: str | None
 

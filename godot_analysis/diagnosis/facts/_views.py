@@ -31,6 +31,7 @@ LEEWAY: Final = pd.Timedelta(seconds=1)
 """How much later than it happened a lone entry may have been received by the log store."""
 
 _CLIENT: Final = "client"
+_RELAY: Final = "relay"
 _SOON: Final = pd.Timedelta(seconds=5)
 _PROVEN: Final = 0.9  # a gap that numbers or a loss record tell of
 
@@ -45,6 +46,11 @@ class CallFacts(Given):
         named = (caller for (caller,) in self.operations.counts("caller"))
         first = next((name for name in named if name and name not in self.roles.relays), None)
         return first or min(self.roles.clients or self.roles.hosts, default=_CLIENT)
+
+    @cached_property
+    def relay(self) -> str:
+        """The relay's name; the client's where none stands between, and `relay` if the log names neither."""
+        return self.roles.relay or (self.client if self.roles.clients else _RELAY)
 
     @cached_property
     def operations(self) -> Calls:
@@ -190,6 +196,25 @@ class CallFacts(Given):
         end = call.ended if call.ended is not None else call.started + 10 * LEEWAY
         times = self._complaint_times.get(component, [])
         return logged[bisect_left(times, call.started - LEEWAY) : bisect_right(times, end + LEEWAY)]
+
+    def next_like(self, call: Call) -> Call | None:
+        """The next call of the same tool by the same caller."""
+        key = (call.tool, call.caller)
+        if key not in self._alike:
+            own = self.calls.where("tool", call.tool).where("caller", call.caller).by_time()
+            self._alike[key] = own, self.table.started[own.places]
+        own, starts = self._alike[key]
+        at = int(np.searchsorted(starts, micros(call.started), "right"))
+        return own[at] if at < len(own) else None
+
+    def put_right(self, call: Call) -> bool:
+        """Whether the caller, told of a mistake, made the call again with other arguments, and well."""
+        later = self.next_like(call) if call.answered else None
+        return later is not None and later.status == "answered" and later.arguments != call.arguments
+
+    @cached_property
+    def _alike(self) -> dict[tuple[str | None, str | None], tuple[Calls, NDArray[np.int64]]]:
+        return {}
 
     def remarks_on(self, tool: str) -> list[Remark]:
         """The ordinary records that name a tool, in the order of the log."""

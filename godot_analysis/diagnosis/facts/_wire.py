@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["WireFacts"]
 
 _TWICE: Final = 2
+_LOOKED_AT: Final = 10
 _WHOLE: Final = ("message", "arrow")
 """The conventions that show every message word for word."""
 
@@ -127,6 +129,27 @@ class WireFacts(CallFacts):
         return (rows[0], len(json.dumps(rows[0]["payload"], default=str))) if rows else None
 
     @cached_property
+    def renumbered(self) -> list[tuple[Call, dict[str, Any]]]:
+        """Requests without an answer whose id is text, each with one by a number that nobody asked with.
+
+        So do servers that read an id as a number, whatever it is: they answer with 0.
+        """
+        messages = self.flow.observed
+        open_ = self.table.mask("status", *UNFINISHED) | self.table.unanswered
+        found = []
+        for requests in (self.handshakes, self.calls):
+            named = requests.only(open_).telling("rpc_id", lambda rpc_id: _is_word(rpc_id or "") or None)
+            for call, _ in itertools.islice(named, _LOOKED_AT):
+                ends = messages["sender"].isin([call.callee, call.caller])
+                between = messages[ends & messages["receiver"].isin([call.callee, call.caller])]
+                asked = between.loc[between["kind"] == "request", "rpc_id"]
+                answers = between[between["kind"].isin(["response", "error"]) & between["rpc_id"].notna()]
+                strange = ~answers["rpc_id"].isin(asked) & (answers["time"] >= call.started)
+                numbers = answers["rpc_id"].astype(object).map(str.isdecimal).astype(bool)
+                found += [(call, row) for row in records(answers[strange & numbers].head(1))]
+        return found
+
+    @cached_property
     def retyped(self) -> list[tuple[Call, dict[str, Any]]]:
         """Requests without an answer, each with an answer whose id differs from theirs only in its type.
 
@@ -167,6 +190,11 @@ def _keys(rows: pd.DataFrame, columns: list[str]) -> Iterator[tuple[Any, ...]]:
     """The rows as tuples of some columns, missing values as None so that they equal each other."""
     plain = (rows[name].astype(object).where(rows[name].notna(), None) for name in columns)
     return zip(*plain, strict=True)
+
+
+def _is_word(rpc_id: str) -> bool:
+    """Whether an id is text, and not that of a number."""
+    return rpc_id.startswith('"') and not rpc_id.strip('"').isdecimal()
 
 
 def _other_type(rpc_id: str) -> str:

@@ -69,7 +69,7 @@ _MISTAKE: Final = re.compile(
     r"|unsupported|not supported|unexpected (?:keyword|argument|property|field)|additional propert"
     r"|unrecogni[sz]ed|too (?:long|large|short|small|many)|exceeds|not allowed|not found"
     r"|does(?:n't| not) exist|no such|unknown (?!method|error)|malformed|bad request"
-    r"|cannot be empty|is empty|out of bounds|schema",
+    r"|cannot be empty|is empty|out of bounds|schema|syntax error",
     re.IGNORECASE,
 )
 _CONNECTION: Final = re.compile(

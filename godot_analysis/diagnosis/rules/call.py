@@ -229,7 +229,8 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
         if fine is not None:
             clues.append(Clue(f"another call of {call.tool} was answered", 0.5, fine.rows[-1:]))
         words = {"error": error_words(call)}
-        yield _match(call, facts, backend, tuple(clues), words, cause=facts.client, severity=_severity(call))
+        severity: Severity | None = "info" if facts.put_right(call) else _severity(call)
+        yield _match(call, facts, backend, tuple(clues), words, cause=facts.client, severity=severity)
 
 
 @rule(
@@ -317,27 +318,31 @@ def _given_up(facts: Facts) -> Iterator[tuple[Call, TimeOut | None]]:
     summary="{relay} {lost} {component} while {tool} was under way, and gave the call up: {error}.",
     explanation="The call got no answer from {component}; the error that the client saw was made by {relay}.",
     fix="Find out why {component} went away at that moment{where}, and call {tool} again when it is back.",
-    supersedes=("R11", "R09", "R10", "R12"),
+    supersedes=("B08", "R11", "R09", "R10", "R12"),
     references=("BUG #13, look-alike: a lost connection",),
 )
 def broke_under_the_call(facts: Facts) -> Iterator[Match]:
     for call in facts.operations.ended("error", "lost", "pending"):
         backend = facts.backend_of(call.last)
         broken = facts.losses_under(call)
-        given_up = any(trouble.tool == call.tool for trouble in broken)
+        died = facts.exits_under(call)
+        given_up = bool(died) or any(trouble.tool == call.tool for trouble in broken)
         if (
             (call.status == "pending" and not given_up)
             or backend is None
-            or not (broken or connection_words(call.error_text))
+            or not (broken or died or connection_words(call.error_text))
         ):
             continue
-        if not broken and call.last is not call and call.last.answered:
+        if not (broken or died) and call.last is not call and call.last.answered:
             continue  # the backend answered, and speaks of a connection of its own
         rows = (*(trouble.record for trouble in broken), *call.rows)
-        clues = [Clue(f"the error says “{call.error_text[:120]}”", 0.6, rows)]
+        text = f"the error says “{call.error_text[:120]}”" if call.error_text else "the call was not answered"
+        clues = [Clue(text, 0.6, rows)]
+        if died:
+            clues.append(Clue(f"{died[0].component} logged: {died[0].text[:120]}", 0.6, (died[0].record,)))
         if broken:
             clues.append(Clue(f"{broken[-1].component} logged: {broken[-1].text[:120]}", 0.5))
-        said = call.error_text or (broken[-1].text if broken else "")
+        said = call.error_text or (broken[-1].text if broken else died[0].text if died else "")
         refused = refused_words(said)
         place = address_in(said) if refused else None
         if place:

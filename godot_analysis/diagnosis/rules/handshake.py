@@ -29,8 +29,16 @@ _VERSION: Final = re.compile(r"protocol ?version|unsupported version", re.IGNORE
 _UNSUPPORTED: Final = re.compile(
     r"(?:unsupported|unknown|invalid|bad) (?:mcp[- ])?protocol[- ]version[^\"}]{0,160}", re.IGNORECASE
 )
+_DATE: Final = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+_VERSION_HEADER: Final = "mcp-protocol-version"
+_UNCONFIRMED: Final = re.compile(
+    r"(?:expected|waiting for|before|without|not (?:yet )?received?)[ :_]*(?:the )?[\w/ ]{0,20}initialized"
+    r"|not (?:yet )?(?:been )?initialized|initialization (?:was |is )?(?:not |in)complete",
+    re.IGNORECASE,
+)
 _OF_MESSAGES: Final = re.compile(r"initiali[sz]|discover|method|message|request", re.IGNORECASE)
 _SETUP: Final = ("initialize", "tools/list", "server/discover")
+_WEB_PAGE: Final = re.compile(r"content[- ]type:? *['\"]?text/html", re.IGNORECASE)
 _UNKNOWN_METHOD: Final = re.compile(
     r"unknown (?:\w+ )?(?:method|message|action|type|tool|command)|method not found|no such method"
     r"|unsupported method"
@@ -54,11 +62,14 @@ _UNKNOWN_METHOD: Final = re.compile(
 )
 def no_mcp_layer(facts: Facts) -> Iterator[Match]:
     for backend in sorted(
-        (facts.backends | set(facts.components)) - facts.roles.relays - facts.roles.clients
+        (facts.backends | set(facts.components) | _greeted(facts)) - facts.roles.relays - facts.roles.clients
     ):
         lacks = [item for item in missing(facts) if item.backend == backend]
         hands = [arrival for arrival in facts.arrivals if arrival.backend == backend]
-        if any(not arrival.failed for arrival in hands) and not _all_unknown(backend, facts):
+        foreign = _no_messages(backend, facts)
+        # Of an answer that is no message nothing is left but that the request arrived.
+        well = [hand for hand in hands if not hand.failed and (hand.result is not None or not foreign)]
+        if well and not _all_unknown(backend, facts):
             continue
         refusals = [
             *(
@@ -75,6 +86,7 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
                 (item.method or "initialize", item.text, (item.record,))
                 for item in _not_understood(backend, lacks, facts)
             ),
+            *(("initialize", text, (record,)) for text, record in foreign),
         ]
         clues = [
             Clue(f"it answered {method} with “{text[:120] or 'an error'}”", 0.65, rows)
@@ -102,7 +114,7 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
     explanation="A server may refuse requests until the client has confirmed the handshake; the "
     "confirmation is missing or misnamed here, and the error, “{error}”, does not say so.",
     fix="Make {cause_in} send `notifications/initialized` after the answer to `initialize`.",
-    supersedes=("R17", "R19", "B05", "R03", "R08", "R10", "R13", "B13", "R01", "R12"),
+    supersedes=("R17", "R19", "B05", "R03", "R08", "R10", "R13", "B13", "B08", "R11", "R07", "R01", "R12"),
     references=("F19", "PrefectHQ/fastmcp#1213", "awslabs/mcp#1411"),
 )
 def not_confirmed(facts: Facts) -> Iterator[Match]:
@@ -122,6 +134,11 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
             (call.error_text, call.rows)
             for call in facts.sent_to_backend(hand.callee).ended("error")
             if call.error_code == INVALID_PARAMS
+        ]
+        refused += [
+            (item.text, (item.record,))
+            for item in facts.signals.complaints
+            if item.component == hand.callee and _UNCONFIRMED.search(item.said) and item.time >= hand.started
         ]
         if refused:
             clues = (
@@ -231,6 +248,9 @@ def version_rejected(facts: Facts) -> Iterator[Match]:
     yield from _refused_version(facts)
     told = [item for item in facts.signals.complaints if _VERSION.search(item.said)]
     for arrival in facts.arrivals:
+        later = facts.arrivals_at(arrival.backend)[-1]
+        if arrival.failed and later.time > arrival.time and not later.failed:
+            continue  # they have agreed in the end
         if arrival.failed and _VERSION.search(arrival.text):
             clue = Clue(f"initialize was answered with “{arrival.text}”", 0.85, arrival.records)
             numbers, words = lacking_calls(facts, arrival.backend), {"error": arrival.text}
@@ -259,12 +279,20 @@ def _refused_version(facts: Facts) -> Iterator[Match]:
             continue  # the client offered another one
         first, found = told[0]
         agreed = facts.handshakes.where("callee", server).ended("answered")
+        named = _DATE.search(f"{first.headers.get(_VERSION_HEADER, '')} {found.group()}")
+        broken = any(named is not None and named.group() == _version_of(hand) for hand in agreed)
         client = first.component if first.component != server else facts.client
         clues = [Clue(f"{server} answered {first.status} “{found.group()}”", 0.85, (first.record,))]
         if agreed:
             clues.append(Clue("the handshake had agreed on a version before", 0.3, agreed[0].rows))
         numbers, words = lacking_calls(facts, server), {"error": found.group()}
-        yield Match(server, client if agreed else server, tuple(clues), calls=numbers, words=words)
+        cause = client if agreed and not broken else server  # a server may not refuse what it agreed to
+        yield Match(server, cause, tuple(clues), calls=numbers, words=words)
+
+
+def _version_of(hand: Call) -> object:
+    """The version that a server agreed to."""
+    return hand.result.get("protocolVersion") if isinstance(hand.result, dict) else None
 
 
 def _not_of_itself(call: Call, facts: Facts) -> bool:
@@ -290,6 +318,25 @@ def _not_understood(backend: str, lacks: list[Missing], facts: Facts) -> list[Co
             or any(name in item.text for name in _SETUP)
             or any(_while_connecting(item.time, lack.epoch) for lack in lacks)
         )
+    ]
+
+
+def _greeted(facts: Facts) -> set[str]:
+    """The servers that somebody shook hands with, or tried to."""
+    return {callee for (callee,) in facts.handshakes.counts("callee") if callee}
+
+
+def _no_messages(backend: str, facts: Facts) -> list[tuple[str, str]]:
+    """Pages for people, and other text, that came from a backend in the place of messages."""
+    texts = [
+        (str(row["payload"]), row["record"])
+        for row in facts.invalid
+        if row["sender"] == backend and row["transport"] != "stdio" and row["validity"] == "no JSON"
+    ]
+    return texts or [
+        (item.text, item.record)
+        for item in facts.troubles
+        if item.backend == backend and _WEB_PAGE.search(item.said)
     ]
 
 

@@ -41,5 +41,5 @@ def failed_somehow(facts: Facts) -> Iterator[Match]:
             error = error or f": {missed.component} logged “{missed.text[:200]}”"
         words = {"status": call.status.replace("_", " "), "error": error}
         cause = (call.callee if own else None) or where
-        severity: Severity | None = "info" if answers_no(call) else None
+        severity: Severity | None = "info" if answers_no(call) or facts.put_right(call) else None
         yield Match(where, cause, tuple(clues), call.tool, call.family, words, severity)

@@ -162,7 +162,7 @@ def not_persisted(facts: Facts) -> Iterator[Match]:
     title="{relay} {reached} {component}{since}",
     summary="{relay} has no connection to {component}{since_when}, so none of its tools can be listed or "
     "called, although {component} itself may be well.",
-    explanation="The call ends inside the relay.{ports}",
+    explanation="The call ends inside {relay}.{ports}",
     fix="Compare the address of {component} in the configuration of {relay} with where {component} really "
     "listens, correct it in the file (not only at run time), and restart {relay}.{address}",
     references=("BUG #13",),
@@ -309,7 +309,7 @@ def _addresses(item: Missing, facts: Facts) -> dict[str, str]:
     if not restarted and not failed:
         said.append(
             "Most often its configuration names an address where nobody listens, as after a blue/green "
-            f"switch to another port; or {item.backend} was down when the relay connected."
+            f"switch to another port; or {item.backend} was down when {facts.relay} connected."
         )
     instead = f" instead of {looked.where}" if looked is not None and right is not None else ""
     return {

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import UNFINISHED
+from godot_analysis.diagnosis.facts import UNFINISHED, Trouble
 from godot_analysis.diagnosis.rules._connecting import connected_later
 from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._refused_lists import speaks_of_tools
@@ -18,7 +18,7 @@ from godot_analysis.diagnosis.rules._words import count, listed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Call, Complaint, Facts, HttpExchange, Trouble
+    from godot_analysis.diagnosis.facts import Call, Complaint, Facts, HttpExchange
 
 __all__: list[str] = []
 
@@ -26,6 +26,10 @@ _CLOSE: Final = pd.Timedelta(seconds=5)
 _SESSION: Final = "mcp-session-id"
 _NO_SESSION: Final = re.compile(
     r"missing[^.]{0,20}session|session[^.]{0,20}(?:missing|required)", re.IGNORECASE
+)
+_UNKNOWN_SESSION: Final = re.compile(
+    r"(?:unknown|invalid|expired|no(?: such| valid)?) session|session[^.]{0,40}(?:not found|unknown|expired)",
+    re.IGNORECASE,
 )
 _VERSION_HEADER: Final = "mcp-protocol-version"
 _REFUSED: Final = range(400, 500)
@@ -39,6 +43,7 @@ _LOOKED_AT: Final = 10
 _BROKEN: Final = re.compile(
     r"json-?rpc|\bid\b|notification|unexpected (?:message|response)|protocol", re.IGNORECASE
 )
+_BAD_HEADER: Final = re.compile(r"invalid (?:origin|host)(?: header)?(?:[:=]? *([\w.:/-]+))?", re.IGNORECASE)
 _ENDED: Final = re.compile(r"clos|disconnect|terminat|ended|\beof\b|exited", re.IGNORECASE)
 _UNKNOWN_ADDRESS: Final = "a server that the log does not name"
 
@@ -71,7 +76,9 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
         rows += [
             (item.time, item.record, f"{item.component} logged: {item.text[:120]}")
             for item in said
-            if item.component == client and _BROKEN.search(item.text) and _ENDED.search(item.text)
+            if item.component == client
+            and _ENDED.search(item.text)
+            and (_BROKEN.search(item.text) or (isinstance(item, Trouble) and item.backend == server))
         ]
         after = [found for found in rows if row["time"] <= found[0] <= row["time"] + _CLOSE]
         recovered = facts.sent_to(server).answered.where("caller", client, None).after(row["time"])
@@ -110,7 +117,12 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
 )
 def stale_session(facts: Facts) -> Iterator[Match]:
     for server, refused in _failed_exchanges(facts):
-        failed = [item for item in refused if item.status in _STALE and item.verb in {"POST", "GET", None}]
+        failed = [
+            item
+            for item in refused
+            if (item.status in _STALE or _UNKNOWN_SESSION.search(item.body))
+            and item.verb in {"POST", "GET", None}
+        ]
         if server is None or not failed:
             continue
         healed = facts.requests.answered.where("callee", server).after(failed[-1].time)
@@ -198,6 +210,32 @@ def host_refused(facts: Facts) -> Iterator[Match]:
             "host": host or "the name that clients use",
         }
         yield Match(server, server, (clue,), None, _open_calls(server, first, facts), words)
+    yield from _guarding(facts)
+
+
+def _guarding(facts: Facts) -> Iterator[Match]:
+    """Servers that say themselves whom they refuse for a header, where nobody else logs."""
+    for item in facts.signals.complaints:
+        told = _BAD_HEADER.search(item.said)
+        asks = facts.requests.where("caller", item.component)
+        if told is None or asks or facts.requests.answered.where("callee", item.component):
+            continue
+        near = [
+            other
+            for other in facts.signals.exchanges
+            if other.component == item.component
+            and other.status in {_FORBIDDEN, _MISDIRECTED}
+            and abs(other.time - item.time) <= _CLOSE
+        ]
+        if near:
+            clue = Clue(f"{item.component} logged: {item.text[:120]}", 0.9, (item.record, *_rows(near)))
+            words = {
+                "status": near[0].status,
+                "path": near[0].path,
+                "why": "the Host or Origin header is not on its list",
+                "host": told.group(1) or "the name that clients use",
+            }
+            yield Match(item.component, item.component, (clue,), words=words)
 
 
 @rule(
@@ -241,7 +279,7 @@ def wrong_address(facts: Facts) -> Iterator[Match]:
     explanation="Since 2026-07-28 `Mcp-Method`, `Mcp-Name` and `MCP-Protocol-Version` repeat in headers "
     "what the body says, and a server refuses a request where both differ or one is missing.{which}",
     fix="Make {cause_in}, or the proxy between, set the headers from the very message that it sends.",
-    supersedes=("F26", "F18", "R20", "R08", "R09", "R10", "R12", "B05", "R03"),
+    supersedes=("F26", "F18", "R20", "R08", "R09", "R10", "R12", "B05", "B08", "R03"),
     references=("F34", "MCP changelog 2026-07-28"),
 )
 def headers_differ(facts: Facts) -> Iterator[Match]:
@@ -271,7 +309,28 @@ def headers_differ(facts: Facts) -> Iterator[Match]:
         }
         numbers = facts.operation_of(call).family
         yield Match(call.callee, call.caller or facts.client, tuple(clues), call.tool, numbers, words)
+    yield from _told_by_http(facts)
     yield from _other_version(facts)
+
+
+def _told_by_http(facts: Facts) -> Iterator[Match]:
+    """Requests whose refusal was logged as the body of an HTTP answer alone."""
+    for server, items in facts.failed_exchanges.items():
+        for item in (item for item in items if str(_HEADER_MISMATCH) in item.body):
+            call = facts.under_way(item.component, item.time, failed=True)
+            if server is None or call is None or call.answered:
+                continue
+            words = {
+                "request": call.tool or call.method,
+                "status": item.status,
+                "error": item.body[:200],
+                "which": "",
+            }
+            clue = Clue(
+                f"{item.component} logged {item.status} “{item.body[:160]}”", 0.85, (item.record, *call.rows)
+            )
+            numbers = facts.operation_of(call).family
+            yield Match(server, call.caller or facts.client, (clue,), call.tool, numbers, words)
 
 
 def _other_version(facts: Facts) -> Iterator[Match]:

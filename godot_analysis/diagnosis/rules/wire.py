@@ -15,7 +15,7 @@ from godot_analysis.diagnosis.rules._words import count, listed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Facts
+    from godot_analysis.diagnosis.facts import Complaint, Facts, Trouble
 
 __all__: list[str] = []
 
@@ -133,10 +133,20 @@ def cut_off(facts: Facts) -> Iterator[Match]:
 
 def _given_up_on(facts: Facts) -> Iterator[Match]:
     """Long messages that were sent and never read, because the reader says that they are too long for it."""
-    for item in facts.signals.complaints:
+    said: list[Complaint | Trouble] = [*facts.signals.complaints, *facts.troubles]
+    for item in said:
         if not _TOO_LONG.search(item.said) or not facts.verbatim(item.component):
             continue
         row, length = facts.unread(item.component, item.time) or ({}, 0)
+        call = facts.under_way(item.component, item.time, failed=True)
+        if not length and call is not None and call.caller == item.component and not call.answered:
+            clues = (
+                Clue(f"{item.component} logged: {item.text[:160]}", 0.7, (item.record,)),
+                Clue(f"{call.method} got no answer that could be read", 0.5, call.rows),
+            )
+            words = {"what": "is too long for its reader", "end": "too long to be read"}
+            calls = facts.operation_of(call).family
+            yield Match(call.callee, item.component, clues, call.tool, calls, words)
         if length > _PAGE:
             clues = (
                 Clue(f"{item.component} logged: {item.text[:160]}", 0.7, (item.record,)),
@@ -147,7 +157,17 @@ def _given_up_on(facts: Facts) -> Iterator[Match]:
                 "end": "too long to be read",
             }
             sender, calls = row["sender"], lacking_calls(facts, row["sender"])
-            yield Match(sender, item.component, clues, row["tool"], calls, words)
+            yield Match(sender, item.component, clues, row["tool"] or _missed(row, facts), calls, words)
+
+
+def _missed(row: dict[str, Any], facts: Facts) -> str | None:
+    """A tool that is not known because the list that names it was not read."""
+    result = row["payload"].get("result") if isinstance(row["payload"], dict) else None
+    tools = result.get("tools") if isinstance(result, dict) else None
+    names = (
+        {tool.get("name") for tool in tools if isinstance(tool, dict)} if isinstance(tools, list) else set()
+    )
+    return next((item.tool for item in facts.refused_by_host if item.tool in names), None)
 
 
 def _over_lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -185,6 +205,7 @@ def _is_message(text: str) -> bool:
     explanation="On stdio every line of stdout is a message. A stray print breaks strict readers and is "
     "skipped silently by lenient ones.",
     fix="Send everything that is no message to stderr (console.error, logging to stderr), also in libraries.",
+    supersedes=("R20",),
     references=("F20", "microsoft/azure-devops-mcp#147", "modelcontextprotocol/typescript-sdk#2245"),
 )
 def noise_on_stdio(facts: Facts) -> Iterator[Match]:
@@ -197,9 +218,16 @@ def noise_on_stdio(facts: Facts) -> Iterator[Match]:
             and str(row["payload"]).lstrip()[0] != "{"
         ]
         if noise:
-            clue = Clue(f"{count(len(noise), 'line')} on stdio is no JSON", 0.9, _records(noise))
+            clues = [Clue(f"{count(len(noise), 'line')} on stdio is no JSON", 0.9, _records(noise))]
             words = {"number": count(len(noise), "line"), "text": str(noise[0]["payload"]).strip()[:80]}
-            yield Match(sender, sender, (clue,), words=words)
+            tried = facts.handshakes.where("callee", sender)
+            fatal = bool(tried) and not facts.sent_to(sender).answered
+            if fatal:
+                clues.append(Clue("no handshake with it succeeded", 0.4, tried[-1].rows))
+            calls = lacking_calls(facts, sender) if fatal else frozenset[int]()
+            yield Match(
+                sender, sender, tuple(clues), calls=calls, words=words, severity="error" if fatal else None
+            )
 
 
 @rule(
@@ -215,7 +243,7 @@ def noise_on_stdio(facts: Facts) -> Iterator[Match]:
     references=("F23", "modelcontextprotocol/python-sdk#961", "punkpeye/mcp-remote#194"),
 )
 def id_type_changed(facts: Facts) -> Iterator[Match]:
-    for call, answer in facts.retyped:
+    for call, answer in (*facts.retyped, *facts.renumbered):
         clues = (
             Clue(
                 f"the request has the id {call.rpc_id}, the answer {answer['rpc_id']}",

@@ -240,7 +240,7 @@ def test_a_first_question_that_was_answered_late_is_no_hang(story):
     assert story.codes() == []
 
 
-def test_b08_seen_only_by_a_backend_that_logs_what_it_sends(story):
+def test_r15_seen_only_by_a_backend_that_logs_what_it_sends(story):
     """It wrote down its answer to the handshake, and none to its only call."""
     for payload, direction in (
         ({"id": 1, "method": "initialize", "params": {}}, "received"),
@@ -252,7 +252,7 @@ def test_b08_seen_only_by_a_backend_that_logs_what_it_sends(story):
     story.wait(2)
     story.tell("agent", "ERROR", "dewey_search failed: Connection closed")
     found = story.only()
-    assert (found.code, found.component) == ("B08", "dewey")
+    assert (found.code, found.component) == ("R15", "dewey")
 
 
 def test_a_call_seen_only_by_a_backend_that_never_logs_an_end(story):

@@ -1,0 +1,238 @@
+"""Hosts that are connected to their servers directly, and what only their words or HTTP tell of a fault."""
+
+from __future__ import annotations
+
+import pytest
+
+VERSION = "2025-06-18"
+FIND = {"name": "find", "inputSchema": {"type": "object", "properties": {"q": {"type": "string"}}}}
+HELLO = {"protocolVersion": VERSION, "capabilities": {}, "clientInfo": {"name": "host", "version": "1"}}
+WELCOME = {
+    "protocolVersion": VERSION,
+    "capabilities": {"tools": {}},
+    "serverInfo": {"name": "x", "version": "1"},
+}
+BODY_OF_MISMATCH = (
+    '{"jsonrpc":"2.0","id":2,"error":{"code":-32020,"message":"mcp-method header does not match the body"}}'
+)
+
+
+class Host:
+    """A host, each of whose messages both ends log."""
+
+    def __init__(self, story, transport="http"):
+        self.story, self.transport, self.last = story, transport, 0
+
+    def request(self, server, method, params=None, rpc_id=None):
+        self.last += 1
+        asked = {"jsonrpc": "2.0", "id": rpc_id or self.last, "method": method, "params": params or {}}
+        self.story.exchange("host", server, asked, transport=self.transport)
+
+    def answer(self, server, **content):
+        payload = {"jsonrpc": "2.0", "id": self.last, **content}
+        self.story.exchange(server, "host", payload, transport=self.transport)
+        self.story.wait(0.1)
+
+    def ask(self, server, method, params=None, **content):
+        self.request(server, method, params)
+        self.answer(server, **content)
+
+    def greet(self, server):
+        self.ask(server, "initialize", HELLO, result=WELCOME)
+        note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        self.story.exchange("host", server, note, transport=self.transport)
+        self.ask(server, "tools/list", result={"tools": [FIND]})
+
+    def call(self, server, arguments, **content):
+        content = content or {"result": {"content": [{"type": "text", "text": "fine"}]}}
+        self.ask(server, "tools/call", {"name": "find", "arguments": arguments}, **content)
+
+    def refused(self, status, body, headers=None):
+        data = {"method": "POST", "url": "https://a.example.com/mcp", "status": status, "body": body}
+        data |= {"request_headers": headers} if headers else {}
+        self.story.tell("host", "ERROR", "HTTP request failed", data)
+
+
+@pytest.fixture
+def host(story):
+    return Host(story)
+
+
+@pytest.fixture
+def pipe(story):
+    return Host(story, "stdio")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "cause"),
+    [
+        (401, "invalid_token", "R20", "host"),
+        (403, "Invalid Origin header: https://b.example.com", "F28", "wiki"),
+        (404, "Not Found", "F27", "host"),
+    ],
+)
+def test_a_refused_handshake_beside_another_server_at_work(host, status, body, code, cause):
+    host.greet("docs")
+    for _ in range(2):
+        host.call("docs", {"q": "a"})
+        host.request("wiki", "initialize", HELLO)
+        host.refused(status, body)
+        host.call("docs", {"q": "b"})
+    found = host.story.only()
+    assert (found.code, found.component, found.cause_in) == (code, "wiki", cause)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(400, "Bad Request: No valid session ID provided"), (500, "Internal Server Error: unknown session s1")],
+)
+def test_f26_whatever_the_status(host, status, body):
+    host.greet("docs")
+    host.greet("wiki")
+    for _ in range(2):
+        host.call("docs", {"q": "a"})
+        host.request("wiki", "tools/call", {"name": "find", "arguments": {}})
+        host.refused(status, body, {"mcp-session-id": "s1"})
+    found = host.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F26", "wiki", "wiki")
+
+
+@pytest.mark.parametrize(("version", "cause"), [(VERSION, "wiki"), ("2024-11-05", "host")])
+def test_f17_refused_after_the_handshake(host, version, cause):
+    """A server may not refuse what it has agreed to, and a client may not depart from that."""
+    host.ask("wiki", "initialize", HELLO, result=WELCOME)
+    host.request("wiki", "tools/list")
+    host.refused(
+        400, f"Bad Request: Unsupported protocol version: {version}", {"mcp-protocol-version": version}
+    )
+    found = host.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F17", "wiki", cause)
+
+
+def test_f17_not_when_they_agree_in_the_end(host):
+    told = {"code": -32022, "message": "Unsupported protocol version", "data": {"supported": [VERSION]}}
+    host.ask("wiki", "server/discover", {"_meta": {}}, error=told)
+    host.greet("wiki")
+    host.call("wiki", {"q": "a"})
+    assert host.story.diagnose().healthy
+
+
+def test_f34_told_by_http_alone(host):
+    host.request("wiki", "tools/call", {"name": "find", "arguments": {}})
+    host.refused(400, BODY_OF_MISMATCH)
+    found = host.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F34", "wiki", "host")
+
+
+def test_f28_told_by_the_server_alone(story):
+    for _ in range(2):
+        story.tell("wiki", "WARN", "Invalid Origin header: http://192.168.1.20:3000")
+        story.tell(
+            "wiki", "INFO", '"POST /mcp" 403 Forbidden', {"method": "POST", "path": "/mcp", "status": 403}
+        )
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("F28", "wiki", "wiki")
+    assert "http://192.168.1.20:3000" in found.fix
+
+
+@pytest.mark.parametrize("text", ["<!DOCTYPE html><html><head><title>Wiki</title>", "ERR unknown command"])
+def test_b05_no_message_in_answer_to_the_handshake(host, text):
+    host.request("wiki", "initialize", HELLO)
+    host.story.exchange("wiki", "host", text, transport="websocket")
+    host.story.tell("host", "WARN", "wiki: 0 tools")
+    found = host.story.only()
+    assert (found.code, found.component, found.cause_in) == ("B05", "wiki", "wiki")
+
+
+def test_f20_noise_before_a_handshake_that_never_succeeds(pipe):
+    pipe.story.exchange("wiki", "host", "[dotenv] injecting env (4) from .env", transport="stdio")
+    pipe.story.tell("host", "ERROR", "Unexpected token 'd' is not valid JSON", {"server": "wiki"})
+    pipe.request("wiki", "initialize", HELLO)
+    pipe.story.tell("host", "ERROR", "Server transport closed unexpectedly", {"server": "wiki"})
+    found = pipe.story.only()
+    assert (found.code, found.severity, found.component) == ("F20", "error", "wiki")
+
+
+def test_f21_a_reader_that_logs_only_that_it_failed(pipe):
+    pipe.greet("wiki")
+    call = {"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": "find", "arguments": {}}}
+    pipe.story.message("host", "sent", "wiki", call, transport="stdio")
+    said = "ValueError: Separator is found, but chunk is longer than limit"
+    pipe.story.tell("host", "ERROR", said, {"server": "wiki", "limit": 65536})
+    found = pipe.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F21", "wiki", "host")
+
+
+@pytest.mark.parametrize(("answered", "codes"), [(0, ["F23"]), (7, ["F23"])])
+def test_f23_a_number_for_a_text(pipe, answered, codes):
+    pipe.request("wiki", "initialize", HELLO, rpc_id="46dba829-9f7b")
+    reply = {"jsonrpc": "2.0", "id": answered, "result": WELCOME}
+    pipe.story.exchange("wiki", "host", reply, transport="stdio")
+    pipe.story.wait(60)
+    pipe.story.tell("host", "ERROR", "MCP error -32001: Request timed out", {"method": "initialize"})
+    assert pipe.story.codes() == codes
+
+
+def test_f19_in_the_words_of_a_server_that_then_closes(pipe):
+    pipe.ask("wiki", "initialize", HELLO, result=WELCOME)
+    pipe.request("wiki", "tools/list")
+    pipe.story.tell("wiki", "ERROR", "serve error: ExpectedInitializedNotification(Some(Request))")
+    pipe.story.tell("host", "ERROR", "wiki: socket closed (1006) before tools/list was answered")
+    found = pipe.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F19", "wiki", "host")
+
+
+def test_f24_closed_after_an_answer_without_an_id(pipe):
+    pipe.ask("wiki", "initialize", HELLO, result=WELCOME)
+    odd = {"jsonrpc": "2.0", "id": None, "error": {"code": -32601, "message": "Method not found"}}
+    pipe.story.exchange("wiki", "host", odd, transport="stdio")
+    pipe.story.tell("host", "ERROR", "wiki: transport closed", {"server": "wiki"})
+    pipe.story.tell("host", "ERROR", "No such tool available: mcp__wiki__find")
+    found = pipe.story.only()
+    assert (found.code, found.severity, found.component) == ("F24", "error", "wiki")
+
+
+@pytest.mark.parametrize(("code", "codes"), [(139, ["R15"]), (0, [])])
+def test_r15_the_process_ends_under_a_call(pipe, code, codes):
+    pipe.greet("wiki")
+    pipe.call("wiki", {"q": "a"})
+    pipe.request("wiki", "tools/call", {"name": "find", "arguments": {}})
+    pipe.story.tell("host", "INFO", "wiki: process exited", {"exit_code": code})
+    assert pipe.story.codes() == codes
+
+
+MISTAKES = [
+    {
+        "result": {
+            "content": [{"type": "text", "text": "Input validation error: 'q' is required"}],
+            "isError": True,
+        }
+    },
+    {
+        "result": {
+            "content": [{"type": "text", "text": "ERROR: syntax error at or near 'x'"}],
+            "isError": True,
+        }
+    },
+    {"error": {"code": -32602, "message": "Invalid params: q must be text"}},
+]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize("retry", [{"q": "b"}, {"q": "a"}, None], ids=["other", "the same", "none"])
+def test_r10_is_no_fault_once_the_caller_has_put_it_right(pipe, mistake, retry):
+    pipe.greet("wiki")
+    pipe.call("wiki", {"q": "a"}, **mistake)
+    if retry is not None:
+        pipe.call("wiki", retry)
+    assert pipe.story.codes() == ([] if retry == {"q": "b"} else ["R10"])
+
+
+def test_no_relay_is_named_where_there_is_none(pipe):
+    pipe.ask("wiki", "initialize", HELLO, result=WELCOME)
+    note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    pipe.story.exchange("host", "wiki", note, transport="stdio")
+    pipe.request("wiki", "tools/list")
+    pipe.story.wait(60)
+    pipe.story.tell("host", "ERROR", "No such tool available: mcp__wiki__find")
+    assert "relay" not in str(pipe.story.diagnose())
