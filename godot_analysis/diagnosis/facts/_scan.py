@@ -42,6 +42,7 @@ _TOOL_KEYS: Final = ("tool_name", "toolName", "tool")
 _ERROR_KEYS: Final = ("error", "err", "exception", "reason", "cause", "detail")
 _URL: Final = re.compile(r"(?:wss?|https?|tcp)://[^\s\"'<>]+")
 _TOOL_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_\-./:]+[A-Za-z0-9]+)+")
+_QUOTED_TOOL: Final = re.compile(r"\btool:? +['\"`]([\w\-./:]+)['\"`]", re.IGNORECASE)
 _HOST_PREFIX: Final = re.compile(r"^mcp__.+?__")
 _REFUSAL: Final = re.compile(
     r"no such tool|unknown tool|unrecogni[sz]ed tool"
@@ -125,12 +126,15 @@ def scan(logs: pd.DataFrame) -> Signals:
 
 
 def tool_in(text: str) -> tuple[str, str] | None:
-    """The last thing in `text` that looks like a tool's name, without the host's prefix, and that prefix.
+    """The tool that `text` names, without the host's prefix, and that prefix.
+
+    That is what stands in quotes after "tool", else the last thing that looks like a tool's name.
 
     >>> tool_in("No such tool available: mcp__iccm__gates_create_document")
     ('gates_create_document', 'mcp__iccm__')
     """
-    names = _TOOL_NAME.findall(text)
+    named = _QUOTED_TOOL.search(text)
+    names = [named.group(1)] if named else _TOOL_NAME.findall(text)
     if not names:
         return None
     prefix = _HOST_PREFIX.match(names[-1])

@@ -283,10 +283,11 @@ class Facts(LinkFacts):
         told = {item.server for item in self.listings if item.names}
         pages = {item.cursor for item in self.listings}
         partly = {item.server for item in self.listings if item.next_cursor and item.next_cursor not in pages}
-        if not told - self.roles.relays:
-            return frozenset()
         servers = {callee for (callee,) in self.setups.counts("callee")}
         servers |= {item.peer for item in self.signals.exchanges}
+        if not told - self.roles.relays:
+            direct = servers - self.roles.clients - {None} if self.roles.relay is None else set()
+            return frozenset(filter(None, direct)) if len(direct) == 1 else frozenset()
         unlisted = {
             server
             for server in filter(None, servers - told)

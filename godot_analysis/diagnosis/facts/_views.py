@@ -43,9 +43,10 @@ class CallFacts(Given):
     @cached_property
     def client(self) -> str:
         """The name of the first sender, or just `client`."""
-        named = (caller for (caller,) in self.operations.counts("caller"))
-        first = next((name for name in named if name and name not in self.roles.relays), None)
-        return first or min(self.roles.clients or self.roles.hosts, default=_CLIENT)
+        named = [caller for (caller,) in self.operations.counts("caller") if caller]
+        first = next((name for name in named if name not in self.roles.relays), None)
+        told = first or min(self.roles.clients or self.roles.hosts, default=None)
+        return told or next(iter(named), _CLIENT)
 
     @cached_property
     def relay(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,6 +22,7 @@ __all__ = ["Judgement", "judge"]
 
 _LIKELY: Final = 0.5
 _MOST_EVIDENCE: Final = 200  # more rows convince nobody more, and a call that fails all day has thousands
+_STOPS: Final = re.compile(r"(?<!\.)\.\.(?!\.)")
 _NOBODY: Final = "somebody"
 _REMARK: Final = "info"
 
@@ -86,7 +88,7 @@ class _Case:
         if judged is None:
             judged = Judgement(rule, match, set(match.calls), dict.fromkeys(match.records))
             self.kept.append(judged)
-            self._same[rule.code, match.component, match.tool, judged.remark] = judged
+            self._same[_place(rule, match)] = judged
             self._of_component[match.component].append(judged)
             if match.tool is not None:
                 self._of_tool[match.tool].append(judged)
@@ -98,7 +100,7 @@ class _Case:
 
     def _cause_of(self, rule: Rule, match: Match) -> Judgement | None:
         remark = _is_remark(rule, match)
-        same = self._same.get((rule.code, match.component, match.tool, remark))
+        same = self._same.get(_place(rule, match))
         if same is not None:
             return same
         sharing = [
@@ -111,6 +113,12 @@ class _Case:
             if rule.code in _superseded_by(judged.rule) and (remark or not judged.remark):
                 return judged
         return sharing[0] if sharing and len(sharing) == len(match.calls) else None
+
+
+def _place(rule: Rule, match: Match) -> tuple[str, str | None, str | None, bool]:
+    """Where one rule finds one fault, however often it shows."""
+    tool = match.tool if rule.each_tool else None
+    return rule.code, match.component, tool, _is_remark(rule, match)
 
 
 def _is_remark(rule: Rule, match: Match) -> bool:
@@ -154,6 +162,11 @@ def _rank(judged: Judgement) -> tuple[int, bool, int, float, int]:
     )
 
 
+def _plain(text: str) -> str:
+    """On one line, whatever the log that is quoted holds, and with one full stop at the end of a sentence."""
+    return _STOPS.sub(".", " ".join(text.split()))
+
+
 def _finding(judged: Judgement, rows: frozenset[str], facts: Facts) -> Finding:
     rule, match = judged.rule, judged.match
     words: dict[str, Any] = {
@@ -166,21 +179,21 @@ def _finding(judged: Judgement, rows: frozenset[str], facts: Facts) -> Finding:
     because = [clue.text for clue in sorted(match.clues, key=lambda clue: -clue.weight) if clue.text]
     explanation = rule.explanation.format(**words)
     if because:
-        explanation += " The log shows: " + "; ".join(because) + "."
+        explanation += f" The log shows: {'; '.join(because)}."
     if judged.repeats:
         explanation += f" The same happened {count(judged.repeats, 'more time')}."
     records = tuple(row for row in judged.rows if row in rows)[:_MOST_EVIDENCE]
     return Finding(
         code=rule.code,
         severity=match.severity or rule.severity,
-        title=rule.title.format(**words),
+        title=_plain(rule.title.format(**words)),
         component=match.component,
         cause_in=match.cause_in,
         tool=match.tool,
         confidence=round(match.confidence, 2),
-        summary=rule.summary.format(**words),
-        explanation=explanation,
-        fix=rule.fix.format(**words),
+        summary=_plain(rule.summary.format(**words)),
+        explanation=_plain(explanation),
+        fix=_plain(rule.fix.format(**words)),
         evidence=records,
         references=rule.references,
         lines=facts.line_numbers(records),

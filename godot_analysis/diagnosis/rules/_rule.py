@@ -88,6 +88,7 @@ class Rule:
     find: Callable[[Facts], Iterable[Match]]
     references: tuple[str, ...] = ()
     supersedes: tuple[str, ...] = ()
+    each_tool: bool = True
 
 
 RULES: Final[dict[str, Rule]] = {}
@@ -105,6 +106,7 @@ def rule(
     fix: str,
     references: tuple[str, ...] = (),
     supersedes: tuple[str, ...] = (),
+    each_tool: bool = True,
 ) -> Callable[[Callable[[Facts], Iterable[Match]]], Callable[[Facts], Iterable[Match]]]:
     """Register the decorated function, which finds the matches, as a rule.
 
@@ -118,13 +120,15 @@ def rule(
         Templates for `str.format`, filled from the match: `component`, `cause_in`, `tool` and its `words`.
     supersedes : tuple of str
         Codes whose findings on the same component are symptoms of this one.
+    each_tool : bool
+        Whether each tool that it hits is a fault of its own; otherwise all of a component are one.
     """
 
     def register(find: Callable[[Facts], Iterable[Match]]) -> Callable[[Facts], Iterable[Match]]:
         if code in RULES:
             raise ValueError(f"two rules have the code {code}")
         RULES[code] = Rule(
-            code, layer, severity, title, summary, explanation, fix, find, references, supersedes
+            code, layer, severity, title, summary, explanation, fix, find, references, supersedes, each_tool
         )
         return find
 

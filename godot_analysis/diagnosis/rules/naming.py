@@ -29,6 +29,7 @@ __all__: list[str] = []
     fix="{fix}",
     supersedes=("R01",),
     references=("F08", "anthropics/claude-code#80065", "RooCodeInc/Roo-Code#10642"),
+    each_tool=False,
 )
 def name_rewritten(facts: Facts) -> Iterator[Match]:
     for refusal in misnamed(facts):

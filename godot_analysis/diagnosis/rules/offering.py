@@ -230,6 +230,7 @@ def _unheard(refusal: Refused, server: str, client: str, clue: Clue, facts: Fact
     "permissions.",
     supersedes=("R01", "R13", "B13", "R02"),
     references=("F10", "anthropics/claude-code#14605"),
+    each_tool=False,
 )
 def dropped_by_host(facts: Facts) -> Iterator[Match]:
     for refusal in facts.refused_by_host:

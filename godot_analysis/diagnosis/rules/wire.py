@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.diagnosis.rules._missing import lacking_calls, missing
@@ -48,7 +48,7 @@ def no_frame(facts: Facts) -> Iterator[Match]:
         tools = sorted({row["tool"] for row in rows if row["tool"]})
         clues = [
             Clue(
-                f"{count(len(rows), 'answer')} without a frame ({listed(tools) or 'not of a tool'})",
+                f"{count(_number(rows), 'answer')} without a frame ({listed(tools) or 'not of a tool'})",
                 0.9,
                 records,
             )
@@ -63,7 +63,7 @@ def no_frame(facts: Facts) -> Iterator[Match]:
             tuple(clues),
             tools[0] if len(tools) == 1 else None,
             numbers,
-            {"number": count(len(rows), "answer")},
+            {"number": count(_number(rows), "answer")},
         )
 
 
@@ -218,8 +218,9 @@ def noise_on_stdio(facts: Facts) -> Iterator[Match]:
             and str(row["payload"]).lstrip()[0] != "{"
         ]
         if noise:
-            clues = [Clue(f"{count(len(noise), 'line')} on stdio is no JSON", 0.9, _records(noise))]
-            words = {"number": count(len(noise), "line"), "text": str(noise[0]["payload"]).strip()[:80]}
+            lines = count(_number(noise), "line")
+            clues = [Clue(f"{lines} on stdio is no JSON", 0.9, _records(noise))]
+            words = {"number": lines, "text": str(noise[0]["payload"]).strip()[:80]}
             tried = facts.handshakes.where("callee", sender)
             fatal = bool(tried) and not facts.sent_to(sender).answered
             if fatal:
@@ -258,12 +259,17 @@ def id_type_changed(facts: Facts) -> Iterator[Match]:
 
 
 def _by_sender(facts: Facts, *beginnings: str) -> dict[str, list[dict[str, Any]]]:
-    """The invalid messages with such a verdict, by who sent them; each message once, whoever saw it."""
+    """The invalid messages with such a verdict, by who sent them, as often as somebody saw them."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in facts.invalid:
         if row["sender"] and row["validity"].startswith(beginnings):
             found[row["sender"]].append(row)
     return found
+
+
+def _number(rows: list[dict[str, Any]]) -> int:
+    """How many messages that are, each of which both its ends may have seen."""
+    return max(Counter(row["observer"] for row in rows).values())
 
 
 def _records(rows: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -236,3 +236,46 @@ def test_no_relay_is_named_where_there_is_none(pipe):
     pipe.story.wait(60)
     pipe.story.tell("host", "ERROR", "No such tool available: mcp__wiki__find")
     assert "relay" not in str(pipe.story.diagnose())
+
+
+def test_f10_several_tools_of_one_server_are_one_finding(pipe):
+    pipe.greet("wiki")
+    pipe.ask("wiki", "tools/list", result={"tools": [FIND, {**FIND, "name": "page_get"}]})
+    for name in ("find", "page_get"):
+        pipe.story.tell("host", "ERROR", f"No such tool available: mcp__wiki__{name}")
+    found = pipe.story.only()
+    assert (found.code, found.component) == ("F10", "wiki")
+    assert "1 more time" in found.explanation
+
+
+def test_a_tool_that_is_only_suggested_is_not_the_refused_one(pipe):
+    pipe.greet("wiki")
+    pipe.ask("wiki", "tools/list", result={"tools": [FIND, {**FIND, "name": "page-get"}]})
+    pipe.story.tell(
+        "host", "ERROR", 'Tool "page-get" not found in registry. Did you mean one of: "page_put"?'
+    )
+    assert pipe.story.only().tool == "page-get"
+
+
+def test_b11_counts_what_was_sent_and_not_who_saw_it(pipe):
+    pipe.greet("wiki")
+    pipe.request("wiki", "tools/call", {"name": "find", "arguments": {}})
+    pipe.story.exchange("wiki", "host", {"content": []}, transport="stdio")
+    assert "sent 1 answer that" in pipe.story.only().summary
+
+
+def test_a_client_of_several_servers_has_its_name(pipe):
+    for server in ("wiki", "docs"):
+        pipe.greet(server)
+    pipe.call("wiki", {"q": 1}, error={"code": -32602, "message": "Invalid params: q must be text"})
+    assert pipe.story.only().cause_in == "host"
+
+
+def test_what_a_log_quotes_stays_on_one_line(pipe):
+    pipe.greet("wiki")
+    text = "Traceback (most recent call last):\n  File x\nZeroDivisionError: division by zero."
+    failed = {"content": [{"type": "text", "text": text}], "isError": True}
+    pipe.call("wiki", {"q": "a"}, result=failed)
+    found = pipe.story.only()
+    assert "\n" not in found.summary
+    assert ".." not in found.explanation
