@@ -111,7 +111,8 @@ def test_one_big_entry_among_small_ones_ends_its_batch(client, workers, place):
     entries[place] = b"x" * MAX_BATCH_BYTES
     push(client, *entries)
     assert claimed(source).entries == entries[: place + 1]
-    assert (batch := claimed(source)) is None or batch.entries == entries[place + 1 :]
+    if place + 1 < len(entries):
+        assert claimed(source).entries == entries[place + 1 :]
     assert client.llen("logs:queue") == 0
 
 
