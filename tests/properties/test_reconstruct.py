@@ -131,7 +131,7 @@ def check(flow: ga.Flow) -> None:
     assert flow.count_operations()["total"] == len(flow.operations)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(damaged())
 def test_the_invariants_hold_whatever_is_missing(records: list[dict[str, Any]]):
     check(ga.reconstruct(ga.from_records(records)))
@@ -148,7 +148,7 @@ def test_the_order_of_the_rows_means_nothing(records: list[dict[str, Any]], rand
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(systems())
 def test_a_whole_log_tells_the_whole_truth(told: tuple[System, list[Any]]):
     system, operations = told
@@ -195,8 +195,8 @@ TEXTS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from("ab"), TEXTS, JSON, st.booleans()), max_size=6))
+@settings(max_examples=120, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("ab"), TEXTS, JSON, st.booleans()), max_size=12))
 def test_no_log_is_too_strange(rows: list[tuple[str, str, Any, bool]]):
     records = [
         {
