@@ -23,7 +23,7 @@ def node_program() -> str:
 
 def test_the_suite_of_the_client(node_program: str, redis_url: str) -> None:
     done = subprocess.run(
-        [node_program, "--test"],
+        [node_program, "--test", "--test-concurrency=4"],  # most of them wait
         cwd=node.CLIENT,
         env=os.environ | {"GODOT_TEST_REDIS_URL": redis_url},
         capture_output=True,

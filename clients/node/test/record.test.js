@@ -6,11 +6,14 @@ const { join } = require("node:path");
 const { test } = require("node:test");
 const { runNode } = require("./helpers");
 
+/** What code has logged by its end, without the second in which a process that ends by itself looks for its Redis. */
+const runToEnd = (code, environment) => runNode(`${code}\nprocess.exit();`, environment);
+
 const WIRE = join(__dirname, "..", "..", "wire");
 const schema = JSON.parse(readFileSync(join(WIRE, "record.schema.json"), "utf8"));
 
 test("a record has the keys of the wire contract, and no other", async () => {
-  const { records } = await runNode(`new ICCMLogger("gates").info("server starting", { port: 9050 });`);
+  const { records } = await runToEnd(`new ICCMLogger("gates").info("server starting", { port: 9050 });`);
   assert.equal(records.length, 1);
   const [record] = records;
   assert.deepEqual(Object.keys(record).sort(), Object.keys(schema.properties).sort());
@@ -28,7 +31,7 @@ test("a record has the keys of the wire contract, and no other", async () => {
 });
 
 test("ids are ordered in time and differ; seq counts by instance over all loggers of a process", async () => {
-  const { records } = await runNode(`
+  const { records } = await runToEnd(`
     const a = new ICCMLogger("a"), b = new ICCMLogger("b");
     for (let i = 0; i < 500; i += 1) (i % 2 ? a : b).info("x");`);
   assert.deepEqual(records.map((record) => record.seq), Array.from({ length: 500 }, (_, i) => i + 1));
@@ -39,7 +42,7 @@ test("ids are ordered in time and differ; seq counts by instance over all logger
 });
 
 test("levels below the logger's are not logged and take no number", async () => {
-  const { records } = await runNode(`
+  const { records } = await runToEnd(`
     const log = new ICCMLogger("x", { level: "warn" });
     for (const level of ["trace", "debug", "info", "warn", "error"]) log[level](level);
     log.setLevel("TRACE");
@@ -60,7 +63,7 @@ test("an unknown level changes nothing and is told once", async () => {
 });
 
 test("a record is frozen at the call", async () => {
-  const { records } = await runNode(`
+  const { records } = await runToEnd(`
     const data = { list: [1] };
     new ICCMLogger("x").info("x", data);
     data.list.push(2);`);
@@ -68,7 +71,7 @@ test("a record is frozen at the call", async () => {
 });
 
 test("data that is no object is wrapped, and nothing that is passed makes a call throw", async () => {
-  const { records, status } = await runNode(`
+  const { records, status } = await runToEnd(`
     const log = new ICCMLogger("x");
     log.info("list", [1]); log.info("text", "t"); log.info(undefined, undefined); log.info(Symbol("s"), () => {});
     log.info("trap", { get a() { throw new Error("no"); } }, {}); log.info("big", 10n, "no uuid");`);
@@ -85,7 +88,7 @@ test("message records look as in the golden examples", async () => {
     const golden = JSON.parse(raw);
     const { direction, peer, payload, ...options } = golden.data.mcp;
     const call = [peer, payload, { ...options, traceId: golden.trace_id }].map((part) => JSON.stringify(part)).join(",");
-    const { records } = await runNode(`new ICCMLogger("${golden.component}", { level: "TRACE" }).${direction}(${call});`);
+    const { records } = await runToEnd(`new ICCMLogger("${golden.component}", { level: "TRACE" }).${direction}(${call});`);
     const { component, level, message, data, trace_id } = records[0];
     const { component: c, level: l, message: m, data: d, trace_id: t } = golden;
     assert.deepEqual({ component, level, message, data, trace_id }, { component: c, level: l, message: m, data: d, trace_id: t }, name);
@@ -93,7 +96,7 @@ test("message records look as in the golden examples", async () => {
 });
 
 test("secrets leave neither in the message nor in the data nor in a payload", async () => {
-  const { records } = await runNode(`
+  const { records } = await runToEnd(`
     const log = new ICCMLogger("x", { level: "TRACE", redactFields: ["pin"] });
     log.info("password=hunter2", { apiKey: "hunter2", pin: "hunter2" });
     log.sent("y", { jsonrpc: "2.0", id: 1, method: "m", params: { token: "hunter2" } });`, { GODOT_REDACT_FIELDS: "other" });
