@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from godot_demo import SCENARIOS
+from godot_demo.capture import capture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,13 +92,31 @@ def test_a_person_sees_the_trace_and_the_cause_and_may_keep_the_servers_for_a_no
     eventually(lambda: not [child for child in started if child.is_running()], why="a server goes on running")
 
 
-def test_capture_writes_what_the_components_logged(godot: Any, tmp_path: Path) -> None:
+def essence(path: Path) -> list[tuple[Any, ...]]:
+    """What a seed decides of a capture."""
+    found = []
+    for line in path.read_text().splitlines():
+        record = json.loads(line)
+        message = (record["data"] or {}).get("mcp", {})
+        result = message.get("payload", {}).get("result", {})
+        content = json.dumps(result.get("content")) if isinstance(result, dict) else None
+        found.append(
+            (record["component"], record["seq"], record["message"], message.get("direction"), content)
+        )
+    return sorted(found, key=str)
+
+
+def test_capture_writes_what_the_components_logged_and_the_same_for_the_same_seed(
+    godot: Any, redis_url: str, tmp_path: Path
+) -> None:
     path = tmp_path / "bug13.jsonl"
     done = godot("demo", "bug13", "--capture", str(path), timeout=120)
     assert done.returncode == 0, done.stderr
     found = godot("diagnose", "--file", str(path), "--json")
     assert found.returncode == 3
     assert json.loads(found.stdout)["root_cause"]["code"] == "B13"
+    capture("bug13", tmp_path / "again.jsonl", redis_url=redis_url)
+    assert essence(tmp_path / "again.jsonl") == essence(path)
 
 
 def test_list_names_the_scenarios(godot: Any) -> None:
