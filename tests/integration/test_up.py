@@ -131,23 +131,26 @@ def test_a_second_one_on_the_same_directory_says_who_is_there(up, godot, tmp_pat
 
 
 @linux_only
-@pytest.mark.parametrize("part", ["ingest", "valkey-server", "postgres"])
-def test_what_dies_is_started_again(up, eventually, part):
+def test_what_dies_is_started_again(up, eventually):
     running = up()
-    push(running.redis_url, "before")
-    eventually(lambda: stored(running.database_url) == ["before"])
-    victim = running.children(part)[0]
-    os.kill(victim, signal.SIGKILL)
-    eventually(lambda: "has died and is started again" in running.log.read_text())
+    for part, name in {"ingest": "the daemon", "valkey-server": "Valkey", "postgres": "PostgreSQL"}.items():
+        victim = running.children(part)[0]
+        push(running.redis_url, f"before {part}")
+        eventually(lambda part=part: f"before {part}" in stored(running.database_url))
+        os.kill(victim, signal.SIGKILL)
+        eventually(
+            lambda name=name: f"{name} has died and is started again" in running.log.read_text(),
+            why=running.log.read_text,
+        )
 
-    def alive_again() -> bool:
-        try:
-            push(running.redis_url, "later")
-            return "later" in stored(running.database_url)
-        except (redis.RedisError, psycopg.Error):
-            return False
+        def alive_again(part=part) -> bool:
+            try:
+                push(running.redis_url, f"after {part}")
+                return f"after {part}" in stored(running.database_url)
+            except (redis.RedisError, psycopg.Error):
+                return False
 
-    eventually(alive_again, why=running.log.read_text)
+        eventually(alive_again, why=running.log.read_text)
     assert running.end(signal.SIGTERM) == 0
     assert running.survivors() == []
 
