@@ -109,20 +109,24 @@ def redis_url(valkey_server: EmbeddedValkey) -> str:
 
 
 @pytest.fixture(scope="session")
-def _initial_postgres(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data directory of a PostgreSQL with the current schema that has been stopped: a copy needs no initdb."""
-    place = tmp_path_factory.mktemp("initial")
-    with EmbeddedPostgres(place) as server:
+def copy_postgres(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Makes the directory of a PostgreSQL with the current schema; a copy needs neither initdb nor migrations."""
+    initial = tmp_path_factory.mktemp("initial")
+    with EmbeddedPostgres(initial) as server:
         migrations.upgrade(server.url)
-    return place / "data"
+
+    def copy(place: Path) -> Path:
+        place.mkdir(parents=True)
+        subprocess.run(["cp", "-a", initial / "data", place], check=True)  # it may belong to another user
+        return place
+
+    return copy
 
 
 @pytest.fixture
-def own_postgres(tmp_path: Path, _initial_postgres: Path) -> Iterator[EmbeddedPostgres]:
+def own_postgres(tmp_path: Path, copy_postgres: Callable[[Path], Path]) -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL with the current schema for this test alone, which may kill it; fsync is on."""
-    place = tmp_path / "own_postgres"
-    place.mkdir()
-    subprocess.run(["cp", "-a", _initial_postgres, place / "data"], check=True)  # it belongs to another user
+    place = copy_postgres(tmp_path / "own_postgres")
     with EmbeddedPostgres(place, settings={"shared_buffers": "64MB"}) as server:
         yield server
 

@@ -24,8 +24,11 @@ SERVERS = [EmbeddedPostgres, EmbeddedValkey]
 
 
 @pytest.fixture(params=SERVERS, ids=lambda kind: kind.name)
-def server(request, tmp_path):
-    made = request.param(tmp_path / "server")
+def server(request, tmp_path, copy_postgres):
+    place = tmp_path / "server"
+    if request.param is EmbeddedPostgres:
+        copy_postgres(place)
+    made = request.param(place)
     yield made
     made.kill()
 
