@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts import Facts, Listing, Refused
 
-__all__ = ["complaints_of", "dangles", "find", "held_lists", "says", "speaks_of_tools"]
+__all__ = [
+    "complaints",
+    "complaints_of",
+    "dangles",
+    "find",
+    "held_lists",
+    "most_tools",
+    "says",
+    "speaks_of_tools",
+]
 
 # What providers and hosts say, by class. Each demands words about a tool's declaration, so that an error on
 # the arguments of a call is not taken for one.
@@ -28,16 +37,32 @@ _SAID: Final = {
     "F03": r"array.{0,30}(?:missing|must have|without|requires?).{0,20}items"
     r"|\bitems\b.{0,20}missing|missing.{0,20}\bitems\b",
     "F04": r"object schema missing properties|schema.{0,40}(?:missing|without|requires?).{0,20}\bproperties\b"
-    r"|additionalproperties.{0,40}(?:invalid|not supported|must be)",
+    r"|\bproperties: should be non-empty"
+    r"|additionalproperties.{0,40}(?:invalid|not supported|must be|required to be)",
     "F05": r"(?:unsupported|unknown|unrecogni[sz]ed|not supported).{0,40}"
     r"(?:keyword|dialect|draft|\$schema|patternproperties|propertynames|format)"
-    r"|no schema with key or ref|strict mode: unknown",
+    r"|no schema with key or ref|strict mode: unknown|must match json schema draft"
+    r"|unknown name\W+[\w$]+\W+at\W+[\w.\[\]]*parameters"
+    r"|schema for function.{0,160}is not permitted",
     "F06": r"string_above_max_length|tools?[\[.].{0,40}name.{0,60}(?:too long|at most|maximum length|longer)"
+    r"|tools?[\[.].{0,40}name.{0,60}length less than"
     r"|tool.{0,10}name.{0,60}(?:too long|at most \d+|maximum length|exceeds|longer than)",
-    "F07": r"tools?[\[.].{0,40}name.{0,60}pattern"
-    r"|(?:invalid|illegal|bad) tool name|tool name.{0,60}(?:pattern|invalid|illegal|must match|characters)"
-    r"|function\.name.{0,60}pattern",
+    "F07": r"tools?[\[.].{0,40}name.{0,100}pattern"
+    r"|(?:invalid|illegal|bad) (?:tool|function) name"
+    r"|(?:tool|function)[ .]name.{0,60}(?:pattern|invalid|illegal|must match|must start|characters)",
 }
+# What they say of too many tools, each with the limit.
+_TOO_MANY: Final = re.compile(
+    r"(?:cannot|can't|can ?not|may not) have more than (\d+) (?:tools|functions)"
+    r"|\btools\b.{0,10}array too long.{0,40}maximum length (\d+)"
+    r"|\btools\b.{0,40}at most (\d+) items"
+    r"|at most (\d+) (?:tools|functions?\b)"
+    r"|max(?:imum)? (?:number|count) of (?:tools|function)[^.\d]{0,40}(\d+)"
+    r"|(?:tools|functions|function declarations)\b[^.]{0,30}exceed\w*[^.\d]{0,40}(\d+)"
+    r"|exceed\w*[^.\d]{0,30}(?:limit|maximum) of (\d+) (?:tools|functions)"
+    r"|too many (?:tools|functions|function declarations)\b.{0,40}(?:max|limit|at most|allowed)\D{0,15}(\d+)",
+    re.IGNORECASE | re.DOTALL,
+)
 # Where in the list a provider says the tool is: Gemini wraps all of them into the first of its own.
 _PLACES: Final = (
     re.compile(r"function_?declarations[.\[](\d+)", re.IGNORECASE),
@@ -56,6 +81,7 @@ class _Held(NamedTuple):
 
 class _Complaint(NamedTuple):
     time: Any
+    component: str
     text: str
     record: str
 
@@ -65,14 +91,16 @@ def find(facts: Facts, code: str, *, silently: bool = True) -> Iterator[Match]:
     held = held_lists(facts)
     told = False
     for complaint in complaints_of(facts, code):
-        found = _guilty(complaint, held, code)
+        by_relay = complaint.component in facts.roles.relays - facts.roles.hosts
+        lists = held_lists(facts, complaint.component) if by_relay else held
+        found = _guilty(complaint, lists, code)
         if found is None:
             continue
         told = True
         item, tool = found
         clues = [Clue(f"somebody refused the list: “{complaint.text[:160]}”", 0.8, (complaint.record,))]
         clues += _fault_clue(item, tool, code)
-        yield _match(item, tool, tuple(clues), facts)
+        yield _match(item, tool, code, tuple(clues), facts)
     if not silently or told:
         return
     for item in held:
@@ -101,23 +129,24 @@ def _hidden(item: _Held, bad: list[str], code: str, facts: Facts) -> Iterator[Ma
                 Clue(f"{refusal.by} refused {refusal.tool}, which is in its list", 0.6, refusal.records),
                 *_fault_clue(item, tool, code),
             ]
-            yield _match(item, tool, tuple(clues), facts, refusal)
+            yield _match(item, tool, code, tuple(clues), facts, refusal=refusal)
             return
     if offered is not None and not mine and (whole or not set(bad) & offered):
         clues = [
             Clue(f"{bad[0]} is in the list and was not offered to the model", 0.5),
             *_fault_clue(item, bad[0], code),
         ]
-        yield _match(item, bad[0], tuple(clues), facts, warning=True)
+        yield _match(item, bad[0], code, tuple(clues), facts, warning=True)
 
 
 def _match(
     item: _Held,
     tool: str | None,
+    code: str,
     clues: tuple[Clue, ...],
     facts: Facts,
-    refusal: Refused | None = None,
     *,
+    refusal: Refused | None = None,
     warning: bool = False,
 ) -> Match:
     server = item.listing.server
@@ -127,12 +156,12 @@ def _match(
     hit = refusal is not None and refusal.tool != tool
     wider = f" Here {tool} took {count(others, 'other tool')} of {server} with it." if hit else ""
     calls = frozenset[int]() if refusal is None else refusal.calls
-    words = {"wider": wider, "problem": _problem(item, tool)}
+    words = {"wider": wider, "problem": _problem(item, tool, code)}
     return Match(server, server, clues, tool, calls, words, "warning" if warning else None)
 
 
-def _problem(item: _Held, tool: str | None) -> str:
-    told = [message for rows in item.problems.values() for name, message, _ in rows if name == tool]
+def _problem(item: _Held, tool: str | None, code: str) -> str:
+    told = [message for name, message, _ in item.problems.get(code, ()) if name == tool]
     return f" ({told[0].removeprefix(f'{tool}: ')})" if told else ""
 
 
@@ -157,7 +186,7 @@ def _guilty(complaint: _Complaint, held: list[_Held], code: str) -> tuple[_Held,
     rows = [(item, *row) for item in before for row in item.problems.get(code, ())]
     bad = [(item, tool) for item, tool, _, _ in sorted(rows, key=lambda row: not row[3])]
     if named:
-        return named[0]
+        return next((one for one in named if one in bad), named[0])
     found = (pattern.search(complaint.text) for pattern in _PLACES)
     if (place := next(filter(None, found), None)) is not None:
         shown = [(item, str(tool.get("name"))) for item in before for tool in item.listing.tools or ()]
@@ -170,21 +199,22 @@ def _guilty(complaint: _Complaint, held: list[_Held], code: str) -> tuple[_Held,
     return (before[0], None) if len(before) == 1 else None
 
 
-def held_lists(facts: Facts) -> list[_Held]:
-    """The last list of each server that a host or client holds, with what hosts find wrong with it."""
-    if (known := facts.memo.get("held lists")) is not None:
+def held_lists(facts: Facts, relay: str | None = None) -> list[_Held]:
+    """The last list of each server that a host or client holds, or `relay`, with what is wrong with it."""
+    if (known := facts.memo.get(f"held lists of {relay}")) is not None:
         return list(known)
     last: dict[str, Listing] = {}
     relays = facts.roles.relays - facts.roles.hosts
     served = {listing.server for listing in facts.listings if listing.server in relays and listing.tools}
     for listing in facts.listings:
-        if listing.tools and not (served and listing.caller in relays):
+        mine = listing.caller == relay if relay else not (served and listing.caller in relays)
+        if listing.tools and mine:
             before = last.get(listing.server)
             if listing.cursor is not None and before is not None:  # the next page of the same list
                 listing = replace(listing, tools=(*(before.tools or ()), *listing.tools))  # noqa: PLW2901
             last[listing.server] = listing
     found = [_Held(item, _problems(item, server), item.names or frozenset()) for server, item in last.items()]
-    facts.memo["held lists"] = found
+    facts.memo[f"held lists of {relay}"] = found
     return found
 
 
@@ -199,7 +229,7 @@ def _problems(listing: Listing, server: str) -> dict[str, list[tuple[str, str, b
 
 def complaints_of(facts: Facts, code: str) -> list[_Complaint]:
     """The errors that speak of this class of fault in a list."""
-    return [complaint for complaint in _complaints(facts) if says(code, complaint.text)]
+    return [complaint for complaint in complaints(facts) if says(code, complaint.text)]
 
 
 @lru_cache(maxsize=1 << 12)
@@ -209,20 +239,31 @@ def says(code: str, text: str) -> bool:
 
 
 def speaks_of_tools(text: str) -> bool:
-    """Whether a text speaks of any fault in the declaration of a tool."""
-    return any(says(code, text) for code in _SAID)
+    """Whether a text speaks of any fault in the declaration of a tool, or of too many of them."""
+    return any(says(code, text) for code in _SAID) or most_tools(text) is not None
 
 
-def _complaints(facts: Facts) -> list[_Complaint]:
+def most_tools(text: str) -> int | None:
+    """The limit on the number of tools that a text says was exceeded.
+
+    >>> most_tools("Cannot have more than 128 tools per request."), most_tools("128 tools loaded")
+    (128, None)
+    """
+    found = _TOO_MANY.search(text)
+    return None if found is None else int(next(filter(None, found.groups())))
+
+
+def complaints(facts: Facts) -> list[_Complaint]:
+    """The errors that were logged, other than those of calls, and the HTTP requests that were refused."""
     if (known := facts.memo.get("list complaints")) is not None:
         return list(known)
     said = [
-        _Complaint(item.time, item.said, item.record)
+        _Complaint(item.time, item.component, item.said, item.record)
         for item in facts.signals.complaints
         if not (item.method or "").startswith("tools/call")
     ]
     said += [
-        _Complaint(item.time, item.body, item.record)
+        _Complaint(item.time, item.component, item.body, item.record)
         for item in facts.signals.exchanges
         if item.status >= _BAD_STATUS
     ]

@@ -60,11 +60,12 @@ def array_without_items(facts: Facts) -> Iterator[Match]:
     layer="discovery",
     severity="error",
     title="The schema of {tool} names no properties",
-    summary="{tool} of {component} declares an object without `properties`{problem}, and a strict host "
-    "refused it.",
+    summary="{tool} of {component} declares an object without `properties`, or leaves open what else it "
+    "holds{problem}, and a strict host refused it.",
     explanation=_EXPLANATION
     + " `{{type: object}}` alone is legal JSON Schema, and still not what they take.",
-    fix="Write `properties: {{}}` and `additionalProperties: false` for a tool without arguments.",
+    fix="Write `properties: {{}}` and `additionalProperties: false` for a tool without arguments; "
+    "`additionalProperties` as true or false, never as `{{}}`.",
     supersedes=_SUPERSEDES,
     references=("F04", "jacksteamdev/obsidian-mcp-tools#63", "xpzouying/xiaohongshu-mcp#677"),
 )

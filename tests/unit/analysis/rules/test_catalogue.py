@@ -123,6 +123,76 @@ def test_f05_the_number_that_a_provider_names_is_that_of_its_own_inner_list(link
     assert (link.story.only().code, link.story.only().tool) == ("F05", "c")
 
 
+NAMELESS = (
+    "Invalid schema for function 'odd': In context=(), 'additionalProperties' is required to be supplied"
+)
+CONSTRAINT = (
+    "ValidationException: Value 'odd name' at 'toolConfig.tools.1.member.toolSpec.name' failed to satisfy "
+    "constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_-]+"
+)
+GEMINI = (
+    r'[API Error: {"error":{"code":400,"message":"Invalid JSON payload received. Unknown name '
+    r"\"exclusiveMinimum\" at 'tools[0].function_declarations[1].parameters.properties[0].value': "
+    r'Cannot find field."}}]'
+)
+PLACE = "GenerateContentRequest.tools[0].function_declarations[1].parameters"
+DIALECT = "tools.1.custom.input_schema: JSON schema is invalid. It must match JSON Schema draft 2020-12"
+POSITIVE = {"type": "object", "properties": {"n": {"type": "integer", "exclusiveMinimum": 0}}}
+EMPTY = tool("odd", {"type": "object", "properties": {}})
+
+
+@pytest.mark.parametrize(
+    ("code", "odd", "said"),
+    [
+        ("F04", EMPTY, PLACE + ".properties: should be non-empty for OBJECT type"),
+        ("F04", EMPTY, NAMELESS),
+        ("F05", tool("odd", POSITIVE), GEMINI),
+        ("F05", tool("odd", POSITIVE), DIALECT),
+        ("F05", tool("odd", POSITIVE), "Invalid schema for function 'odd': 'exclusiveMinimum' is not permitted."),
+        ("F07", tool("__odd"), "Skipping MCP server 'weather': invalid function name '__odd'."),
+        ("F07", tool("odd name"), CONSTRAINT),
+    ],
+)  # fmt: skip
+def test_a_tool_that_was_refused_in_other_words(link, code, odd, said):
+    link.greet("weather", [tool("forecast"), odd])
+    link.complain(said, {"status": 400})
+    link.refuse("mcp__weather__forecast")
+    found = link.story.only()
+    assert (found.code, found.severity, found.component, found.tool) == (
+        code,
+        "error",
+        "weather",
+        odd["name"],
+    )
+
+
+@pytest.mark.parametrize("said", [GEMINI, CONSTRAINT])
+def test_what_a_tool_says_of_its_own_work_is_no_refused_list(link, said):
+    link.greet("weather", [tool("forecast"), tool("odd", POSITIVE)])
+    link.call("weather", "forecast", {"city": "Ulm"}, result={"content": [{"type": "text", "text": said}]})
+    assert not {"F05", "F07"} & {*link.story.codes()}
+
+
+def test_f04_a_relay_refuses_the_list_of_one_backend(link, hub):
+    hub.greet(
+        "notes", [tool("check_login", {"type": "object", "properties": {}, "additionalProperties": {}})]
+    )
+    hub.greet("weather", [tool("forecast")])
+    said = (
+        "tool refresh failed for notes: tool check_login rejected: inputSchema.additionalProperties must be "
+    )
+    link.story.tell("hub", "ERROR", f"{said}a boolean, got {{}}", {"backend": "notes", "tool": "check_login"})
+    link.greet("hub", [tool("forecast")])
+    link.call("hub", "check_login", error={"code": -32602, "message": "Unknown tool: check_login"})
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in, found.tool) == (
+        "F04",
+        "notes",
+        "notes",
+        "check_login",
+    )
+
+
 @pytest.mark.parametrize("code", ODD)
 def test_an_odd_tool_without_consequence_is_no_fault(link, code):
     odd, _ = ODD[code]
