@@ -21,6 +21,7 @@ from godot_analysis.diagnosis.facts._signals import (
     Exit,
     Offer,
     Refusal,
+    Registered,
     Route,
     Signals,
     Start,
@@ -75,6 +76,12 @@ _JOINING: Final = re.compile(r"connect|accept|opened|joined|attached", re.IGNORE
 _OFFER: Final = re.compile(
     r"tools? .*\b(?:offered|exposed|presented|shown|given)\b|\bto the model\b", re.IGNORECASE
 )
+_REGISTERED: Final = re.compile(
+    r"\b(?:register|load|add)(?:ed)?:? (\d+) (?:\w+ )?tools?\b"
+    r"|\b(\d+) (?:\w+ )?tools? (?:\w+ )?(?:registered|loaded|added)\b"
+    r"|\btools? (?:registered|loaded|added):? (\d+)\b",
+    re.IGNORECASE,
+)
 _ENDED: Final = re.compile(
     r"(?:connection|transport|session|stream|stdin|stdout|pipe|server process)\W+(?:was |is |has )?"
     r"(?:closed|ended|exited)"
@@ -121,6 +128,8 @@ def scan(logs: pd.DataFrame) -> Signals:
     for row in _rows(logs):
         if _says(_EXITED, row.message) or any(key in row.data for key in EXIT_KEYS):
             signals.exits.append(_exit(row))
+        if (count := _registered(row.message)) is not None:
+            signals.registered.append(Registered(*row.base, count=count, text=row.message))
         _classify(row, signals)
     return signals
 
@@ -189,7 +198,7 @@ def _telling(message: str, keys: tuple[str, ...]) -> bool:
     """Whether a record that is no warning can be more than a line of chatter."""
     if not _TELLING_KEYS.isdisjoint(keys) or may_tell(message, keys):
         return True
-    if _says(_OFFER, message) or _says(_ENDED, message) or _says(_EXITED, message):
+    if any(_says(sign, message) for sign in (_OFFER, _REGISTERED, _ENDED, _EXITED)):
         return True
     return "method" not in keys and bool(_START.search(message))
 
@@ -236,6 +245,13 @@ def _classify_bad(row: _Row, tool: str | None, backend: str | None, signals: Sig
         method = _text(row.data, "method")
         complaint = Complaint(*row.base, text=text, method=method, tool=tool, said=_said(row))
         (signals.shrugs if _answers_notification(row.data) else signals.complaints).append(complaint)
+
+
+@lru_cache(maxsize=1 << 12)
+def _registered(message: str) -> int | None:
+    """How many tools a record says that its component has got."""
+    found = _REGISTERED.search(message)
+    return int(next(filter(None, found.groups()))) if found else None
 
 
 def _exit(row: _Row) -> Exit:

@@ -17,6 +17,7 @@ __all__ = [
     "Exit",
     "Offer",
     "Refusal",
+    "Registered",
     "Remark",
     "Route",
     "Signals",
@@ -103,6 +104,14 @@ class ToolCount(_Signal):
 
 
 @dataclass(frozen=True, slots=True)
+class Registered(_Signal):
+    """`component` said that it has got so many tools."""
+
+    count: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Offer(_Signal):
     """`component` offered these tools to the model."""
 
@@ -158,6 +167,7 @@ class Signals:
     starts: list[Start] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
     tool_counts: list[ToolCount] = field(default_factory=list)
+    registered: list[Registered] = field(default_factory=list)
     offers: list[Offer] = field(default_factory=list)
     complaints: list[Complaint] = field(default_factory=list)
     shrugs: list[Complaint] = field(default_factory=list)

@@ -133,18 +133,27 @@ class Facts(LinkFacts):
                 top = self.operation_of(call)
                 yield Refused(call.started, server, tool, known, top.rows, top.family, server, own=True)
 
-    def held(self, server: str, time: pd.Timestamp) -> frozenset[str]:
-        """The names of all pages of the last list that `server` gave before `time`."""
-        rows = self._held.get(server, ())
+    def missed(self, server: str) -> list[Refused]:
+        """The tools that a host refused by itself, and that can only be those of one server."""
+        return [item for item in self.refused_by_host if self.owner_of(item) == server]
+
+    def held(self, server: str, time: pd.Timestamp, client: str | None = None) -> frozenset[str]:
+        """The names of all pages of the last list that `server` gave before `time`.
+
+        That of `client` is the last one that it got itself, if it is known to have got any.
+        """
+        rows = self._held.get((server, client)) or self._held.get((server, None)) or []
         at = bisect_right(rows, time, key=lambda row: row[0]) - 1
         return rows[at][1] if at >= 0 else frozenset()
 
     @cached_property
-    def _held(self) -> dict[str, list[tuple[pd.Timestamp, frozenset[str]]]]:
-        found: dict[str, list[tuple[pd.Timestamp, frozenset[str]]]] = {}
+    def _held(self) -> dict[tuple[str, str | None], list[tuple[pd.Timestamp, frozenset[str]]]]:
+        found: dict[tuple[str, str | None], list[tuple[pd.Timestamp, frozenset[str]]]] = {}
         for listing in self.listings:
-            if listing.names is not None:
-                rows = found.setdefault(listing.server, [])
+            if listing.names is None:
+                continue
+            for client in {None, listing.caller}:
+                rows = found.setdefault((listing.server, client), [])
                 whole = listing.cursor is None or not rows
                 rows.append((listing.time, listing.names if whole else rows[-1][1] | listing.names))
         return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import pandas as pd
+
 from godot_analysis.diagnosis.rules._connecting import said_of
 from godot_analysis.diagnosis.rules._missing import missing, refused_clue
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
@@ -12,12 +14,13 @@ from godot_analysis.diagnosis.rules._words import count
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Facts, Listing
+    from godot_analysis.diagnosis.facts import Facts, Listing, Registered
     from godot_analysis.diagnosis.findings import Severity
 
 __all__: list[str] = []
 
 _LOOP: Final = 3
+_REGISTERING: Final = pd.Timedelta(minutes=5)  # later than that, tools are added and not late
 
 
 @rule(
@@ -25,35 +28,91 @@ _LOOP: Final = 3
     layer="discovery",
     severity="error",
     title="{component} answered tools/list before its tools were registered",
-    summary="{relay} asked {component} for its tools too early and got none; asked later, it has {later}.",
+    summary="{asker} asked {component} for its tools too early and got none; later it has {later}.",
     explanation="The server accepts connections before it has registered its tools, and the empty list is "
     "kept.",
     fix="Make {component} listen only when its tools are registered, or send "
     "`notifications/tools/list_changed` then.",
-    supersedes=("R17", "R03", "R13", "B29", "B13", "R01", "R12"),
+    supersedes=("R17", "R03", "R13", "B29", "B13", "R01", "R06", "R12"),
     references=("F12", "esengine/DeepSeek-Reasonix#5944"),
 )
 def too_early(facts: Facts) -> Iterator[Match]:
     for backend, lists in _by_server(facts).items():
-        empty = [listing for listing in lists if listing.count == 0]
-        full = [listing for listing in lists if listing.count and empty and listing.time > empty[0].time]
-        lacks = [item for item in missing(facts) if item.backend == backend]
-        if not (empty and full and lacks):
+        empty = [item for item in lists if item.count == 0 and not (item.cursor or item.next_cursor)]
+        if not empty:
             continue
+        full = [listing for listing in lists if listing.count and listing.time > empty[0].time]
+        lacks = [item for item in missing(facts) if item.backend == backend]
+        refused = [
+            item
+            for item in facts.missed(backend)
+            if full and empty[0].time < item.time < full[0].time and item.tool in (full[0].names or ())
+        ]
+        said = _registered_after(empty[-1], full, facts)
+        if not (said or (full and (lacks or refused))):
+            continue
+        later = count((full[0].count if full else said[0].count) or 0, "tool")
         clues = [
             Clue("its tools/list was empty first", 0.6, empty[0].records),
-            Clue(f"later it listed {count(full[0].count or 0, 'tool')}", 0.6, full[0].records),
+            *(Clue(f"later it listed {later}", 0.6, item.records) for item in full[:1]),
+            *(Clue(f"it logged after that: {item.text[:120]}", 0.4, (item.record,)) for item in said[:1]),
         ]
         for item in lacks:
             clues += refused_clue(item, 0.4)
+        if refused and not lacks:
+            clues.append(Clue(f"{refused[0].by} refused {refused[0].tool}", 0.4, refused[0].records))
+        first = (lacks or refused or [None])[0]
         yield Match(
             backend,
             backend,
             tuple(clues),
-            lacks[0].tool,
-            lacks[0].calls,
-            {"later": count(full[0].count or 0, "tool")},
+            first.tool if first else None,
+            first.calls if first else frozenset(),
+            {"asker": empty[0].caller or facts.relay, "later": later},
+            "warning" if full and not first else None,
         )
+
+
+def _left_with(empty: Listing, later: Listing, facts: Facts) -> bool:
+    """Whether an empty list was all that its client had to go by, until others or a new session got more.
+
+    A client may ask again of its own accord, unless the server has promised to tell it.
+    """
+    server = empty.server
+    if not facts.verbatim(server, *filter(None, [empty.caller])):
+        return False
+    hands = facts.arrivals_at(server)
+    if later.caller != empty.caller or any(empty.time < one.time <= later.time for one in hands):
+        return True
+    results = [one.result for one in hands if one.time <= empty.time and isinstance(one.result, dict)]
+    able = results[-1].get("capabilities") if results else None
+    tools = able.get("tools") if isinstance(able, dict) else None
+    return isinstance(tools, dict) and tools.get("listChanged") is True and not facts.stateless(server)
+
+
+def _registered_after(empty: Listing, full: list[Listing], facts: Facts) -> list[Registered]:
+    """Where one and the same process said that it got its tools after its empty list, and told nobody."""
+    later = next((item for item in full if item.time > empty.time), None)
+    until = facts.end if later is None else later.time
+    if (later is None and full) or (later is not None and not _left_with(empty, later, facts)):
+        return []
+    server, messages, logs = empty.server, facts.flow.observed, facts.flow.logs
+    told = messages[messages["method"] == "notifications/tools/list_changed"]
+    told = told[(told["sender"] == server) & (told["time"] > empty.time)]
+    anew = [item.time for item in (*facts.signals.starts, *facts.signals.exits) if item.component == server]
+    if len(told) or any(empty.time < time <= until for time in anew):
+        return []
+    own = logs[logs["component"] == server]
+    writers = own.loc[own["id"].isin(empty.records), "instance"].dropna()
+    others = frozenset(own.loc[~own["instance"].isin(writers), "id"]) if len(writers) else frozenset()
+    return [
+        item
+        for item in facts.signals.registered
+        if item.component == server
+        and item.count
+        and empty.time < item.time <= min(until, empty.time + _REGISTERING)
+        and item.record not in others
+    ]
 
 
 @rule(

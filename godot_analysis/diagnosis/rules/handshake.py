@@ -15,8 +15,9 @@ from godot_analysis.diagnosis.rules._words import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
-    from godot_analysis.diagnosis.facts import Call, Complaint, Epoch, Facts
+    from godot_analysis.diagnosis.facts import Call, Complaint, Epoch, Facts, Refused
     from godot_analysis.diagnosis.rules._missing import Missing
 
 __all__: list[str] = []
@@ -34,6 +35,11 @@ _VERSION_HEADER: Final = "mcp-protocol-version"
 _UNCONFIRMED: Final = re.compile(
     r"(?:expected|waiting for|before|without|not (?:yet )?received?)[ :_]*(?:the )?[\w/ ]{0,20}initialized"
     r"|not (?:yet )?(?:been )?initialized|initialization (?:was |is )?(?:not |in)complete",
+    re.IGNORECASE,
+)
+_NOT_DECLARED: Final = re.compile(
+    r"capabilit\w*\W+(?:are |is )?(?:none|empty|missing|not)|\btools?\b.{0,20}not (?:declared|advertised)"
+    r"|skip\w* tools/list",
     re.IGNORECASE,
 )
 _OF_MESSAGES: Final = re.compile(r"initiali[sz]|discover|method|message|request", re.IGNORECASE)
@@ -172,10 +178,11 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
             continue
         asked = any(listing.time >= arrival.time for listing in facts.lists_of(arrival.backend)[-1:])
         lacks = [item for item in missing(facts) if item.backend == arrival.backend]
+        refused = [item for item in facts.missed(arrival.backend) if item.time > arrival.time]
         if asked or facts.well_answered(arrival.backend) is not None:
             continue
         words = {"asker": arrival.caller or facts.relay}
-        if not lacks:
+        if not (lacks or refused):
             # A server may be there for something else, but not for nothing.
             others = any(item.server != arrival.backend for item in facts.listings)
             if (
@@ -192,7 +199,28 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
         ]
         for item in lacks:
             clues += refused_clue(item, 0.4)
-        yield Match(arrival.backend, arrival.backend, tuple(clues), lacks[0].tool, lacks[0].calls, words)
+        first = (lacks or refused)[0]
+        if not lacks:
+            clues += _expected_all_the_same(arrival.backend, refused[0], declared.keys() & _USES, facts)
+        yield Match(arrival.backend, arrival.backend, tuple(clues), first.tool, first.calls, words)
+
+
+def _expected_all_the_same(
+    server: str, refused: Refused, uses: AbstractSet[str], facts: Facts
+) -> Iterator[Clue]:
+    """What tells a server that forgot to declare its tools from one that has none."""
+    yield Clue(f"{refused.by} refused {refused.tool}", 0.2, refused.records)
+    told = [item for item in facts.signals.registered if item.component == server and item.count]
+    said = [(item.text, item.record) for item in told]
+    said += [
+        (item.said, item.record)
+        for item in facts.signals.complaints
+        if server in item.said and _NOT_DECLARED.search(item.said)
+    ]
+    for text, record in said:
+        yield Clue(f"somebody logged: {text[:120]}", 0.4, (record,))
+    if uses and not said:
+        yield Clue(f"but it serves {listed(sorted(uses))}, and may have no tools", -0.3)
 
 
 @rule(

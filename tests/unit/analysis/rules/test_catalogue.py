@@ -374,6 +374,100 @@ def test_f11_a_server_of_prompts_alone_is_fine(link):
     assert link.story.codes() == []
 
 
+@pytest.mark.parametrize(
+    ("said", "sure"), [(None, False), ("registered 9 tools", True)], ids=["unsaid", "said"]
+)
+def test_f11_a_tool_of_a_server_that_declares_none_is_missed(link, said, sure):
+    link.greet("docs", [tool("find")])
+    link.greet("weather", None, capabilities={"resources": {}})
+    if said:
+        link.story.tell("weather", "INFO", said)
+    link.refuse("mcp__weather__forecast")
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F11", "weather", "weather")
+    assert (found.confidence > 0.75) is sure
+
+
+def test_f11_a_tool_of_another_server_is_missed(link):
+    link.greet("docs", [tool("find")])
+    link.greet("weather", None, capabilities={"resources": {}})
+    link.refuse("mcp__docs__forecast")
+    assert "F11" not in link.story.codes()
+
+
+def test_f12_asked_too_early_and_again_in_another_session(link):
+    link.greet("docs", [tool("find")])
+    link.greet("weather", [])
+    link.refuse("mcp__weather__forecast")
+    link.greet("weather", [tool("forecast")])
+    link.call("weather", "forecast", {"city": "Ulm"})
+    found = link.story.only()
+    assert (found.code, found.severity, found.component, found.tool) == (
+        "F12",
+        "error",
+        "weather",
+        "forecast",
+    )
+
+
+def test_f12_not_for_a_tool_that_never_came(link):
+    link.greet("docs", [tool("find")])
+    link.greet("weather", [])
+    link.refuse("mcp__weather__radar")
+    link.greet("weather", [tool("forecast")])
+    assert "F12" not in link.story.codes()
+
+
+def late(link, said="metadata loaded, 14 tools registered", asks=True, between=lambda: None, able=None):
+    """A server that says what it has got after its empty list; whether its client comes back for it."""
+    link.greet("weather", [], capabilities=able)
+    between()
+    link.story.tell("weather", "INFO", said)
+    if asks:
+        link.greet("weather", [tool("forecast")])
+        link.call("weather", "forecast", {"city": "Ulm"})
+
+
+@pytest.mark.parametrize(("asks", "severity"), [(True, "warning"), (False, "error")])
+def test_f12_the_server_says_that_its_tools_came_late(link, asks, severity):
+    late(link, asks=asks)
+    found = link.story.only()
+    assert (found.code, found.severity, found.component, found.cause_in) == (
+        "F12",
+        severity,
+        "weather",
+        "weather",
+    )
+    assert "14 tools" in found.summary or asks
+
+
+@pytest.mark.parametrize("said", ["0 tools registered", "ready", "cache loaded, 14 entries"])
+def test_f12_not_without_a_word_of_tools(link, said):
+    late(link, said)
+    assert link.story.codes() == []
+
+
+@pytest.mark.parametrize("what", ["told", "restarted", "much later"])
+def test_f12_not_for_tools_that_were_added(link, what):
+    story = link.story
+    between = {
+        "told": lambda: link.send("weather", "host", {"method": "notifications/tools/list_changed"}),
+        "restarted": lambda: story.tell("weather", "INFO", "MCP server starting", {"port": 9000}),
+        "much later": lambda: story.wait(3600),
+    }
+    late(link, between=between[what])
+    assert story.codes() == []
+
+
+@pytest.mark.parametrize(("promise", "codes"), [({"listChanged": True}, ["F12"]), ({}, [])])
+def test_f12_is_over_once_its_client_asks_again_by_itself(link, promise, codes):
+    late(link, asks=False, able={"tools": promise})
+    link.list("weather", [tool("forecast")])
+    link.call("weather", "forecast", {"city": "Ulm"})
+    assert link.story.codes() == codes
+    assert all(found.severity != "error" for found in link.story.diagnose().ranked)
+
+
 @pytest.mark.parametrize(("refused", "severity"), [(True, "error"), (False, "warning")])
 def test_f13_told_and_not_asked(link, refused, severity):
     link.greet("weather", [tool("forecast")])
