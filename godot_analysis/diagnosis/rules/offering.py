@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from godot_analysis.diagnosis.rules._refused_lists import complaints, most_tools
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._words import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Facts, Listing, Offer, Refused
+    from godot_analysis.diagnosis.facts import Facts, Listing, Offer, Refused, Remark
 
 __all__: list[str] = []
 
@@ -25,6 +27,18 @@ _KEPT_BACK: Final = re.compile(
     re.IGNORECASE,
 )
 _REGISTERED: Final = re.compile(r"regist|\badd|enabled|loaded|creat|\bnew\b", re.IGNORECASE)
+_FAILED: Final = re.compile(r"\b4\d\d\b|fail|refus|reject|invalid|error|bad request", re.IGNORECASE)
+_EQUAL_NAMES: Final = re.compile(
+    r"duplicate|conflict|collision|collid|same name|already (?:registered|exists|defined|taken)|overwrit"
+    r"|overrid|shadow|\b(?:last|first) (?:one |server )?wins",
+    re.IGNORECASE,
+)
+_RAISED: Final = re.compile(r"\w(?:Error|Exception)\b")
+_MADE_UNIQUE: Final = re.compile(r"renam|prefix|namespac|qualif|disambigu", re.IGNORECASE)
+_SWITCHED: Final = re.compile(
+    r"switch|cut(?:ting)?[ -]?over|fail(?:ed|ing)?[ -]?over|blue.?green|canary|\bdrain|replac|retir|promot",
+    re.IGNORECASE,
+)
 _SEPARATORS: Final = re.compile(r"[^a-z0-9]+")
 _LISTEN: Final = "subscriptions/listen"
 
@@ -34,9 +48,9 @@ _LISTEN: Final = "subscriptions/listen"
     layer="discovery",
     severity="error",
     title="{client} takes {limit} tools and no more",
-    summary="{client} was given {held} and offers {offered}, its limit is {limit}: {lacking} is cut off.",
+    summary="{client} was given {held} {so}.",
     explanation="The limit holds for the tools of all servers together; what comes last in the list is left "
-    "out, without an error.",
+    "out, without an error, or the model's provider refuses the whole request.",
     fix="Offer fewer tools: switch off servers or single tools in the settings of {client}, or raise its "
     "limit.",
     supersedes=("F10", "F33", "R13", "R01", "B13"),
@@ -47,7 +61,7 @@ def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
         if offer.limit is None or offer.count is None or offer.count > offer.limit:
             continue
         latest = facts.given_to(offer.component, offer.time)
-        held = sum(len(facts.held(server, offer.time)) for server in latest)
+        held = sum(len(facts.held(server, offer.time, offer.component)) for server in latest)
         if held <= offer.limit:
             continue
         refused = [
@@ -61,17 +75,45 @@ def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
         text = f"it was given {count(held, 'tool')} and offered {offer.count} under a limit of {offer.limit}"
         clues = [Clue(text, 0.8, (offer.record, *rows))]
         clues += [Clue(f"{item.tool} was refused then", 0.5, item.records) for item in refused[:1]]
+        lacking = refused[0].tool if refused else "the rest"
         words = {
             "client": offer.component,
             "limit": offer.limit,
             "held": count(held, "tool"),
-            "offered": offer.count,
-            "lacking": refused[0].tool if refused else "the rest",
+            "so": f"and offers {offer.count}, its limit is {offer.limit}: {lacking} is cut off",
         }
         server = facts.owner_of(refused[0]) if refused else None
         tool = refused[0].tool if refused else None
         calls = frozenset[int]().union(*(item.calls for item in refused))
         yield Match(server, offer.component, tuple(clues), tool, calls, words, None if refused else "warning")
+        return
+    yield from _request_refused(facts)
+
+
+def _request_refused(facts: Facts) -> Iterator[Match]:
+    """Who was told, or says, that these are too many tools."""
+    for said in complaints(facts):
+        limit = most_tools(said.text)
+        if limit is None or said.component in facts.roles.backends:
+            continue
+        latest = facts.given_to(said.component, said.time)
+        held = sum(len(facts.held(server, said.time, said.component)) for server in latest)
+        # Lists that the log does not show may be long enough.
+        if latest and held <= limit:
+            continue
+        clues = [Clue(f"{said.component} logged: “{said.text[:160]}”", 0.7, (said.record,))]
+        if held:
+            rows = tuple(row for item in latest.values() for row in item.records)
+            clues.append(Clue(f"it was given {count(held, 'tool')}", 0.7, rows))
+        failed = _FAILED.search(said.text) is not None
+        words = {
+            "client": said.component,
+            "limit": limit,
+            "held": count(held, "tool") if held else "more",
+            "so": f"and {limit} are allowed: "
+            + ("the request was refused" if failed else "the rest is cut off"),
+        }
+        yield Match(None, said.component, tuple(clues), words=words, severity=None if failed else "warning")
         return
 
 
@@ -134,8 +176,9 @@ def _hidden(refusal: Refused, seen: Listing, facts: Facts) -> tuple[str, tuple[s
 )
 def list_out_of_date(facts: Facts) -> Iterator[Match]:
     for server, client, time, row in facts.told_changes:
-        asked = any(item.time >= time for item in facts.lists_of(server)[-1:])
-        if asked or not facts.verbatim(server, client):
+        own = (item for item in reversed(facts.lists_of(server)) if item.caller in {client, None})
+        last = next(own, None)
+        if (last is not None and last.time >= time) or not facts.verbatim(server, client):
             continue
         # Behind a relay it is its client that misses the tool.
         behind = client in facts.roles.relays
@@ -147,7 +190,7 @@ def list_out_of_date(facts: Facts) -> Iterator[Match]:
             if (item.by == client or behind)
             and item.time > time
             and item.server in {None, server}
-            and item.tool not in facts.held(server, time)
+            and item.tool not in facts.held(server, time, client)
             and facts.owner_of(item) in ({server} if behind else {None, server})
         ]
         if not (since or refused):
@@ -160,11 +203,20 @@ def list_out_of_date(facts: Facts) -> Iterator[Match]:
         words = {"client": client, "what": "was told so and did not list them again", "link": "the second"}
         tool = refused[0].tool if refused else None
         yield Match(server, client, tuple(clues), tool, words=words, severity=None if refused else "warning")
-    telling = {server for server, *_ in facts.told_changes}
+    missed: dict[tuple[str | None, object], str | None] = {}
     for refusal in facts.refused_by_host:
-        if facts.owner_of(refusal) not in telling:
-            yield from _grown_unheard(refusal, facts)
-            yield from _registered_unheard(refusal, telling, facts)
+        if not _told(facts.owner_of(refusal), refusal.by, facts):
+            for match in (*_grown_unheard(refusal, facts), *_registered_unheard(refusal, facts)):
+                missed.setdefault((match.component, match.words["client"]), match.tool)
+                yield match
+    for match in _dropped_unheard(facts):  # with a tool that came, it is one change
+        yield replace(match, tool=missed.get((match.component, match.words["client"]), match.tool))
+
+
+def _told(server: str | None, client: str, facts: Facts) -> bool:
+    """Whether a client, or a relay in front of it, was told of a change by a server."""
+    ears = {client} | facts.roles.relays
+    return any(teller == server and ear in ears for teller, ear, *_ in facts.told_changes)
 
 
 def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
@@ -172,30 +224,49 @@ def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
     server = facts.owner_of(refusal)
     if server is None or server in facts.roles.relays:
         return
-    before = facts.held(server, refusal.time)
-    if not before or refusal.tool in before:
-        return
     lists = facts.lists_of(server)
-    later = next((item for item in lists if item.time > refusal.time and item.names), None)
     askers = {refusal.by, None} | facts.roles.relays
-    mine = next((item for item in lists if item.caller in askers), None)
-    if mine is None or later is None or refusal.tool not in (later.names or ()):
+    mine = next(
+        (item for item in reversed(lists) if item.caller in askers and item.time <= refusal.time), None
+    )
+    before = facts.held(server, refusal.time, mine.caller) if mine is not None else frozenset()
+    if mine is None or not before or refusal.tool in before:
+        return
+    since = (item for item in lists if item.names and item.time > mine.time)
+    later = next((one for one in since if one.time > refusal.time or one.caller != mine.caller), None)
+    if later is None or refusal.tool not in (later.names or ()):
         return
     clue = Clue(f"{server} listed it later, and not before", 0.6, later.records)
     yield _unheard(refusal, server, mine.caller or refusal.by, clue, facts)
 
 
-def _registered_unheard(refusal: Refused, telling: set[str], facts: Facts) -> Iterator[Match]:
+def _dropped_unheard(facts: Facts) -> Iterator[Match]:
+    """A call of a tool that is in the list of its caller, and no more in the one that others got since."""
+    for refusal in facts.refused:
+        server = refusal.server
+        if not refusal.own or server is None:
+            continue
+        call = next((one for one in facts.numbered(refusal.calls) if one.callee == server), None)
+        client = call.caller if call is not None else None
+        if client is None or refusal.tool not in facts.held(server, refusal.time, client):
+            continue
+        newer = facts.last_list(server, refusal.time)
+        if newer is not None and newer.caller not in {client, None} and not _told(server, client, facts):
+            text = f"the list that {server} gave to {newer.caller} since has it no more"
+            yield _unheard(refusal, server, client, Clue(text, 0.5, newer.records), facts)
+
+
+def _registered_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
     """A refused tool that its server says it has got since it was last asked for a list."""
     lists = facts.given_to(refusal.by, refusal.time)
     for said in facts.remarks_on(refusal.tool):
         listing = lists.get(said.component)
         if (
             listing is not None
-            and said.component not in telling
+            and not _told(said.component, refusal.by, facts)
             and listing.time < said.time < refusal.time
             and _REGISTERED.search(said.text)
-            and refusal.tool not in facts.held(said.component, refusal.time)
+            and refusal.tool not in facts.held(said.component, refusal.time, refusal.by)
             and not any(item.time > refusal.time for item in facts.lists_of(said.component))
         ):
             clue = Clue(
@@ -207,15 +278,15 @@ def _registered_unheard(refusal: Refused, telling: set[str], facts: Facts) -> It
 
 def _unheard(refusal: Refused, server: str, client: str, clue: Clue, facts: Facts) -> Match:
     messages = facts.flow.observed
-    listening = bool(((messages["method"] == _LISTEN) & (messages["receiver"] == server)).any())
-    deaf = facts.stateless(server) and not listening
+    asked = messages[(messages["method"] == _LISTEN) & (messages["receiver"] == server)]
+    deaf = facts.stateless(server) and bool((asked["sender"].notna() & (asked["sender"] != client)).all())
     words = {
         "client": client,
         "what": "never listens for changes" if deaf else "was not told",
         "link": "the stream" if deaf else "the first",
     }
     clues = (Clue(f"{refusal.by} refused {refusal.tool}", 0.4, refusal.records), clue)
-    return Match(server, refusal.by if deaf else server, clues, refusal.tool, refusal.calls, words)
+    return Match(server, client if deaf else server, clues, refusal.tool, refusal.calls, words)
 
 
 @rule(
@@ -246,7 +317,12 @@ def dropped_by_host(facts: Facts) -> Iterator[Match]:
             source = Clue(f"{seen.server} had listed it to {refusal.by}", 0.7, seen.records)
         elif refusal.tool in (refusal.table or ()):
             source = Clue(f"{refusal.by} had offered it itself", 0.5)
-        elif listed_behind is not None and refusal.table is None and refusal.by in facts.roles.hosts:
+        elif (
+            listed_behind is not None
+            and refusal.table is None
+            and refusal.by in facts.roles.hosts
+            and not any(item.caller == refusal.by for item in facts.lists_of(listed_behind.server))
+        ):
             holder = listed_behind.caller or facts.relay
             text = f"{listed_behind.server} had listed it to {holder}, which does not log what it handed on"
             source = Clue(text, 0.3, listed_behind.records)
@@ -297,11 +373,10 @@ def _any_offered(held: frozenset[str], offer: Offer) -> bool:
     "F16",
     layer="naming",
     severity="warning",
-    title="{tool} is a tool of {servers}, and only one of them is ever reached",
-    summary="{servers} list a tool named {tool}; in {holder} one name stands for both, and every call went "
-    "to {winner}.",
+    title="{tool} is a tool of {servers}, and {so}",
+    summary="{servers} list a tool named {tool}; {holder} {end}.",
     explanation="Names are looked up in one table: the last server wins, or the first, and the other tool "
-    "of that name cannot be called. Nobody is told.",
+    "of that name cannot be called; some clients raise an error instead.",
     fix="Rename {tool} on one of them, or let {holder} put the server's name in front of it.",
     references=("F16", "langchain-ai/langchain-mcp-adapters#605", "CopilotKit/CopilotKit#2409"),
 )
@@ -318,17 +393,57 @@ def same_name(facts: Facts) -> Iterator[Match]:
         holder = callers.pop() or facts.relay
         calls = facts.calls.where("tool", tool).where("callee", *lists)
         reached = {callee for (callee,) in calls.counts("callee")}
-        if len(reached) != 1 or not _under_one_name(tool, holder, facts):
+        if len(reached) > 1:
+            continue
+        said = [one for one in facts.remarks_on(tool) if one.component == holder and _names(one.text, tool)]
+        told = [one for one in said if _EQUAL_NAMES.search(one.text) and not _MADE_UNIQUE.search(one.text)]
+        if not reached:
+            yield from _given_up(tool, lists, holder, told, facts)
             continue
         [winner] = reached
+        switched = any(_SWITCHED.search(one.text) and _names(one.text, str(winner)) for one in said)
+        if switched or not (told or _under_one_name(tool, holder, facts)):
+            continue  # one server may take the place of the other on purpose
+        made = "keeps one" if told else "handed on one name"
+        rows = tuple(row for item in lists.values() for row in item.records)
+        clues = [
+            Clue(f"{listed(sorted(lists))} list {tool}, and {holder} {made}", 0.6, rows),
+            Clue(f"{count(len(calls), 'call')} of it reached {winner} alone", 0.3, calls[0].rows),
+            *(Clue(f"{holder} logged: {one.text[:160]}", 0.4, (one.record,)) for one in told[:1]),
+        ]
+        words = {
+            "servers": listed(sorted(lists)),
+            "holder": holder,
+            "so": "only one of them is ever reached",
+            "end": f"has one name for both, and every call went to {winner}",
+        }
+        yield Match(min(set(lists) - {winner}), holder, tuple(clues), tool, words=words)
+
+
+def _given_up(
+    tool: str, lists: dict[str, Listing], holder: str, told: list[Remark], facts: Facts
+) -> Iterator[Match]:
+    """That the holder would not work with two tools of one name, and called nobody any more."""
+    raised = [one for one in told if _RAISED.search(one.text)]
+    if raised and not facts.calls.where("caller", holder).after(raised[0].time):
         rows = tuple(row for item in lists.values() for row in item.records)
         clues = (
-            Clue(f"{listed(sorted(lists))} list {tool}, and {holder} handed on one name", 0.6, rows),
-            Clue(f"{count(len(calls), 'call')} of it reached {winner} alone", 0.3, calls[0].rows),
+            Clue(f"{listed(sorted(lists))} list {tool}", 0.5, rows),
+            Clue(f"{holder} logged: {raised[0].text[:160]}", 0.5, (raised[0].record,)),
+            Clue(f"{holder} made no call after that", 0.2),
         )
-        losers = sorted(set(lists) - {winner})
-        words = {"servers": listed(sorted(lists)), "holder": holder, "winner": winner}
-        yield Match(losers[0], holder, clues, tool, words=words)
+        words = {
+            "servers": listed(sorted(lists)),
+            "holder": holder,
+            "so": "none of them can be called",
+            "end": "does not go on with two tools of one name",
+        }
+        yield Match(min(lists), holder, clues, tool, words=words, severity="error")
+
+
+def _names(text: str, name: str) -> bool:
+    """Whether a text has a name as a word of its own."""
+    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text) is not None
 
 
 def _under_one_name(tool: str, holder: str, facts: Facts) -> bool:
@@ -345,6 +460,7 @@ def _seen(refusal: Refused, facts: Facts) -> Listing | None:
     """The list in which the one who refused a tool had it; None when it had not."""
     latest = facts.given_to(refusal.by, refusal.time)
     for item in sorted(latest.values(), key=lambda item: item.time, reverse=True):
-        if refusal.server in {None, item.server} and refusal.tool in facts.held(item.server, refusal.time):
+        held = facts.held(item.server, refusal.time, refusal.by)
+        if refusal.server in {None, item.server} and refusal.tool in held:
             return item
     return None

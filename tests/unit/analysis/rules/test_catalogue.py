@@ -496,6 +496,62 @@ def test_f13_the_server_says_that_it_got_a_tool(link, said):
     assert (found.code, found.component, found.cause_in, found.tool) == ("F13", "weather", "weather", "radar")
 
 
+@pytest.fixture
+def other(story):
+    """Another client of the same servers."""
+    return Link(story, client="other")
+
+
+def test_f13_another_client_got_the_new_list(link, other):
+    link.greet("weather", [tool("forecast"), tool("old")])
+    other.greet("weather", [tool("forecast"), tool("radar")])
+    link.refuse("mcp__weather__radar")
+    link.call("weather", "old", error={"code": -32602, "message": "Unknown tool: old"})
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in, found.tool) == ("F13", "weather", "weather", "radar")
+
+
+@pytest.mark.parametrize(("listener", "cause"), [("host", "weather"), ("other", "host"), (None, "host")])
+def test_f13_since_2026_a_client_has_to_listen_itself(link, other, listener, cause):
+    era = {"_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}}
+    link.list("weather", [tool("forecast")], era)
+    if listener is not None:
+        listen = {"id": 70, "method": "subscriptions/listen", "params": era}
+        link.send(listener, "weather", listen)
+    other.list("weather", [tool("forecast"), tool("radar")], era)
+    link.refuse("mcp__weather__radar")
+    found = next(item for item in link.story.diagnose().ranked if item.code == "F13")
+    assert (found.component, found.cause_in, found.tool) == ("weather", cause, "radar")
+
+
+def test_f13_a_call_of_what_only_the_old_list_has(link, other):
+    link.greet("weather", [tool("forecast"), tool("old")])
+    other.greet("weather", [tool("forecast")])
+    link.call("weather", "old", error={"code": -32602, "message": "Unknown tool: old"})
+    found = link.story.only()
+    assert (found.code, found.component, found.tool) == ("F13", "weather", "old")
+
+
+def test_f13_told_while_another_client_asked(link, other):
+    link.greet("weather", [tool("forecast")])
+    other.greet("weather", [tool("forecast")])
+    for client in ("host", "other"):
+        link.send("weather", client, {"method": "notifications/tools/list_changed"})
+    other.list("weather", [tool("forecast"), tool("radar")])
+    link.story.wait(30)
+    link.call("weather", "forecast", {"city": "Ulm"})
+    link.refuse("mcp__weather__radar")
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F13", "weather", "host")
+
+
+def test_f10_for_the_client_that_got_the_tool_listed(link, other):
+    link.greet("weather", [tool("forecast"), tool("radar")])
+    other.greet("weather", [tool("forecast")])
+    link.refuse("mcp__weather__radar")
+    assert link.story.only().code == "F10"
+
+
 def test_f13_not_for_what_was_there_before_the_list(link):
     link.story.tell("weather", "INFO", "tool registered: radar")
     link.greet("weather", [tool("forecast")])
@@ -599,6 +655,88 @@ def test_f15_two_servers_over_the_limit(link):
     assert (found.code, found.component, found.cause_in, found.tool) == ("F15", "docs", "host", "doc_3")
 
 
+TOO_MANY = [
+    'Request Failed: 400 {"error":{"message":"Cannot have more than 5 tools per request."}}',
+    "400 Invalid 'tools': array too long. Expected an array with maximum length 5, but got one with length 8",
+    "BadRequestError: tools: List should have at most 5 items after validation, not 8",
+    "400 INVALID_ARGUMENT: maximum number of function declarations allowed is 5",
+    "request rejected: 8 tools exceed the limit of 5",
+    "request failed: too many tools: 8, max 5",
+]
+
+
+@pytest.mark.parametrize("said", TOO_MANY)
+def test_f15_the_provider_refuses_too_many_tools(link, said):
+    link.greet("weather", [tool(f"sky_{number}") for number in range(4)])
+    link.greet("docs", [tool(f"doc_{number}") for number in range(4)])
+    link.complain(said)
+    found = link.story.only()
+    assert (found.code, found.severity, found.cause_in) == ("F15", "error", "host")
+    assert "host was given 8 tools and 5 are allowed" in found.summary
+
+
+def test_f15_a_host_says_that_it_leaves_some_out(link):
+    link.greet("weather", [tool(f"sky_{number}") for number in range(8)])
+    link.story.tell("host", "WARN", "8 tools exceed the limit of 5, using the first 5")
+    assert (link.story.only().code, link.story.only().severity) == ("F15", "warning")
+
+
+@pytest.mark.parametrize(
+    "said", [TOO_MANY[0].replace("5", "128"), "too many open files", "at most 5 tools were used today"]
+)
+def test_f15_not_under_the_limit_nor_of_something_else(link, said):
+    link.greet("weather", [tool("forecast")])
+    link.complain(said)
+    assert link.story.codes() == []
+
+
+@pytest.mark.parametrize(
+    ("said", "codes"),
+    [
+        ("duplicate tool name find from docs and web, last one wins", ["F16"]),
+        ("tool find of docs is overwritten by web", ["F16"]),
+        ("duplicate tool name find: renamed to docs_find and web_find", []),
+        ("duplicate tool name find_all from docs and web, last one wins", []),
+        ("tools loaded", []),
+    ],
+)
+def test_f16_a_client_says_that_it_keeps_one_of_two(link, said, codes):
+    for server in ("docs", "web"):
+        link.greet(server, [tool("find")])
+    link.story.tell("host", "WARN", said)
+    link.call("web", "find", {"city": "x"})
+    assert link.story.codes() == codes
+
+
+def test_f16_both_are_reached_whatever_was_said(link):
+    for server in ("docs", "web"):
+        link.greet(server, [tool("find")])
+    link.story.tell("host", "WARN", "duplicate tool name find from docs and web")
+    link.call("web", "find", {"city": "x"})
+    link.call("docs", "find", {"city": "x"})
+    assert link.story.codes() == []
+
+
+RAISED = "agents.exceptions.UserError: Duplicate tool names found across MCP servers: {'find'}"
+
+
+@pytest.mark.parametrize(
+    ("said", "goes_on", "codes"),
+    [
+        (RAISED, False, ["F16"]),
+        (RAISED, True, []),
+        ("duplicate tool find, failed to add it twice", False, []),
+    ],
+)
+def test_f16_a_client_raises_at_two_equal_names(link, said, goes_on, codes):
+    for server in ("docs", "web"):
+        link.greet(server, [tool("find"), tool(f"{server}_index")])
+    link.complain(said)
+    if goes_on:
+        link.call("web", "web_index", {"city": "x"})
+    assert link.story.codes() == codes
+
+
 @pytest.mark.parametrize(
     ("names", "codes"), [(["find"], ["F16"]), (["mcp__docs__find", "mcp__web__find"], [])]
 )
@@ -617,6 +755,18 @@ def test_f16_a_relay_lists_one_name_twice(link, hub):
     pass_on(link, hub, "docs", "find")
     found = link.story.only()
     assert (found.code, found.component, found.cause_in, found.tool) == ("F16", "web", "hub", "find")
+
+
+@pytest.mark.parametrize(
+    ("said", "codes"), [("switching route find: docs -> web (blue/green)", []), ("route find set", ["F16"])]
+)
+def test_f16_not_where_one_takes_the_place_of_the_other(link, hub, said, codes):
+    for server in ("docs", "web"):
+        hub.greet(server, [tool("find")])
+    link.story.tell("hub", "INFO", said)
+    link.greet("hub", [tool("find")])
+    pass_on(link, hub, "web", "find")
+    assert link.story.codes() == codes
 
 
 def test_f17_the_client_refuses_the_version(link):
