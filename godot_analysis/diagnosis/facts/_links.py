@@ -87,9 +87,7 @@ class LinkFacts(WireFacts):
 
     def asked(self, call: Call) -> dict[str, Any]:
         """The parameters of a request, empty when it has none or nobody logged them."""
-        hops = self.flow.hops
-        logged = hops.loc[(hops["call"] == call.number) & (hops["kind"] == "request"), "payload"]
-        return next(filter(None, map(params_of, logged)), {})
+        return params_of(self.table.request(call))
 
     @cached_property
     def _requests_of(self) -> dict[str, Calls]:

@@ -255,6 +255,16 @@ class CallTable:
         tools, _ = self.codes("tool")
         return self.with_legs(tools[self.parents] == tools)
 
+    def request(self, call: Call) -> Any:
+        """The message that a call began with, None where nobody logged it."""
+        place = self.place_of(call.number)
+        hop = self._request_hops[place] if place is not None else -1
+        return self._hops["payload"].iloc[hop] if hop >= 0 else None
+
+    @cached_property
+    def _request_hops(self) -> NDArray[np.int64]:
+        return self._frame["request_hop"].to_numpy("int64", na_value=-1)
+
     def place_of(self, number: int) -> int | None:
         """Where the call of this number stands."""
         return self._places.get(number)

@@ -198,19 +198,19 @@ class CallFacts(Given):
         times = self._complaint_times.get(component, [])
         return logged[bisect_left(times, call.started - LEEWAY) : bisect_right(times, end + LEEWAY)]
 
-    def next_like(self, call: Call) -> Call | None:
-        """The next call of the same tool by the same caller."""
+    def calls_like(self, call: Call) -> Iterator[Call]:
+        """The later calls of the same tool by the same caller."""
         key = (call.tool, call.caller)
         if key not in self._alike:
             own = self.calls.where("tool", call.tool).where("caller", call.caller).by_time()
             self._alike[key] = own, self.table.started[own.places]
         own, starts = self._alike[key]
         at = int(np.searchsorted(starts, micros(call.started), "right"))
-        return own[at] if at < len(own) else None
+        return iter(own[at:])
 
     def put_right(self, call: Call) -> bool:
         """Whether the caller, told of a mistake, made the call again with other arguments, and well."""
-        later = self.next_like(call) if call.answered else None
+        later = next(self.calls_like(call), None) if call.answered else None
         return later is not None and later.status == "answered" and later.arguments != call.arguments
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -30,6 +31,7 @@ _UNABLE: Final = re.compile(
     r"not (?:supported|implemented|found|available)|unsupported|no handler", re.IGNORECASE
 )
 _UNANSWERED: Final = ("pending", "lost", "timed_out")
+_NEXT: Final = 20  # calls among which the one is that goes on
 _SOON: Final = pd.Timedelta(minutes=10)  # so long a person may be asked
 
 
@@ -86,7 +88,7 @@ def _asked_back(facts: Facts) -> Iterator[_Need]:
 def _input_wanted(facts: Facts) -> Iterator[_Need]:
     """What servers of the stateless era asked for by a result, with which the call is to be made again."""
     for call, wanted in facts.calls.leaves.ended("answered").telling("result", _input_required):
-        again = facts.calls.where("tool", call.tool).where("caller", call.caller).after(call.started)
+        again = list(itertools.islice(facts.calls_like(call), _NEXT))
         if call.caller is None or any(_CONTINUED & facts.asked(one).keys() for one in again):
             continue
         told = _told(call, call.ended or call.started, call.caller, facts)
