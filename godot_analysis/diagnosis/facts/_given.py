@@ -58,6 +58,8 @@ class Given:
     expected: frozenset[str] = frozenset()
     live: bool = False
     memo: dict[str, Any] = field(default_factory=dict, repr=False)
+    named: set[str] = field(default_factory=set, repr=False)
+    """The records that a fault found so far goes by."""
     _lines: dict[str, int] = field(default_factory=dict, repr=False)
 
     @cached_property

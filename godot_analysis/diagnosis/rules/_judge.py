@@ -66,6 +66,8 @@ def judge(facts: Facts) -> list[Judgement]:
             progress.begin(rule.code)
             for match in rule.find(facts):
                 case.hear(rule, match)
+                if not _is_remark(rule, match):
+                    facts.named.update(match.records)
     rows = facts.rows_among(row for judged in case.kept for row in judged.rows)
     for judged in case.kept:
         judged.finding = _finding(judged, rows, facts)

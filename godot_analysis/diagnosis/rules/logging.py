@@ -89,7 +89,7 @@ def unknown_notification(facts: Facts) -> Iterator[Match]:
     references=("OpenTelemetry logs data model: severity",),
 )
 def lonely_errors(facts: Facts) -> Iterator[Match]:
-    told = {row for call in facts.operations.failed for row in call.rows}
+    told = facts.named | {row for call in facts.operations.failed for row in call.rows}
     told |= {item.record for item in facts.given_up.values()}
     waiting: dict[str, pd.Timestamp] = {}  # since when each end of a call without an end may complain of it
     for call in facts.requests.failed:
