@@ -126,7 +126,7 @@ def _request_refused(facts: Facts) -> Iterator[Match]:
     explanation="The tool is there and only not visible in this mode; with lazy loading the tool that would "
     "load it may be missing itself.",
     fix="Make {tool} visible in the settings or the mode of {client}, or call the tool that loads it first.",
-    supersedes=("F10", "R13", "R01", "B13"),
+    supersedes=("R17", "F10", "R13", "R01", "B13"),
     references=("F33", "epam/statgpt-backend#520", "google-antigravity/antigravity-cli#436"),
 )
 def hidden_by_mode(facts: Facts) -> Iterator[Match]:

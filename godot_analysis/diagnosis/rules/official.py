@@ -26,6 +26,7 @@ __all__: list[str] = []
 
 _CLOSE: Final = pd.Timedelta(seconds=5)
 _CALL: Final = "tools/call"
+_LIST: Final = "tools/list"
 _REFUSING: Final = frozenset({-32600, -32602})
 
 
@@ -59,7 +60,7 @@ def _rank(match: Match) -> int:
     "{component} with it.",
     fix="Correct {place} in what {component} answers to {method}; the official SDKs write it as the schema "
     "demands.",
-    supersedes=("R03", "R13", "B13", "B29", "R02", "F10", "F33", "R01", "R12", "R11", "R14"),
+    supersedes=("R03", "R13", "B13", "B29", "R02", "F10", "R01", "R12", "R11", "R14"),
     references=("MCP specification: schema",),
 )
 @_gravest
@@ -156,6 +157,9 @@ def _harm(breach: Breach, facts: Facts) -> tuple[tuple[Clue, ...], Severity | No
     used = used.where("caller", client, None)
     if (used if breach.tool is None else used.where("tool", breach.tool)) or _borne(breach, facts):
         return (), "info"
+    later = [item for item in facts.lists_of(server) if item.time > call.started and item.caller == client]
+    if call.method != _LIST and any(item.names for item in later):
+        return (), "info"  # it went on to the list, and got it
     missed = [*_refused(breach, server, facts)]
     until = (call.ended or call.started) + _CLOSE
     words = [(item.time, item.component, item.record, item.said) for item in facts.signals.complaints]

@@ -226,6 +226,7 @@ def _guarding(facts: Facts) -> Iterator[Match]:
             if other.component == item.component
             and other.status in {_FORBIDDEN, _MISDIRECTED}
             and abs(other.time - item.time) <= _CLOSE
+            and facts.server_of(other) in {None, item.component}
         ]
         if near:
             clue = Clue(f"{item.component} logged: {item.text[:120]}", 0.9, (item.record, *_rows(near)))
