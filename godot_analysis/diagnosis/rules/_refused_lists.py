@@ -63,6 +63,7 @@ _TOO_MANY: Final = re.compile(
     r"|too many (?:tools|functions|function declarations)\b.{0,40}(?:max|limit|at most|allowed)\D{0,15}(\d+)",
     re.IGNORECASE | re.DOTALL,
 )
+_NAMED: Final = re.compile(r"(?:function|tool)\W{1,3}['\"`]([\w.\-/]+)['\"`]", re.IGNORECASE)
 # Where in the list a provider says the tool is: Gemini wraps all of them into the first of its own.
 _PLACES: Final = (
     re.compile(r"function_?declarations[.\[](\d+)", re.IGNORECASE),
@@ -95,6 +96,8 @@ def find(facts: Facts, code: str, *, silently: bool = True) -> Iterator[Match]:
         lists = held_lists(facts, complaint.component) if by_relay else held
         found = _guilty(complaint, lists, code)
         if found is None:
+            if not lists:
+                yield _unlisted(complaint, facts)
             continue
         told = True
         item, tool = found
@@ -158,6 +161,21 @@ def _match(
     calls = frozenset[int]() if refusal is None else refusal.calls
     words = {"wider": wider, "problem": _problem(item, tool, code)}
     return Match(server, server, clues, tool, calls, words, "warning" if warning else None)
+
+
+def _unlisted(complaint: _Complaint, facts: Facts) -> Match:
+    """A refusal of a tool where the log shows no list that it could be in."""
+    named = _NAMED.search(complaint.text)
+    tool = named.group(1) if named else None
+    server = facts.owners.of(tool) if tool else None
+    words = {
+        "tool": tool or "one of the tools",
+        "component": server or "some server",
+        "wider": "",
+        "problem": "",
+    }
+    clue = Clue(f"{complaint.component} logged: “{complaint.text[:160]}”", 0.7, (complaint.record,))
+    return Match(server, server, (clue,), tool, words=words)
 
 
 def _problem(item: _Held, tool: str | None, code: str) -> str:

@@ -101,6 +101,15 @@ ODD = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("code", sorted(ODD.keys() - {"F02"}))
+def test_a_refused_tool_of_which_no_list_is_in_the_log(story, code):
+    _, said = ODD[code]
+    story.tell("host", "ERROR", "API request failed", {"status": 400, "body": said})
+    found = story.only()
+    assert (found.code, found.component) == (code, None)
+    assert found.evidence
+
+
 @pytest.mark.parametrize("code", ODD)
 def test_a_tool_that_the_provider_refused(link, code):
     odd, said = ODD[code]
