@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _JITTER_US: Final = 1_000_000
 _OVERTAKING_US: Final = 50_000  # a repeat lies inside of its call, but for entries that overtake each other
+_SKEW_US: Final = 2_000_000
 _UNENDED_US: Final = 2_000_000  # a call whose end is not logged is taken to have had effects for so long
 _LOOK_BACK: Final = 32
 _CONTINUING: Final = ("requestState", "inputResponses", "inputResponse")  # a retry of the stateless era
@@ -226,12 +227,16 @@ def _find_parents(calls: Calls) -> None:
 
 
 def _find_silent_routers(calls: Calls) -> None:
-    """A router that did not log a call: what was sent to it, and what came from it, are one operation."""
+    """A router that logs one side at most: what was sent to it, and what came from it, are one operation."""
     told = calls.exchanges.lists
     tool = calls.exchanges.codes("tool")
     is_call = calls.whole & calls.method_is(CALL)
-    unsent = np.flatnonzero(is_call & (calls.outer < 0) & (calls.caller >= 0))
     unreceived = np.flatnonzero(is_call & (calls.inner < 0))
+    routers = calls.callee[unreceived]
+    logged = calls.outer >= 0
+    unsent = np.flatnonzero(
+        is_call & (calls.parent < 0) & (calls.caller >= 0) & (~logged | np.isin(calls.caller, routers))
+    )
     if not len(unsent) or not len(unreceived):
         return
     sent: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -239,17 +244,30 @@ def _find_silent_routers(calls: Calls) -> None:
         sent[int(calls.callee[number]), int(tool[calls.outer[number]])].append(number)
     passed_on: set[int] = set()
     for number in unsent.tolist():
-        inner = int(calls.inner[number])
-        own = sent.get((int(calls.caller[number]), told.tool[inner]), [])
+        view = int(calls.outer[number] if logged[number] else calls.inner[number])
+        own = sent.get((int(calls.caller[number]), told.tool[view]), [])
         at = bisect_right(
-            own, told.start[inner] + _OVERTAKING_US, key=lambda one: told.start[calls.outer[one]]
+            own, told.start[view] + _OVERTAKING_US, key=lambda one: told.start[calls.outer[one]]
         )
-        near = [one for one in reversed(own[max(0, at - _LOOK_BACK) : at]) if one not in passed_on]
-        behind = next((one for one in near if _was_passed_on(calls, int(calls.outer[one]), inner)), None)
+        # Where clocks differ, it may seem to be passed on before it was sent.
+        later = [
+            one
+            for one in own[at : at + _LOOK_BACK]
+            if told.start[calls.outer[one]] <= told.start[view] + _SKEW_US
+            or _same_trace(calls, int(calls.outer[one]), view)
+        ]
+        near = [one for one in (*own[max(0, at - _LOOK_BACK) : at][::-1], *later) if one not in passed_on]
+        behind = next((one for one in near if _was_passed_on(calls, int(calls.outer[one]), view)), None)
         if behind is not None:
             passed_on.add(behind)
             calls.parent[number] = behind
-            calls.add_note(number, f"{calls.name(calls.caller[number])} did not log that it passed it on")
+            what = "got it" if logged[number] else "passed it on"
+            calls.add_note(number, f"{calls.name(calls.caller[number])} did not log that it {what}")
+
+
+def _same_trace(calls: Calls, outer: int, inner: int) -> bool:
+    trace = calls.exchanges.lists.trace
+    return bool(trace[outer] >= 0 and trace[outer] == trace[inner])
 
 
 def _was_passed_on(calls: Calls, outer: int, inner: int) -> bool:
@@ -258,7 +276,7 @@ def _was_passed_on(calls: Calls, outer: int, inner: int) -> bool:
         told.arguments[outer], told.arguments[inner]
     ):
         return False
-    if told.trace[outer] >= 0 and told.trace[outer] == told.trace[inner]:
+    if _same_trace(calls, outer, inner):
         return True
     return told.end[outer] < 0 or told.start[inner] <= told.end[outer] + _OVERTAKING_US
 

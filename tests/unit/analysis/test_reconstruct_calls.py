@@ -498,3 +498,25 @@ def test_a_process_with_all_its_numbers_lost_no_question():
     assert reconstruct(table.format("", "")).losses["source"].tolist() == ["silence"]
     assert reconstruct(table.format("%1", "%2")).losses.empty
     assert reconstruct(table.format("%1", "%3")).losses["source"].tolist() == ["sequence gap", "silence"]
+
+
+@pytest.mark.parametrize("trace", ["", " @t"])
+@pytest.mark.parametrize("ahead", [0.0, 0.4], ids=["one clock", "the client's is ahead"])
+def test_a_router_that_logs_only_what_it_sends_on_is_one_operation_too(trace, ahead):
+    """What it got stands in the client's log alone, which names it."""
+    flow = reconstruct(f"""
+        {0.100 + ahead:.3f} client sends relay  ? 7 tools/call open {{"n": 1}}{trace}
+        0.101 relay  sends gates  ? 3 tools/call open {{"n": 1}}{trace}
+        0.102 gates  gets  relay  ? 3 tools/call open {{"n": 1}}
+        0.103 gates  sends relay  = 3
+        0.104 relay  gets  gates  = 3
+        {0.105 + ahead:.3f} client gets  relay  = 7
+        5.100 client sends relay  ? 8 tools/call shut {{"n": 1}}
+        5.105 client gets  relay  ! 8 -32602 no such tool
+    """)
+    assert sorted(told(flow)) == [
+        "  relay → gates open: answered",
+        "client → relay open: answered",
+        "client → relay shut: error",
+    ]
+    assert "relay did not log that it got it" in flow.calls["note"].tolist()
