@@ -86,7 +86,15 @@ def _burst_begins(sudden: list[Arrival], everyone: set[str]) -> list[pd.Timestam
             bursts.append(_split(bursts[-1], arrival))
     # One backend alone that shakes hands again was restarted itself, unless it is the only one there is.
     enough = 1 if len(everyone) == 1 else 2
-    return [burst[0].time for number, burst in enumerate(bursts) if len(burst) >= enough or number == 0]
+    met: set[str] = set()
+    begins = []
+    for burst in bursts:
+        names = {arrival.backend for arrival in burst}
+        # Who only shakes hands with more of them has not been started anew.
+        if not met or (len(burst) >= enough and names & met):
+            begins.append(burst[0].time)
+        met |= names
+    return begins
 
 
 def _split(burst: list[Arrival], again: Arrival) -> list[Arrival]:

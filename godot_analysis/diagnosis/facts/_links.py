@@ -317,6 +317,7 @@ class LinkFacts(WireFacts):
         for named in (
             [call for call in waiting if item.asked is not None and call.rpc_id == item.asked],
             [call for call in waiting if call.tool in ({item.tool} if item.tool else words)],
+            [call for call in waiting if any(word.endswith(f"_{call.tool}") for word in words)],
         ):
             if named:
                 return named[-1]

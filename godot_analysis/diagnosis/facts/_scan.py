@@ -243,7 +243,9 @@ def _classify_bad(row: _Row, tool: str | None, backend: str | None, signals: Sig
     else:
         text = error_text(row.data) or row.message
         method = _text(row.data, "method")
-        complaint = Complaint(*row.base, text=text, method=method, tool=tool, said=_said(row))
+        complaint = Complaint(
+            *row.base, text=text, method=method, tool=tool, said=_said(row), backend=backend
+        )
         (signals.shrugs if _answers_notification(row.data) else signals.complaints).append(complaint)
 
 

@@ -122,12 +122,13 @@ class Offer(_Signal):
 
 @dataclass(frozen=True, slots=True)
 class Complaint(_Signal):
-    """`component` logged an error of its own; `said` is all that its record says."""
+    """`component` logged an error of its own, perhaps about `backend`; `said` is all that its record says."""
 
     text: str
     method: str | None
     tool: str | None
     said: str = ""
+    backend: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -356,6 +356,9 @@ class Facts(LinkFacts):
             for front in (f"mcp_{name}_", f"{name}__", f"mcp-{name}-", f"{name}."):
                 if tool.startswith(front) and len(tool) > len(front):
                     return tool.removeprefix(front), name
+            for front in (f"{name}_", f"{name}-"):  # so may the name itself begin
+                if tool.startswith(front) and tool.removeprefix(front) in self.held(name, refusal.time):
+                    return tool.removeprefix(front), name
         return tool, None
 
     @cached_property

@@ -18,11 +18,13 @@ __all__ = ["LAYERS", "RULES", "Clue", "Judgement", "Match", "Rule", "judge", "ru
 
 _MODULES: Final = (
     "wire",
+    "unasked",
     "transport",
     "handshake",
     "connecting",
     "schema",
     "offering",
+    "equal_names",
     "discovery",
     "routing",
     "naming",

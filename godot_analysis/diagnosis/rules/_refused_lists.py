@@ -54,6 +54,7 @@ _SAID: Final = {
 # What they say of too many tools, each with the limit.
 _TOO_MANY: Final = re.compile(
     r"(?:cannot|can't|can ?not|may not) have more than (\d+) (?:tools|functions)"
+    r"|\btools? limit\b.{0,120}\bfirst (\d+)"
     r"|\btools\b.{0,10}array too long.{0,40}maximum length (\d+)"
     r"|\btools\b.{0,40}at most (\d+) items"
     r"|at most (\d+) (?:tools|functions?\b)"

@@ -82,10 +82,11 @@ def unknown_notification(facts: Facts) -> Iterator[Match]:
     "L04",
     layer="logging",
     severity="info",
-    title="{component} logged errors that no failed request goes with",
+    title="{component} logged errors that no failed request of the log goes with",
     summary="{component} logged {number} that no request suffered from, such as “{text}”",
-    explanation="Nothing that the log shows went wrong because of it.",
-    fix="Read the record; lower its level if it is no error.",
+    explanation="Nothing else in the log went wrong at that moment: it is harmless, or tells of something "
+    "that was not logged.",
+    fix="Read the record: log the messages around it if it matters, and lower its level if it is no error.",
     references=("OpenTelemetry logs data model: severity",),
 )
 def lonely_errors(facts: Facts) -> Iterator[Match]:

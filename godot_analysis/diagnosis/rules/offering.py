@@ -1,4 +1,4 @@
-"""Rules about what a host makes of the lists it got: limits, hidden tools, equal names, lists out of date."""
+"""Rules about what a host makes of the lists it got: limits, hidden tools, lists out of date."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import pandas as pd
 
 from godot_analysis.diagnosis.rules._refused_lists import complaints, most_tools
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
-from godot_analysis.diagnosis.rules._words import count, listed
+from godot_analysis.diagnosis.rules._words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Facts, Listing, Offer, Refused, Remark
+    from godot_analysis.diagnosis.facts import Facts, Listing, Offer, Refused
+    from godot_analysis.diagnosis.findings import Severity
 
 __all__: list[str] = []
 
@@ -28,17 +29,6 @@ _KEPT_BACK: Final = re.compile(
 )
 _REGISTERED: Final = re.compile(r"regist|\badd|enabled|loaded|creat|\bnew\b", re.IGNORECASE)
 _FAILED: Final = re.compile(r"\b4\d\d\b|fail|refus|reject|invalid|error|bad request", re.IGNORECASE)
-_EQUAL_NAMES: Final = re.compile(
-    r"duplicate|conflict|collision|collid|same name|already (?:registered|exists|defined|taken)|overwrit"
-    r"|overrid|shadow|\b(?:last|first) (?:one |server )?wins",
-    re.IGNORECASE,
-)
-_RAISED: Final = re.compile(r"\w(?:Error|Exception)\b")
-_MADE_UNIQUE: Final = re.compile(r"renam|prefix|namespac|qualif|disambigu", re.IGNORECASE)
-_SWITCHED: Final = re.compile(
-    r"switch|cut(?:ting)?[ -]?over|fail(?:ed|ing)?[ -]?over|blue.?green|canary|\bdrain|replac|retir|promot",
-    re.IGNORECASE,
-)
 _SEPARATORS: Final = re.compile(r"[^a-z0-9]+")
 _LISTEN: Final = "subscriptions/listen"
 
@@ -64,13 +54,7 @@ def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
         held = sum(len(facts.held(server, offer.time, offer.component)) for server in latest)
         if held <= offer.limit:
             continue
-        refused = [
-            item
-            for item in facts.refused_by_host
-            if item.by == offer.component
-            and item.time >= offer.time
-            and any(item.tool in facts.held(server, item.time) for server in latest)
-        ]
+        refused = _refused_since(offer.component, offer.time, facts)
         rows = tuple(row for item in latest.values() for row in item.records)
         text = f"it was given {count(held, 'tool')} and offered {offer.count} under a limit of {offer.limit}"
         clues = [Clue(text, 0.8, (offer.record, *rows))]
@@ -106,6 +90,8 @@ def _request_refused(facts: Facts) -> Iterator[Match]:
             rows = tuple(row for item in latest.values() for row in item.records)
             clues.append(Clue(f"it was given {count(held, 'tool')}", 0.7, rows))
         failed = _FAILED.search(said.text) is not None
+        refused = _refused_since(said.component, said.time, facts)
+        clues += [Clue(f"{item.tool} was refused then", 0.5, item.records) for item in refused[:1]]
         words = {
             "client": said.component,
             "limit": limit,
@@ -113,8 +99,21 @@ def _request_refused(facts: Facts) -> Iterator[Match]:
             "so": f"and {limit} are allowed: "
             + ("the request was refused" if failed else "the rest is cut off"),
         }
-        yield Match(None, said.component, tuple(clues), words=words, severity=None if failed else "warning")
+        server, tool = (facts.owner_of(refused[0]), refused[0].tool) if refused else (None, None)
+        severity: Severity | None = None if failed or refused else "warning"
+        yield Match(server, said.component, tuple(clues), tool, words=words, severity=severity)
         return
+
+
+def _refused_since(client: str, time: pd.Timestamp, facts: Facts) -> list[Refused]:
+    """The tools that a client was given and refused after a time."""
+    return [
+        item
+        for item in facts.refused_by_host
+        if item.by == client
+        and item.time >= time
+        and any(item.tool in facts.held(server, item.time) for server in facts.given_to(client, time))
+    ]
 
 
 @rule(
@@ -367,93 +366,6 @@ def _any_offered(held: frozenset[str], offer: Offer) -> bool:
     offered = [_SEPARATORS.sub("_", name.lower()) for name in offer.names or ()]
     plain = [_SEPARATORS.sub("_", tool.lower()) for tool in held]
     return any(name == tool or name.endswith(f"_{tool}") for tool in plain for name in offered)
-
-
-@rule(
-    "F16",
-    layer="naming",
-    severity="warning",
-    title="{tool} is a tool of {servers}, and {so}",
-    summary="{servers} list a tool named {tool}; {holder} {end}.",
-    explanation="Names are looked up in one table: the last server wins, or the first, and the other tool "
-    "of that name cannot be called; some clients raise an error instead.",
-    fix="Rename {tool} on one of them, or let {holder} put the server's name in front of it.",
-    references=("F16", "langchain-ai/langchain-mcp-adapters#605", "CopilotKit/CopilotKit#2409"),
-)
-def same_name(facts: Facts) -> Iterator[Match]:
-    owners: dict[str, dict[str, Listing]] = {}
-    for item in facts.listings:
-        if item.server not in facts.roles.relays or item.server in facts.roles.hosts:
-            for name in item.names or ():
-                owners.setdefault(name, {})[item.server] = item
-    for tool, lists in sorted(owners.items()):
-        callers = {item.caller for item in lists.values()}
-        if len(lists) < 2 or len(callers) != 1:  # noqa: PLR2004 - two make a collision
-            continue
-        holder = callers.pop() or facts.relay
-        calls = facts.calls.where("tool", tool).where("callee", *lists)
-        reached = {callee for (callee,) in calls.counts("callee")}
-        if len(reached) > 1:
-            continue
-        said = [one for one in facts.remarks_on(tool) if one.component == holder and _names(one.text, tool)]
-        told = [one for one in said if _EQUAL_NAMES.search(one.text) and not _MADE_UNIQUE.search(one.text)]
-        if not reached:
-            yield from _given_up(tool, lists, holder, told, facts)
-            continue
-        [winner] = reached
-        switched = any(_SWITCHED.search(one.text) and _names(one.text, str(winner)) for one in said)
-        if switched or not (told or _under_one_name(tool, holder, facts)):
-            continue  # one server may take the place of the other on purpose
-        made = "keeps one" if told else "handed on one name"
-        rows = tuple(row for item in lists.values() for row in item.records)
-        clues = [
-            Clue(f"{listed(sorted(lists))} list {tool}, and {holder} {made}", 0.6, rows),
-            Clue(f"{count(len(calls), 'call')} of it reached {winner} alone", 0.3, calls[0].rows),
-            *(Clue(f"{holder} logged: {one.text[:160]}", 0.4, (one.record,)) for one in told[:1]),
-        ]
-        words = {
-            "servers": listed(sorted(lists)),
-            "holder": holder,
-            "so": "only one of them is ever reached",
-            "end": f"has one name for both, and every call went to {winner}",
-        }
-        yield Match(min(set(lists) - {winner}), holder, tuple(clues), tool, words=words)
-
-
-def _given_up(
-    tool: str, lists: dict[str, Listing], holder: str, told: list[Remark], facts: Facts
-) -> Iterator[Match]:
-    """That the holder would not work with two tools of one name, and called nobody any more."""
-    raised = [one for one in told if _RAISED.search(one.text)]
-    if raised and not facts.calls.where("caller", holder).after(raised[0].time):
-        rows = tuple(row for item in lists.values() for row in item.records)
-        clues = (
-            Clue(f"{listed(sorted(lists))} list {tool}", 0.5, rows),
-            Clue(f"{holder} logged: {raised[0].text[:160]}", 0.5, (raised[0].record,)),
-            Clue(f"{holder} made no call after that", 0.2),
-        )
-        words = {
-            "servers": listed(sorted(lists)),
-            "holder": holder,
-            "so": "none of them can be called",
-            "end": "does not go on with two tools of one name",
-        }
-        yield Match(min(lists), holder, clues, tool, words=words, severity="error")
-
-
-def _names(text: str, name: str) -> bool:
-    """Whether a text has a name as a word of its own."""
-    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text) is not None
-
-
-def _under_one_name(tool: str, holder: str, facts: Facts) -> bool:
-    """Whether the holder handed tools of this name on as one, or as two that nobody can tell apart."""
-    offers = [
-        offer for offer in facts.signals.offers if offer.component == holder and offer.names is not None
-    ]
-    if offers:
-        return sum(name == tool or name.endswith(f"__{tool}") for name in offers[-1].names or ()) == 1
-    return tool in facts.held(holder, facts.end)
 
 
 def _seen(refusal: Refused, facts: Facts) -> Listing | None:

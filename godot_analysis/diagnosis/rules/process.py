@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _PATIENCE: Final = pd.Timedelta(seconds=5)
+_SKEW: Final = pd.Timedelta(seconds=2)
+_MANY: Final = 10
 _BRIEF: Final = pd.Timedelta(seconds=1)
 _SHOWN: Final = 200
 _ENDLESS: Final = {
@@ -132,12 +134,23 @@ def _endless(facts: Facts, open_: Calls) -> Iterator[tuple[Call, Call | None]]:
         backend = facts.backend_of(last)
         if not last.sent and backend and not (facts.tells_ends(backend) or facts.verbatim(backend)):
             continue  # seen by the backend alone, which never logs an end
+        if last.sent and not (facts.verbatim(call.caller or "", last.callee or "") or _hears(call, facts)):
+            continue  # in whose words the ends of calls are not told, or not so that they can be read
         waited = facts.end - call.started
         if facts.live and waited < _PATIENCE:
             continue
         if (waited < _BRIEF and not last.received) or facts.end_unlogged(call):
             continue  # the log ends before even its arrival could be logged, or lacks what came then
         yield call, inner
+
+
+def _hears(call: Call, facts: Facts) -> bool:
+    """Whether the caller's records tell of any end, or of so few calls that none may have come to one."""
+    key = f"hears {call.caller}"
+    if key not in facts.memo:
+        own = facts.calls.where("caller", call.caller)
+        facts.memo[key] = len(own) < _MANY or bool(own.answered)
+    return bool(facts.memo[key])
 
 
 @rule(
@@ -213,7 +226,8 @@ def old_instance(facts: Facts) -> Iterator[Match]:
     for backend, calls in facts.by_backend.items():
         served = calls.answered
         hands = [arrival.time for arrival in facts.relay_arrivals if arrival.backend == backend]
-        starts = [s for s in facts.signals.starts if s.component == backend and hands and s.time > hands[-1]]
+        late = hands[-1] + _SKEW if hands else None
+        starts = [s for s in facts.signals.starts if s.component == backend and late and s.time > late]
         clues = []
         for start in () if facts.stateless(backend) else starts[::-1]:
             if facts.same_process(start.record, served):
@@ -296,6 +310,11 @@ def _lists(backend: str, facts: Facts) -> list[Clue]:
         and arrival.time > epoch.burst_end
         and not facts.why_reconnected(arrival)
     ]
+    logs = facts.flow.logs
+    shown = logs["id"].isin([row for listing in inside for row in listing.records])
+    writers = logs.loc[shown & (logs["component"] == backend), "instance"]
+    if len(set(writers)) == 1 and writers.notna().all():
+        return []  # one process, whose list has changed
     if unexplained and len(set(counts)) > 1:
         text = f"it listed {listed(map(str, counts))} tools to different visitors"
         return [Clue(text, 0.6, tuple(row for listing in inside for row in listing.records))]

@@ -1,4 +1,4 @@
-"""Rules about HTTP around the messages, and about answers that nobody asked for and that end a connection."""
+"""Rules about HTTP around the messages: addresses, sessions, headers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import UNFINISHED, Trouble
 from godot_analysis.diagnosis.rules._connecting import connected_later
 from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._refused_lists import speaks_of_tools
@@ -18,7 +17,7 @@ from godot_analysis.diagnosis.rules._words import count, listed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Call, Complaint, Facts, HttpExchange
+    from godot_analysis.diagnosis.facts import Call, Facts, HttpExchange
 
 __all__: list[str] = []
 
@@ -40,67 +39,8 @@ _MISDIRECTED: Final = 421
 _FORBIDDEN: Final = 403
 _HEADER_MISMATCH: Final = -32020
 _LOOKED_AT: Final = 10
-_BROKEN: Final = re.compile(
-    r"json-?rpc|\bid\b|notification|unexpected (?:message|response)|protocol", re.IGNORECASE
-)
 _BAD_HEADER: Final = re.compile(r"invalid (?:origin|host)(?: header)?(?:[:=]? *([\w.:/-]+))?", re.IGNORECASE)
-_ENDED: Final = re.compile(r"clos|disconnect|terminat|ended|\beof\b|exited", re.IGNORECASE)
 _UNKNOWN_ADDRESS: Final = "a server that the log does not name"
-
-
-@rule(
-    "F24",
-    layer="wire",
-    severity="error",
-    title="{component} sends answers that nobody asked for{and_then}",
-    summary="{component} sent {what}{and_then}.",
-    explanation="Nobody may answer a notification, and an id of null belongs to unreadable requests alone. "
-    "Lenient clients skip such an answer; strict ones close the transport.",
-    fix="Make {component} answer requests only, each once and with its own id, and never a notification.",
-    supersedes=("R20", "R11", "R07", "B08", "B13", "R13", "R03", "R14", "B05", "R01", "R12"),
-    references=("F24", "zeenix/rust-analyzer-mcp#21", "yjacquin/fast-mcp#39"),
-)
-def answers_unasked(facts: Facts) -> Iterator[Match]:
-    seen: set[str] = set()
-    for row in facts.unasked:
-        server, client = row["sender"], row["receiver"]
-        if server is None or server in seen:
-            continue
-        said: list[Complaint | Trouble] = [*facts.signals.complaints, *facts.troubles]
-        ended = [
-            end
-            for end in facts.signals.ends
-            if end.component in {client, server} and end.peer in {server, client, None}
-        ]
-        rows = [(end.time, end.record, "the connection ended") for end in ended]
-        rows += [
-            (item.time, item.record, f"{item.component} logged: {item.text[:120]}")
-            for item in said
-            if item.component == client
-            and _ENDED.search(item.text)
-            and (_BROKEN.search(item.text) or (isinstance(item, Trouble) and item.backend == server))
-        ]
-        after = [found for found in rows if row["time"] <= found[0] <= row["time"] + _CLOSE]
-        recovered = facts.sent_to(server).answered.where("caller", client, None).after(row["time"])
-        seen.add(server)
-        null = row["rpc_id"] in {None, "null"}
-        what = "an answer whose id is null" if null else f"a second answer with the id {row['rpc_id']}"
-        clues = [Clue(f"{server} sent {what}", 0.5, (row["record"],))]
-        words = {"what": what, "and_then": ""}
-        unanswered = facts.sent_to(server).ended(*UNFINISHED).where("caller", client).before(row["time"])
-        if null and row["kind"] == "response" and unanswered and not recovered:
-            call = unanswered[-1]
-            clues.append(Clue(f"{call.method} got no other answer", 0.6, call.rows))
-            words["and_then"] = f" in the place of the one to {call.method}"
-            lacking = lacking_calls(facts, server) | call.family
-            yield Match(server, server, tuple(clues), call.tool, lacking, words)
-            continue
-        if not after or recovered:
-            yield Match(server, server, tuple(clues), words=words, severity="info")
-            continue
-        clues += [Clue(text, 0.6, (record,)) for _, record, text in after[:2]]
-        words["and_then"] = ", and the connection ends"
-        yield Match(server, server, tuple(clues), calls=lacking_calls(facts, server), words=words)
 
 
 @rule(
@@ -183,7 +123,7 @@ def stale_session(facts: Facts) -> Iterator[Match]:
     layer="handshake",
     severity="error",
     title="{component} refuses requests for their Host or Origin header",
-    summary="{component} answered {status} to {path}: {why}.",
+    summary="{component} answered {status} to {path}: the Host or Origin header is not on its list.",
     explanation="Servers that guard against DNS rebinding accept only hosts and origins they know. Behind "
     "Docker or a proxy the header names another host than the server expects.",
     fix="Add {host} to the allowed hosts and origins of {component}, or let the proxy rewrite the header.",
@@ -206,7 +146,6 @@ def host_refused(facts: Facts) -> Iterator[Match]:
         words = {
             "status": first.status,
             "path": first.path,
-            "why": "the Host or Origin header is not on its list",
             "host": host or "the name that clients use",
         }
         yield Match(server, server, (clue,), None, _open_calls(server, first, facts), words)
@@ -233,7 +172,6 @@ def _guarding(facts: Facts) -> Iterator[Match]:
             words = {
                 "status": near[0].status,
                 "path": near[0].path,
-                "why": "the Host or Origin header is not on its list",
                 "host": told.group(1) or "the name that clients use",
             }
             yield Match(item.component, item.component, (clue,), words=words)

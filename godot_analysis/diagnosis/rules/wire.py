@@ -16,9 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from godot_analysis.diagnosis.facts import Complaint, Facts, Trouble
+    from godot_analysis.diagnosis.findings import Severity
 
 __all__: list[str] = []
 
+_NO_JSON: Final = re.compile(
+    r"unexpected token .{0,80}is not valid json|failed to parse json-?rpc|jsondecodeerror"
+    r"|invalid json.{0,20}rpc",
+    re.IGNORECASE,
+)
+_IN_FRONT: Final = re.compile(r"(?:mcp server )?(?:\[([\w.-]+)\]|\"?([\w.-]+)\"?:) ", re.IGNORECASE)
+_BROKEN_OFF: Final = re.compile(r"clos|timed? ?out|failed|disconnect|exited", re.IGNORECASE)
 _PAGE: Final = 4096
 # How readers of lines and frames say that one is longer than they will hold.
 _TOO_LONG: Final = re.compile(
@@ -229,6 +237,37 @@ def noise_on_stdio(facts: Facts) -> Iterator[Match]:
             yield Match(
                 sender, sender, tuple(clues), calls=calls, words=words, severity="error" if fatal else None
             )
+    yield from _unreadable(facts)
+
+
+def _unreadable(facts: Facts) -> Iterator[Match]:
+    """Servers of which a client says that it cannot read what they write, and that it never reached."""
+    said: list[Complaint | Trouble] = [*facts.signals.complaints, *facts.troubles]
+    by_server: dict[str, list[Complaint | Trouble]] = defaultdict(list)
+    for item in said:
+        if _NO_JSON.search(item.said):
+            named = _IN_FRONT.match(item.said)
+            server = item.backend or (named and (named.group(1) or named.group(2)))
+            if server and not facts.sent_to(server).answered:
+                by_server[server].append(item)
+    for server, items in by_server.items():
+        lines = count(len(items), "line")
+        first = items[0]
+        clues = [
+            Clue(f"{first.component} logged: {first.said[:160]}", 0.6, tuple(one.record for one in items))
+        ]
+        later = [
+            item
+            for item in said
+            if item.time >= first.time and server in item.said and _BROKEN_OFF.search(item.said)
+        ]
+        clues += [
+            Clue(f"{item.component} logged: {item.said[:120]}", 0.5, (item.record,)) for item in later[:1]
+        ]
+        words = {"number": lines, "text": first.said[:120]}
+        severity: Severity | None = "error" if later else None
+        calls = lacking_calls(facts, server)
+        yield Match(server, server, tuple(clues), calls=calls, words=words, severity=severity)
 
 
 @rule(

@@ -279,3 +279,70 @@ def test_what_a_log_quotes_stays_on_one_line(pipe):
     found = pipe.story.only()
     assert "\n" not in found.summary
     assert ".." not in found.explanation
+
+
+@pytest.mark.parametrize(
+    ("said", "data"),
+    [
+        ("[wiki] SyntaxError: Unexpected token 'S', \"Server run\"... is not valid JSON", {}),
+        ("Client error: Unexpected token 'S', \"Server run\"... is not valid JSON", {"server": "wiki"}),
+    ],
+)
+@pytest.mark.parametrize(("closed", "severity"), [(True, "error"), (False, "warning")])
+def test_f20_in_the_words_of_the_client_alone(pipe, said, data, closed, severity):
+    pipe.greet("docs")
+    pipe.story.tell("host", "ERROR", said, data)
+    if closed:
+        pipe.story.tell("host", "ERROR", "wiki: Connection closed before initialize completed")
+    found = pipe.story.only()
+    assert (found.code, found.component, found.severity) == ("F20", "wiki", severity)
+
+
+def test_f20_not_of_a_server_that_works(pipe):
+    pipe.greet("wiki")
+    pipe.story.tell("host", "WARN", "[wiki] SyntaxError: Unexpected token 'S' is not valid JSON")
+    pipe.call("wiki", {"q": "a"})
+    assert pipe.story.codes() == []
+
+
+def test_f10_under_the_name_that_the_host_gives_the_tool(pipe):
+    pipe.greet("wiki")
+    pipe.story.tell("host", "ERROR", "Model requested unknown tool 'wiki_find'", {"tool": "wiki_find"})
+    found = pipe.story.only()
+    assert (found.code, found.component, found.tool) == ("F10", "wiki", "find")
+
+
+def test_f15_says_how_many_it_takes(pipe):
+    tools = [{**FIND, "name": f"t{number}"} for number in range(50)]
+    pipe.ask("wiki", "initialize", HELLO, result=WELCOME)
+    pipe.ask("wiki", "tools/list", result={"tools": tools})
+    said = "Exceeding total tools limit: You have 50 tools from enabled servers. Only the first 40 are sent."
+    pipe.story.tell("host", "WARN", said, {"count": 50, "limit": 40})
+    pipe.story.tell("host", "ERROR", "No such tool available: mcp__wiki__t49")
+    found = pipe.story.only()
+    assert (found.code, found.cause_in, found.tool) == ("F15", "host", "t49")
+
+
+def test_more_servers_later_are_no_restart(pipe):
+    for servers in (("docs", "wiki"), ("mail", "maps")):
+        for server in servers:
+            pipe.greet(server)
+        pipe.story.wait(600)
+    pipe.call("mail", {"q": "a"})
+    assert pipe.story.codes() == []
+
+
+def test_r06_a_start_whose_clock_is_ahead_is_no_other_instance(pipe):
+    pipe.ask("wiki", "initialize", HELLO, result=WELCOME)
+    pipe.story.tell("wiki", "INFO", "Wiki MCP server starting", {"port": 9000})
+    pipe.ask("wiki", "tools/list", result={"tools": [FIND]})
+    pipe.call("wiki", {"q": "a"})
+    assert pipe.story.codes() == []
+
+
+def test_b08_not_where_no_end_is_ever_told(story):
+    for number in range(20):
+        data = {"tool": "find", "server": "wiki", "arguments": {"q": str(number)}}
+        story.tell("host", "INFO", "Calling tool find on server wiki", data)
+        story.wait(10)
+    assert story.codes() == []

@@ -1,0 +1,115 @@
+"""The rule about tools of one name on several servers, of which only one can be called."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._words import count, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from godot_analysis.diagnosis.facts import Facts, Listing, Remark
+
+__all__: list[str] = []
+
+_EQUAL_NAMES: Final = re.compile(
+    r"duplicate|conflict|collision|collid|same name|already (?:registered|exists|defined|taken)|overwrit"
+    r"|overrid|shadow|\b(?:last|first) (?:one |server )?wins",
+    re.IGNORECASE,
+)
+_RAISED: Final = re.compile(r"\w(?:Error|Exception)\b")
+_MADE_UNIQUE: Final = re.compile(r"renam|prefix|namespac|qualif|disambigu", re.IGNORECASE)
+_SWITCHED: Final = re.compile(
+    r"switch|cut(?:ting)?[ -]?over|fail(?:ed|ing)?[ -]?over|blue.?green|canary|\bdrain|replac|retir|promot",
+    re.IGNORECASE,
+)
+
+
+@rule(
+    "F16",
+    layer="naming",
+    severity="warning",
+    title="{tool} is a tool of {servers}, and {so}",
+    summary="{servers} list a tool named {tool}; {holder} {end}.",
+    explanation="Names are looked up in one table: the last server wins, or the first, and the other tool "
+    "of that name cannot be called; some clients raise an error instead.",
+    fix="Rename {tool} on one of them, or let {holder} put the server's name in front of it.",
+    references=("F16", "langchain-ai/langchain-mcp-adapters#605", "CopilotKit/CopilotKit#2409"),
+)
+def same_name(facts: Facts) -> Iterator[Match]:
+    owners: dict[str, dict[str, Listing]] = {}
+    for item in facts.listings:
+        if item.server not in facts.roles.relays or item.server in facts.roles.hosts:
+            for name in item.names or ():
+                owners.setdefault(name, {})[item.server] = item
+    for tool, lists in sorted(owners.items()):
+        callers = {item.caller for item in lists.values()}
+        if len(lists) < 2 or len(callers) != 1:  # noqa: PLR2004 - two make a collision
+            continue
+        holder = callers.pop() or facts.relay
+        calls = facts.calls.where("tool", tool).where("callee", *lists)
+        reached = {callee for (callee,) in calls.counts("callee")}
+        if len(reached) > 1:
+            continue
+        said = [one for one in facts.remarks_on(tool) if one.component == holder and _names(one.text, tool)]
+        told = [one for one in said if _EQUAL_NAMES.search(one.text) and not _MADE_UNIQUE.search(one.text)]
+        if not reached:
+            yield from _given_up(tool, lists, holder, told, facts)
+            continue
+        [winner] = reached
+        switched = any(_SWITCHED.search(one.text) and _names(one.text, str(winner)) for one in said)
+        if switched or not (told or _under_one_name(tool, holder, facts)):
+            continue  # one server may take the place of the other on purpose
+        made = "keeps one" if told else "handed on one name"
+        rows = tuple(row for item in lists.values() for row in item.records)
+        clues = [
+            Clue(f"{listed(sorted(lists))} list {tool}, and {holder} {made}", 0.6, rows),
+            Clue(f"{count(len(calls), 'call')} of it reached {winner} alone", 0.3, calls[0].rows),
+            *(Clue(f"{holder} logged: {one.text[:160]}", 0.4, (one.record,)) for one in told[:1]),
+        ]
+        words = {
+            "servers": listed(sorted(lists)),
+            "holder": holder,
+            "so": "only one of them is ever reached",
+            "end": f"has one name for both, and every call went to {winner}",
+        }
+        yield Match(min(set(lists) - {winner}), holder, tuple(clues), tool, words=words)
+
+
+def _given_up(
+    tool: str, lists: dict[str, Listing], holder: str, told: list[Remark], facts: Facts
+) -> Iterator[Match]:
+    """That the holder would not work with two tools of one name, and called nobody any more."""
+    raised = [one for one in told if _RAISED.search(one.text)]
+    if raised and not facts.calls.where("caller", holder).after(raised[0].time):
+        rows = tuple(row for item in lists.values() for row in item.records)
+        clues = (
+            Clue(f"{listed(sorted(lists))} list {tool}", 0.5, rows),
+            Clue(f"{holder} logged: {raised[0].text[:160]}", 0.5, (raised[0].record,)),
+            Clue(f"{holder} made no call after that", 0.2),
+        )
+        words = {
+            "servers": listed(sorted(lists)),
+            "holder": holder,
+            "so": "none of them can be called",
+            "end": "does not go on with two tools of one name",
+        }
+        yield Match(min(lists), holder, clues, tool, words=words, severity="error")
+
+
+def _names(text: str, name: str) -> bool:
+    """Whether a text has a name as a word of its own."""
+    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text) is not None
+
+
+def _under_one_name(tool: str, holder: str, facts: Facts) -> bool:
+    """Whether the holder handed tools of this name on as one, or as two that nobody can tell apart."""
+    offers = [
+        offer for offer in facts.signals.offers if offer.component == holder and offer.names is not None
+    ]
+    if offers:
+        return sum(name == tool or name.endswith(f"__{tool}") for name in offers[-1].names or ()) == 1
+    return tool in facts.held(holder, facts.end)

@@ -1,0 +1,84 @@
+"""The rule about answers that nobody asked for, which strict clients close their connection over."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from godot_analysis.diagnosis.facts import UNFINISHED, Trouble
+from godot_analysis.diagnosis.rules._missing import lacking_calls
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from godot_analysis.diagnosis.facts import Complaint, Facts
+
+__all__: list[str] = []
+
+_CLOSE: Final = pd.Timedelta(seconds=5)
+_BROKEN: Final = re.compile(
+    r"json-?rpc|unknown (?:or finished )?request|\bid\b|notification|unexpected (?:message|response)"
+    r"|protocol",
+    re.IGNORECASE,
+)
+_ENDED: Final = re.compile(
+    r"clos|disconnect|terminat|ended|\beof\b|exited|shutting down|stopped", re.IGNORECASE
+)
+
+
+@rule(
+    "F24",
+    layer="wire",
+    severity="error",
+    title="{component} sends answers that nobody asked for{and_then}",
+    summary="{component} sent {what}{and_then}.",
+    explanation="Nobody may answer a notification, and an id of null belongs to unreadable requests alone. "
+    "Lenient clients skip such an answer; strict ones close the transport.",
+    fix="Make {component} answer requests only, each once and with its own id, and never a notification.",
+    supersedes=("R20", "R11", "R07", "B08", "B13", "R13", "R03", "R14", "B05", "R01", "R12"),
+    references=("F24", "zeenix/rust-analyzer-mcp#21", "yjacquin/fast-mcp#39"),
+)
+def answers_unasked(facts: Facts) -> Iterator[Match]:
+    seen: set[str] = set()
+    for row in facts.unasked:
+        server, client = row["sender"], row["receiver"]
+        if server is None or server in seen:
+            continue
+        said: list[Complaint | Trouble] = [*facts.signals.complaints, *facts.troubles]
+        ended = [
+            end
+            for end in facts.signals.ends
+            if end.component in {client, server} and end.peer in {server, client, None}
+        ]
+        rows = [(end.time, end.record, "the connection ended") for end in ended]
+        rows += [
+            (item.time, item.record, f"{item.component} logged: {item.text[:120]}")
+            for item in said
+            if item.component == client
+            and _ENDED.search(item.text)
+            and (_BROKEN.search(item.text) or (isinstance(item, Trouble) and item.backend == server))
+        ]
+        after = [found for found in rows if row["time"] <= found[0] <= row["time"] + _CLOSE]
+        recovered = facts.sent_to(server).answered.where("caller", client, None).after(row["time"])
+        seen.add(server)
+        null = row["rpc_id"] in {None, "null"}
+        what = "an answer whose id is null" if null else f"a second answer with the id {row['rpc_id']}"
+        clues = [Clue(f"{server} sent {what}", 0.5, (row["record"],))]
+        words = {"what": what, "and_then": ""}
+        unanswered = facts.sent_to(server).ended(*UNFINISHED).where("caller", client).before(row["time"])
+        if null and row["kind"] == "response" and unanswered and not recovered:
+            call = unanswered[-1]
+            clues.append(Clue(f"{call.method} got no other answer", 0.6, call.rows))
+            words["and_then"] = f" in the place of the one to {call.method}"
+            lacking = lacking_calls(facts, server) | call.family
+            yield Match(server, server, tuple(clues), call.tool, lacking, words)
+            continue
+        if not after or recovered:
+            yield Match(server, server, tuple(clues), words=words, severity="info")
+            continue
+        clues += [Clue(text, 0.6, (record,)) for _, record, text in after[:2]]
+        words["and_then"] = ", and the connection ends"
+        yield Match(server, server, tuple(clues), calls=lacking_calls(facts, server), words=words)
