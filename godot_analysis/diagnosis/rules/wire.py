@@ -47,7 +47,7 @@ _TOO_LONG: Final = re.compile(
     explanation='An answer must be `{{"jsonrpc": "2.0", "id": …, "result": …}}`; here the bare result was '
     "sent.",
     fix="Wrap what {component} sends into the JSON-RPC frame, with the id of the request.",
-    supersedes=("R20", "R17", "R18", "R03", "R13", "B13", "B08", "F25", "R09", "R01", "R12"),
+    supersedes=("F24", "R20", "R17", "R18", "R03", "R13", "B13", "B08", "F25", "R09", "R01", "R12"),
     references=("BUG #11",),
 )
 def no_frame(facts: Facts) -> Iterator[Match]:
