@@ -2,8 +2,8 @@
 
 The log is that of one system, written with a fixed seed: a client, a relay, five servers, both ends of every
 message logged, lists of tools now and then, a call in a hundred that fails. It is measured twice: with `data`
-decoded, as a file is read, and with `data` still text, as the database and Parquet deliver it. Beside it
-stands what msgspec needs to decode the same text, and nothing else.
+decoded, as a file is read, and with `data` still text, as the database and Parquet deliver it, each in a
+process of its own. Beside it stands what msgspec needs to decode the same text, and nothing else.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import argparse
 import math
 import random
 import resource
+import statistics
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -166,39 +169,71 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - begun
 
 
-def explained(logs: pd.DataFrame) -> tuple[float, float]:
-    """Seconds until the flow is rebuilt, and until it is diagnosed as well."""
+def explained(logs: pd.DataFrame) -> dict[str, float]:
+    """Seconds until the flow is rebuilt, until it is diagnosed as well, and MiB that took at most."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     flows: list[ga.Flow] = []
     rebuilt = seconds(lambda: flows.append(ga.reconstruct(logs)))
-    return rebuilt, rebuilt + seconds(lambda: ga.diagnose(flows[0]))
+    diagnosed = rebuilt + seconds(lambda: ga.diagnose(flows[0]))
+    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return {"reconstruct": rebuilt, "diagnose": diagnosed, "MiB": more}
 
 
-def measure(messages: int) -> dict[str, float]:
+def of_values(messages: int) -> dict[str, float]:
+    """What the decoded log takes."""
+    return explained(log(messages))
+
+
+def of_text(messages: int) -> dict[str, float]:
+    """What the log takes whose `data` are still text."""
     logs = log(messages)
     texts = [msgspec.json.encode(data).decode() for data in logs["data"]]
-    undecoded = logs.assign(data=JsonArray.from_texts(texts))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    took = dict(zip(STEPS, explained(logs), strict=True))
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    took |= zip((f"{step}, text" for step in STEPS), explained(undecoded), strict=True)
+    logs = logs.assign(data=JsonArray.from_texts(texts))
+    del texts
+    took = explained(logs)
+    return {f"{step}, text": took[step] for step in STEPS}
+
+
+def of_parts(messages: int) -> dict[str, float]:
+    """What the normal form takes alone, and msgspec to decode the same data."""
+    logs = log(messages)
+    texts = [msgspec.json.encode(data).decode() for data in logs["data"]]
     decode = msgspec.json.Decoder().decode
     with collection_paused():
-        took["decoding"] = seconds(lambda: [decode(text) for text in texts])
-    took["messages"] = seconds(lambda: ga.messages(logs))
-    return {**took, "MiB": peak}
+        decoding = seconds(lambda: [decode(text) for text in texts])
+    return {"decoding": decoding, "messages": seconds(lambda: ga.messages(logs))}
+
+
+def measured(work: Callable[[int], dict[str, float]], messages: int) -> dict[str, float]:
+    """What some work takes in a process of its own, as in a script: nothing of earlier runs is in memory."""
+    ga.messages(log(100))  # what is loaded late is loaded now
+    return work(messages)
+
+
+def medians(messages: int, rounds: int) -> dict[str, float]:
+    """The median of each figure over so many rounds."""
+    took: dict[str, list[float]] = {}
+    alone = ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1)
+    with alone:
+        for _ in range(rounds):
+            for work in (of_parts, of_values, of_text):
+                for name, figure in alone.submit(measured, work, messages).result().items():
+                    took.setdefault(name, []).append(figure)
+    return {name: statistics.median(figures) for name, figures in took.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--rounds", type=int, default=3, help="the median of so many is printed")
     options = parser.parse_args()
-    ga.messages(log(100))  # what is loaded late is loaded now
     names = ("decoding", "messages", *(step + form for form in ("", ", text") for step in STEPS))
     print(f"{'seconds for':>12}" + "".join(f"{name:>20}" for name in names) + f"{'MiB more':>10}")
-    found = {count: measure(count) for count in options.messages}
-    for count, took in found.items():
+    found = {}
+    for count in options.messages:
+        took = found[count] = medians(count, options.rounds)
         cells = "".join(f"{took[name]:20.2f}" for name in names)
-        print(f"{count:12,}{cells}{took['MiB']:10.0f}")
+        print(f"{count:12,}{cells}{took['MiB']:10.0f}", flush=True)
     least, most = min(found), max(found)
     if least < most:
         for name in names:

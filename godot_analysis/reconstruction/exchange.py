@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from godot_analysis.normal_form.messages import Observations
     from godot_analysis.normal_form.table import Numbers, Sightings
+
+TRANSPORTS: Final = ("stdio", "websocket", "http")
 
 
 class Exchange(msgspec.Struct, eq=False):
@@ -64,6 +66,7 @@ class Lists(NamedTuple):
     rpc_id: list[int]
     trace: list[int]
     session: list[int]
+    transport: list[int]
     start: list[int]
     end: list[int]
     arguments: list[dict[str, Any] | None]
@@ -82,6 +85,8 @@ class Exchanges:
         Microseconds, -1 for none.
     words : dict
         `observer`, `peer` (numbers of the same names), `session`, `method`, `tool`, `rpc_id`, `trace`.
+    transport : array of int
+        Which of `TRANSPORTS`, -1 for none and for words that may be another's word for one of them.
     arguments : array of dict or None
         What tells the question from others of its kind.
     """
@@ -113,6 +118,9 @@ class Exchanges:
             "rpc_id": shown.words["rpc_id"].take(first),
             "trace": seen.trace.take(rows),
         }
+        transport = told(shown.words["transport"])
+        known = [TRANSPORTS.index(word) if word in TRANSPORTS else -1 for word in transport.words]
+        self.transport: Numbers = np.array([*known, -1])[transport.codes]
         self.arguments = _contents(first, shown) if strays else taken(shown.content, self.request, None)
 
     @property
@@ -128,7 +136,12 @@ class Exchanges:
     def lists(self) -> Lists:
         """What is read one by one where columns do not help."""
         held = {name: column.codes for name, column in self.words.items()}
-        held |= {"start": self.start, "end": self.end, "arguments": self.arguments}
+        held |= {
+            "transport": self.transport,
+            "start": self.start,
+            "end": self.end,
+            "arguments": self.arguments,
+        }
         return Lists(**{name: held[name].tolist() for name in Lists._fields})
 
     def __len__(self) -> int:

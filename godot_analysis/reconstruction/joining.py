@@ -94,6 +94,9 @@ _LIKELY: Final = (
     ("method",),
 )
 
+_SAID_BY_BOTH: Final = ("transport", "rpc_id", "tool", "method")
+"""What may not differ where both ends say it; of the transport, only while nothing surer joins them."""
+
 
 class _Joiner:
     """Finds for each caller's view the callee's."""
@@ -102,6 +105,7 @@ class _Joiner:
         self._exchanges = exchanges
         self._named = named
         self._codes = {name: column.codes for name, column in exchanges.words.items()}
+        self._codes["transport"] = exchanges.transport
         self._twins = np.full(len(exchanges), -1)
         self._offsets: dict[tuple[int, int], float] = {}
         observers = pd.unique(self._codes["observer"])
@@ -202,7 +206,7 @@ class _Joiner:
         fits = even.copy()
         if len(left):
             begins = np.cumsum(count[even]) - count[even]
-            fits[even] = np.logical_and.reduceat(self._agree(left, right), begins)
+            fits[even] = np.logical_and.reduceat(self._agree(left, right, surely=surely), begins)
             if not surely:
                 fits[even] &= self._near(left, right, begins, count[even])
         mine, theirs = outers[np.repeat(fits, count)], inners[np.repeat(fits, count_inner)]
@@ -237,14 +241,16 @@ class _Joiner:
         for outer, inner in list(pairs):
             self._twins[outer], self._twins[inner] = inner, outer
 
-    def _agree(self, outer: NDArray[np.int64], inner: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _agree(
+        self, outer: NDArray[np.int64], inner: NDArray[np.int64], *, surely: bool
+    ) -> NDArray[np.bool_]:
         """Whether nothing that both ends say differs: pair by pair, the same as `_agrees`."""
         codes = self._codes
         observer, peer = codes["observer"], codes["peer"]
         fits = observer[outer] != observer[inner]
         fits &= (peer[inner] == observer[outer]) | ~self._peer_logs[inner]
         fits &= (peer[outer] < 0) | (peer[outer] != peer[inner])
-        for name in ("rpc_id", "tool", "method"):
+        for name in _SAID_BY_BOTH[surely:]:
             mine, theirs = codes[name][outer], codes[name][inner]
             fits &= (mine < 0) | (theirs < 0) | (mine == theirs)
         arguments = self._exchanges.arguments
@@ -284,13 +290,16 @@ class _Joiner:
         """Pairs of two lists in order of time: one to one where they fit, otherwise by nearness."""
         if len(left) == len(right):
             pairs = list(zip(left, right, strict=True))
-            if all(self._agrees(*pair) for pair in pairs) and (
+            if all(self._agrees(*pair, surely=surely) for pair in pairs) and (
                 surely or self._steady(pairs) or all(self._distance(*pair)[0] <= _FAR_US for pair in pairs)
             ):
                 return pairs
-        return self._nearest(left, right, _FAR_US if surely else _NEAR_US)
+        return self._nearest(left, right, surely=surely)
 
-    def _nearest(self, left: Sequence[int], right: Sequence[int], reach: int) -> Iterable[tuple[int, int]]:
+    def _nearest(
+        self, left: Sequence[int], right: Sequence[int], *, surely: bool
+    ) -> Iterable[tuple[int, int]]:
+        reach = _FAR_US if surely else _NEAR_US
         told = self._exchanges.lists
         starts = [told.start[outer] for outer in left]
         used: set[int] = set()
@@ -299,7 +308,7 @@ class _Joiner:
             offset = self._offsets.get((told.observer[left[0]], told.observer[inner]), 0.0)
             at = bisect_left(starts, told.start[inner] - offset)
             for index in range(max(0, at - _NEIGHBOURS), min(len(left), at + _NEIGHBOURS)):
-                if index in used or not self._agrees(left[index], inner):
+                if index in used or not self._agrees(left[index], inner, surely=surely):
                     continue
                 distance = self._distance(left[index], inner)
                 if distance < least:
@@ -316,7 +325,7 @@ class _Joiner:
         outside = max(start - arrival, 0.0 if end < 0 else arrival - end, 0.0)
         return outside, abs(arrival - start)
 
-    def _agrees(self, outer: int, inner: int) -> bool:
+    def _agrees(self, outer: int, inner: int, *, surely: bool) -> bool:
         """Whether nothing that both ends say differs."""
         told = self._exchanges.lists
         observer, peer = told.observer, told.peer
@@ -329,7 +338,8 @@ class _Joiner:
                 return False  # sent to a third one, and received from it
             if peer[outer] != observer[inner] and (observer[outer], observer[inner]) in self._named:
                 return False  # whom it calls by its own name it does not call by another one
-        for column in (told.rpc_id, told.tool, told.method):
+        for name in _SAID_BY_BOTH[surely:]:
+            column = getattr(told, name)
             if column[outer] != column[inner] and column[outer] >= 0 and column[inner] >= 0:
                 return False
         mine, theirs = told.arguments[outer], told.arguments[inner]

@@ -243,3 +243,24 @@ def test_clients_that_introduce_themselves_alike_are_not_one():
         9.1 dewey gets  client ? 2 tools/call b {"n": 2}
     """)
     assert flow.calls[["caller", "callee"]].to_numpy().tolist() == [["alice", "gates"], ["bob", "dewey"]]
+
+
+@pytest.mark.parametrize(("transports", "calls"), [(("http", "stdio"), 2), (("http", "streamable"), 1)])
+def test_ends_that_speak_over_different_transports_are_not_joined_by_likeness(transports, calls):
+    logs = log_table("""
+        0.0 host   sends silent ? 1 tools/list
+        0.1 github gets  cursor ? 1 tools/list
+    """)
+    for data, transport in zip(logs["data"], transports, strict=True):
+        data["mcp"]["transport"] = transport
+    assert len(ga.reconstruct(logs).calls) == calls
+
+
+def test_what_a_trace_joins_may_name_its_transport_differently():
+    logs = log_table("""
+        0.0 host  sends gates ? 1 tools/call a @t
+        0.1 gates gets  host  ? 1 tools/call a @t
+    """)
+    for data, transport in zip(logs["data"], ("stdio", "websocket"), strict=True):
+        data["mcp"]["transport"] = transport
+    assert ga.reconstruct(logs).calls["callee"].tolist() == ["gates"]
