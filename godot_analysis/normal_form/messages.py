@@ -15,7 +15,7 @@ from godot_analysis.normal_form import conventions
 from godot_analysis.normal_form.folding import Folder
 from godot_analysis.normal_form.official import validated
 from godot_analysis.normal_form.plain import read_plain
-from godot_analysis.normal_form.sightings import ANSWERS, SENT, Row, Sighting, Weight
+from godot_analysis.normal_form.sightings import ANSWERS, RECEIVED, RESPONSE, SENT, Row, Sighting, Weight
 from godot_analysis.normal_form.table import Sightings, Words, build, packed
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def observe(seen: Observations) -> Observations:
     by_hand = Sightings.of(_read_with_care(others, seen))
     seen.sightings = plain if not len(by_hand) else _merged(plain, by_hand, in_time)
     _fold(seen)
-    _drop_reports(seen)
+    _take_reports(seen)
     _spread_eras(seen)
     return seen
 
@@ -250,17 +250,29 @@ def _fold(seen: Observations) -> None:
     seen.folded = {now_at[int(involved[place])]: rows for place, rows in absorbed.items()}
 
 
-def _drop_reports(seen: Observations) -> None:
-    """Leave out what a pure requester says about failures: it reports an answer, or refused by itself."""
+def _take_reports(seen: Observations) -> None:
+    """Read what a pure requester remarks about ends: it got an answer, or it refused by itself.
+
+    That a call is over is an answer it received, where it logs no answers themselves. What it says of
+    failures is left out: no answer may have come.
+    """
     shown = seen.sightings
     answers, sent = shown.are("kind", *ANSWERS), shown.are("direction", SENT)
     reports = (shown.weight == Weight.DETAIL) & sent & answers
     if not reports.any():
         return
     observers = seen.of_rows(seen.component).codes
-    serving, asking = observers[~sent & ~answers], observers[sent & ~answers]
+    serving, asking, heard = (
+        observers[~sent & ~answers],
+        observers[sent & ~answers],
+        observers[~sent & answers],
+    )
     reports &= np.isin(observers, np.setdiff1d(asking, serving))
-    kept = np.flatnonzero(~reports)
+    over = reports & shown.are("kind", RESPONSE) & ~np.isin(observers, heard)
+    direction = shown.words["direction"]
+    words = list(dict.fromkeys([*direction.words, RECEIVED]))
+    shown.words["direction"] = Words(np.where(over, words.index(RECEIVED), direction.codes), words)
+    kept = np.flatnonzero(~reports | over)
     now_at = {place: now for now, place in enumerate(kept.tolist())}
     seen.sightings = shown.take(kept)
     seen.folded = {now_at[place]: rows for place, rows in seen.folded.items() if place in now_at}

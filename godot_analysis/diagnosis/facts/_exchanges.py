@@ -53,6 +53,11 @@ class HttpExchange:
         """The path that was asked for, `the address` when it was not logged."""
         return urlsplit(self.url or "").path or "the address"
 
+    @property
+    def version(self) -> str | None:
+        """The protocol version that its header names."""
+        return self.headers.get("mcp-protocol-version")
+
 
 def read_exchange(
     base: tuple[pd.Timestamp, str, str, str | None], message: str, data: Mapping[str, Any]

@@ -71,6 +71,9 @@ _PLACES: Final = (
     re.compile(r"\btools[.\[](\d+)"),
 )
 _BAD_STATUS: Final = 400
+_TAKEN: Final = frozenset({"type", "properties", "required", "items", "description", "enum"})
+"""Keywords that every host takes: where a complaint has these words it names no culprit."""
+_NAMES_WITHIN: Final = frozenset({"properties", "patternProperties", "$defs", "definitions"})
 
 
 class _Held(NamedTuple):
@@ -103,8 +106,8 @@ def find(facts: Facts, code: str, *, silently: bool = True) -> Iterator[Match]:
         told = True
         item, tool = found
         clues = [Clue(f"somebody refused the list: “{complaint.text[:160]}”", 0.8, (complaint.record,))]
-        clues += _fault_clue(item, tool, code)
-        yield _match(item, tool, code, tuple(clues), facts)
+        fault = _fault(item, tool, code, complaint.text)
+        yield _match(item, tool, fault, clues, facts)
     if not silently or told:
         return
     for item in held:
@@ -129,25 +132,19 @@ def _hidden(item: _Held, bad: list[str], code: str, facts: Facts) -> Iterator[Ma
     for refusal in mine:
         if refusal.tool in bad or whole:
             tool = refusal.tool if refusal.tool in bad else bad[0]
-            clues = [
-                Clue(f"{refusal.by} refused {refusal.tool}, which is in its list", 0.6, refusal.records),
-                *_fault_clue(item, tool, code),
-            ]
-            yield _match(item, tool, code, tuple(clues), facts, refusal=refusal)
+            clue = Clue(f"{refusal.by} refused {refusal.tool}, which is in its list", 0.6, refusal.records)
+            yield _match(item, tool, _fault(item, tool, code), [clue], facts, refusal=refusal)
             return
     if offered is not None and not mine and (whole or not set(bad) & offered):
-        clues = [
-            Clue(f"{bad[0]} is in the list and was not offered to the model", 0.5),
-            *_fault_clue(item, bad[0], code),
-        ]
-        yield _match(item, bad[0], code, tuple(clues), facts, warning=True)
+        clue = Clue(f"{bad[0]} is in the list and was not offered to the model", 0.5)
+        yield _match(item, bad[0], _fault(item, bad[0], code), [clue], facts, warning=True)
 
 
 def _match(
     item: _Held,
     tool: str | None,
-    code: str,
-    clues: tuple[Clue, ...],
+    fault: str | None,
+    clues: list[Clue],
     facts: Facts,
     *,
     refusal: Refused | None = None,
@@ -160,8 +157,12 @@ def _match(
     hit = refusal is not None and refusal.tool != tool
     wider = f" Here {tool} took {count(others, 'other tool')} of {server} with it." if hit else ""
     calls = frozenset[int]() if refusal is None else refusal.calls
-    words = {"wider": wider, "problem": _problem(item, tool, code)}
-    return Match(server, server, clues, tool, calls, words, "warning" if warning else None)
+    words = {"wider": wider, "problem": ""}
+    if fault is not None:
+        words["problem"] = f" ({fault.removeprefix(f'{tool}: ')})"
+        said = f"the list of {item.listing.server} says so: {fault}"
+        clues = [*clues, Clue(said, 0.6, item.listing.records)]
+    return Match(server, server, tuple(clues), tool, calls, words, "warning" if warning else None)
 
 
 def _unlisted(complaint: _Complaint, facts: Facts) -> Match:
@@ -179,18 +180,27 @@ def _unlisted(complaint: _Complaint, facts: Facts) -> Match:
     return Match(server, server, (clue,), tool, words=words)
 
 
-def _problem(item: _Held, tool: str | None, code: str) -> str:
-    told = [message for name, message, _ in item.problems.get(code, ()) if name == tool]
-    return f" ({told[0].removeprefix(f'{tool}: ')})" if told else ""
+def _fault(item: _Held, tool: str | None, code: str, said: str = "") -> str | None:
+    """What is wrong with a tool: the keyword that the complaint names, or what its list shows."""
+    if code == "F05":
+        schemas = [held.get("inputSchema") for held in item.listing.tools or () if held.get("name") == tool]
+        words = {*re.findall(r"\$?\w+", said)}
+        named = [word for word in _keywords(schemas) if word in words - _TAKEN]
+        if named:
+            return f"{tool}: the host refuses the keyword {named[0]}"
+    return next((message for name, message, _ in item.problems.get(code, ()) if name == tool), None)
 
 
-def _fault_clue(item: _Held, tool: str | None, code: str) -> list[Clue]:
-    told = [message for name, message, _ in item.problems.get(code, ()) if name == tool]
-    return (
-        [Clue(f"the list of {item.listing.server} says so: {told[0]}", 0.6, item.listing.records)]
-        if told
-        else []
-    )
+def _keywords(node: Any) -> Iterator[str]:
+    """The keywords of a schema, not the names of its properties."""
+    if isinstance(node, dict):
+        yield from node
+        for key, held in node.items():
+            named = key in _NAMES_WITHIN and isinstance(held, dict)
+            yield from _keywords(list(held.values()) if named else held)
+    elif isinstance(node, list):
+        for held in node:
+            yield from _keywords(held)
 
 
 def _guilty(complaint: _Complaint, held: list[_Held], code: str) -> tuple[_Held, str | None] | None:

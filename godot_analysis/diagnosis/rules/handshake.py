@@ -31,7 +31,6 @@ _UNSUPPORTED: Final = re.compile(
     r"(?:unsupported|unknown|invalid|bad) (?:mcp[- ])?protocol[- ]version[^\"}]{0,160}", re.IGNORECASE
 )
 _DATE: Final = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
-_VERSION_HEADER: Final = "mcp-protocol-version"
 _UNCONFIRMED: Final = re.compile(
     r"(?:expected|waiting for|before|without|not (?:yet )?received?)[ :_]*(?:the )?[\w/ ]{0,20}initialized"
     r"|not (?:yet )?(?:been )?initialized|initialization (?:was |is )?(?:not |in)complete",
@@ -307,7 +306,7 @@ def _refused_version(facts: Facts) -> Iterator[Match]:
             continue  # the client offered another one
         first, found = told[0]
         agreed = facts.handshakes.where("callee", server).ended("answered")
-        named = _DATE.search(f"{first.headers.get(_VERSION_HEADER, '')} {found.group()}")
+        named = _DATE.search(f"{first.version or ''} {found.group()}")
         broken = any(named is not None and named.group() == _version_of(hand) for hand in agreed)
         client = first.component if first.component != server else facts.client
         clues = [Clue(f"{server} answered {first.status} “{found.group()}”", 0.85, (first.record,))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -30,7 +31,6 @@ _UNKNOWN_SESSION: Final = re.compile(
     r"(?:unknown|invalid|expired|no(?: such| valid)?) session|session[^.]{0,40}(?:not found|unknown|expired)",
     re.IGNORECASE,
 )
-_VERSION_HEADER: Final = "mcp-protocol-version"
 _REFUSED: Final = range(400, 500)
 _STALE: Final = frozenset({400, 401, 404})
 _NOT_FOUND: Final = 404
@@ -99,7 +99,8 @@ def stale_session(facts: Facts) -> Iterator[Match]:
         hit = _failed_since(first, server, facts)
         numbers = frozenset[int]().union(*(call.family for call in hit))
         words = {
-            "number": count(len(failed), "request"),
+            # Both ends may have logged each of them.
+            "number": count(Counter(item.component for item in failed).most_common(1)[0][1], "request"),
             "status": first.status,
             "client": client,
             "misuse": f"goes on with a session that {server} has forgotten",
@@ -275,7 +276,7 @@ def _told_by_http(facts: Facts) -> Iterator[Match]:
 def _other_version(facts: Facts) -> Iterator[Match]:
     """Refused requests whose header names another protocol version than their body."""
     for server, items in facts.failed_exchanges.items():
-        named = [item for item in items if item.status in _REFUSED and _VERSION_HEADER in item.headers]
+        named = [item for item in items if item.status in _REFUSED and item.version]
         if (
             server is None
             or not named
@@ -285,17 +286,17 @@ def _other_version(facts: Facts) -> Iterator[Match]:
         for item in named[:_LOOKED_AT]:
             call = facts.under_way(item.component, item.time)
             version = facts.version_of(call) if call is not None and call.callee == server else None
-            header = item.headers[_VERSION_HEADER]
-            if call is None or version in {None, header}:
+            if call is None or version in {None, item.version}:
                 continue
+            contradiction = f"the header says {item.version}, and the message {version}"
             clues = (
                 Clue(f"{server} refused it with {item.status} “{item.body[:160]}”", 0.5, _rows(named)),
-                Clue(f"the header says {header}, and the message {version}", 0.7, call.rows),
+                Clue(contradiction, 0.7, call.rows),
             )
             words = {
                 "request": call.tool or call.method,
                 "status": item.status,
-                "error": f"the header says {header}, and the message {version}",
+                "error": contradiction,
                 "which": "",
             }
             hit = _failed_since(item, server, facts)

@@ -243,6 +243,34 @@ def test_the_reason_and_the_answer_are_one_error():
     assert rows["error_text"].tolist()[1] == "Unknown method"
 
 
+def test_what_a_caller_says_of_an_end_is_an_answer_it_got_and_of_a_failure_none():
+    rows = ga.messages(
+        log_table("""
+        0.0 agent says INFO Calling tool open {"tool": "open", "server": "gates"}
+        0.4 agent says INFO Tool open on server gates finished {"tool": "open"}
+        1.0 agent says INFO Calling tool close {"tool": "close", "server": "gates"}
+        1.4 agent says ERROR Tool close on server gates failed: timed out {"tool": "close"}
+    """)
+    )
+    assert rows[["direction", "kind", "tool"]].to_numpy().tolist() == [
+        ["sent", "request", "open"],
+        ["received", "response", "open"],
+        ["sent", "request", "close"],
+    ]
+    assert rows["inferred"].tolist()[1] == "direction,kind,method"
+
+
+def test_what_a_caller_says_of_an_end_whose_answer_it_logs_is_no_second_one():
+    rows = ga.messages(
+        log_table("""
+        0.0 agent sends gates ? 1 tools/call open {"n": 1}
+        0.4 agent gets  gates = 1
+        0.4 agent says INFO Tool open on server gates finished {"tool": "open"}
+    """)
+    )
+    assert rows["kind"].tolist() == ["request", "response"]
+
+
 def test_the_era_is_that_of_the_connection():
     rows = ga.messages(
         log_table("""

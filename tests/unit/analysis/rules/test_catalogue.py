@@ -132,6 +132,13 @@ def test_f05_the_number_that_a_provider_names_is_that_of_its_own_inner_list(link
     assert (link.story.only().code, link.story.only().tool) == ("F05", "c")
 
 
+def test_f05_of_several_keywords_the_one_that_the_provider_names(link):
+    odd = tool("odd", {**POSITIVE, "$schema": "http://json-schema.org/draft-07/schema#"})
+    link.greet("weather", [tool("forecast"), odd])
+    link.complain("API request failed", {"status": 400, "body": GEMINI})
+    assert link.story.only().summary.endswith("(the host refuses the keyword exclusiveMinimum).")
+
+
 NAMELESS = (
     "Invalid schema for function 'odd': In context=(), 'additionalProperties' is required to be supplied"
 )
@@ -836,8 +843,10 @@ def test_f26_session_of_before_the_restart(web, status, cause):
     for _ in range(2):
         web.call("weather", "forecast", {"city": "Ulm"}, answered=False)
         web.http(status, headers={"Mcp-Session-Id": "s1"}, body="Session not found")
+        web.story.tell("weather", "WARN", f"POST /mcp {status} Session not found", {"status": status})
     found = web.story.only()
     assert (found.code, found.component, found.cause_in) == ("F26", "weather", cause)
+    assert found.summary.startswith(f"weather answers 2 requests with {status}")  # which both ends logged
 
 
 def test_f26_is_over_once_the_client_initialized_again(web):
