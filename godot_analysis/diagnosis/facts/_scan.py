@@ -43,7 +43,14 @@ _TOOL_KEYS: Final = ("tool_name", "toolName", "tool")
 _ERROR_KEYS: Final = ("error", "err", "exception", "reason", "cause", "detail")
 _URL: Final = re.compile(r"(?:wss?|https?|tcp)://[^\s\"'<>]+")
 _TOOL_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_\-./:]+[A-Za-z0-9]+)+")
-_QUOTED_TOOL: Final = re.compile(r"\btool:? +['\"`]([\w\-./:]+)['\"`]", re.IGNORECASE)
+_TOLD_TOOL: Final = re.compile(
+    r"\btool:? +['\"`](?P<quoted>[\w\-./:]+)['\"`]"
+    r"|\b(?:no such|unknown|unrecogni[sz]ed) tool(?: name| available)?[:=] ?['\"`]?"
+    r"(?P<told>[A-Za-z][\w\-./:]*)"
+    r"|\btool (?!(?:is|was|does|names?|calls?|server|list)\b)(?P<lacking>[A-Za-z][\w\-./:]*) (?:(?:is|was) )?"
+    r"(?:not (?:found|available|known|registered)|does(?:n't| not) exist)",
+    re.IGNORECASE,
+)
 _HOST_PREFIX: Final = re.compile(r"^mcp__.+?__")
 _REFUSAL: Final = re.compile(
     r"no such tool|unknown tool|unrecogni[sz]ed tool"
@@ -81,6 +88,9 @@ _REGISTERED: Final = re.compile(
     r"|\b(\d+) (?:\w+ )?tools? (?:\w+ )?(?:registered|loaded|added)\b"
     r"|\btools? (?:registered|loaded|added):? (\d+)\b",
     re.IGNORECASE,
+)
+_GOT_TOOLS: Final = re.compile(
+    r"\btools? (?:registered|loaded|added)\b|\b(?:registered|loaded|added) tools\b", re.IGNORECASE
 )
 _ENDED: Final = re.compile(
     r"(?:connection|transport|session|stream|stdin|stdout|pipe|server process)\W+(?:was |is |has )?"
@@ -128,7 +138,7 @@ def scan(logs: pd.DataFrame) -> Signals:
     for row in _rows(logs):
         if _says(_EXITED, row.message) or any(key in row.data for key in EXIT_KEYS):
             signals.exits.append(_exit(row))
-        if (count := _registered(row.message)) is not None:
+        if (count := _registered(row.message, row.data.get("tool_count"))) is not None:
             signals.registered.append(Registered(*row.base, count=count, text=row.message))
         _classify(row, signals)
     return signals
@@ -137,17 +147,19 @@ def scan(logs: pd.DataFrame) -> Signals:
 def tool_in(text: str) -> tuple[str, str] | None:
     """The tool that `text` names, without the host's prefix, and that prefix.
 
-    That is what stands in quotes after "tool", else the last thing that looks like a tool's name.
+    That is what stands in quotes after "tool", or is said to be unknown, else the last thing that looks like
+    a tool's name.
 
     >>> tool_in("No such tool available: mcp__iccm__gates_create_document")
     ('gates_create_document', 'mcp__iccm__')
     """
-    named = _QUOTED_TOOL.search(text)
-    names = [named.group(1)] if named else _TOOL_NAME.findall(text)
+    told = _TOLD_TOOL.search(text)
+    names = [told[told.lastgroup or 0]] if told else _TOOL_NAME.findall(text)
     if not names:
         return None
-    prefix = _HOST_PREFIX.match(names[-1])
-    return names[-1].removeprefix(prefix.group()) if prefix else names[-1], prefix.group() if prefix else ""
+    tool = names[-1].rstrip(".:")
+    prefix = _HOST_PREFIX.match(tool)
+    return tool.removeprefix(prefix.group()) if prefix else tool, prefix.group() if prefix else ""
 
 
 def error_text(data: Mapping[str, Any]) -> str:
@@ -250,10 +262,12 @@ def _classify_bad(row: _Row, tool: str | None, backend: str | None, signals: Sig
 
 
 @lru_cache(maxsize=1 << 12)
-def _registered(message: str) -> int | None:
-    """How many tools a record says that its component has got."""
+def _registered(message: str, told: Any) -> int | None:
+    """How many tools a record says that its component has got, if not in its text then beside it."""
     found = _REGISTERED.search(message)
-    return int(next(filter(None, found.groups()))) if found else None
+    if found is None:
+        return told if isinstance(told, int) and _GOT_TOOLS.search(message) else None
+    return int(next(filter(None, found.groups())))
 
 
 def _exit(row: _Row) -> Exit:

@@ -10,7 +10,7 @@ from godot_analysis.diagnosis.facts import gather
 from godot_analysis.diagnosis.facts._epochs import epochs
 from godot_analysis.diagnosis.facts._lists import Arrival
 from godot_analysis.diagnosis.facts._names import Owners
-from godot_analysis.diagnosis.facts._scan import scan
+from godot_analysis.diagnosis.facts._scan import scan, tool_in
 
 
 def at(seconds):
@@ -75,6 +75,7 @@ def told(level, message, data):
         ("ERROR", "nie gehört", {"tool_name": "a_b", "available_tools": ["c_d"]}, "refusals"),
         ("ERROR", "No such tool available: mcp__iccm__a_b", None, "refusals"),
         ("WARN", "unknown tool name: a_b", None, "refusals"),
+        ("ERROR", "unknown tool name: search", None, "refusals"),
         ("WARN", "weg", {"backend": "gates", "error": "connect ECONNREFUSED"}, "troubles"),
         ("WARN", "Backend connection lost", {"backend": "gates", "error": "no close frame"}, "troubles"),
         ("ERROR", "Tool error", {"tool_name": "a_b", "error": "boom"}, "complaints"),
@@ -102,6 +103,26 @@ def test_what_a_lone_record_tells(level, message, data, kind):
 )
 def test_records_that_tell_nothing_here(message, data):
     assert told("INFO", message, data) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "tool"),
+    [
+        ("unknown tool name: search", "search"),
+        ("Unknown tool: 'search'.", "search"),
+        ("No such tool available: mcp__wiki__search", "search"),
+        ("Tool search not found", "search"),
+        ('MCP error -32602: Tool "search" not found', "search"),
+        ("tool search does not exist; did you mean web_search?", "search"),
+    ],
+)
+def test_the_tool_that_a_refusal_names(text, tool):
+    assert tool_in(text)[0] == tool
+
+
+@pytest.mark.parametrize("text", ["the tool is not available", "tool call not found", "unknown tool"])
+def test_a_refusal_that_names_no_tool(text):
+    assert tool_in(text) is None
 
 
 def test_owner_of_a_tool():

@@ -434,19 +434,23 @@ def test_f12_not_for_a_tool_that_never_came(link):
     assert "F12" not in link.story.codes()
 
 
-def late(link, said="metadata loaded, 14 tools registered", asks=True, between=lambda: None, able=None):
+LATE = "metadata loaded, 14 tools registered"
+
+
+def late(link, said=LATE, asks=True, between=lambda: None, able=None, data=None):
     """A server that says what it has got after its empty list; whether its client comes back for it."""
     link.greet("weather", [], capabilities=able)
     between()
-    link.story.tell("weather", "INFO", said)
+    link.story.tell("weather", "INFO", said, data)
     if asks:
         link.greet("weather", [tool("forecast")])
         link.call("weather", "forecast", {"city": "Ulm"})
 
 
 @pytest.mark.parametrize(("asks", "severity"), [(True, "warning"), (False, "error")])
-def test_f12_the_server_says_that_its_tools_came_late(link, asks, severity):
-    late(link, asks=asks)
+@pytest.mark.parametrize(("said", "data"), [(LATE, None), ("Tools registered", {"tool_count": 14})])
+def test_f12_the_server_says_that_its_tools_came_late(link, asks, severity, said, data):
+    late(link, said, asks=asks, data=data)
     found = link.story.only()
     assert (found.code, found.severity, found.component, found.cause_in) == (
         "F12",
