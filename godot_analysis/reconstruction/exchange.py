@@ -121,6 +121,7 @@ class Exchanges:
         transport = told(shown.words["transport"])
         known = [TRANSPORTS.index(word) if word in TRANSPORTS else -1 for word in transport.words]
         self.transport: Numbers = np.array([*known, -1])[transport.codes]
+        self._payload = shown.payload
         self.arguments = _contents(first, shown) if strays else taken(shown.content, self.request, None)
 
     @property
@@ -143,6 +144,21 @@ class Exchanges:
             "arguments": self.arguments,
         }
         return Lists(**{name: held[name].tolist() for name in Lists._fields})
+
+    def introduction(self, place: int) -> object:
+        """What the answer tells of who gave it: a name, or tools; None for any other answer."""
+        payload = self._payload[self.answer[place]] if self.answer[place] >= 0 else None
+        result = payload.get("result") if isinstance(payload, dict) else None
+        if not isinstance(result, dict):
+            return None
+        server, tools = result.get("serverInfo"), result.get("tools")
+        if isinstance(server, dict):
+            return server.get("name")
+        return (
+            [tool.get("name") for tool in tools if isinstance(tool, dict)]
+            if isinstance(tools, list)
+            else None
+        )
 
     def __len__(self) -> int:
         return len(self.request)

@@ -94,6 +94,7 @@ _LIKELY: Final = (
     ("method",),
 )
 
+_INTRODUCING: Final = ("initialize", "server/discover", "tools/list")
 _SAID_BY_BOTH: Final = ("transport", "rpc_id", "tool", "method")
 """What may not differ where both ends say it; of the transport, only while nothing surer joins them."""
 
@@ -108,6 +109,8 @@ class _Joiner:
         self._codes["transport"] = exchanges.transport
         self._twins = np.full(len(exchanges), -1)
         self._offsets: dict[tuple[int, int], float] = {}
+        self._others: set[tuple[int, int, int]] = set()
+        """Callers, names by which they call, and components that do not bear these names."""
         observers = pd.unique(self._codes["observer"])
         self._observers = set(observers.tolist())
         logging = np.zeros(len(exchanges.names) + 1, dtype=bool)
@@ -116,7 +119,18 @@ class _Joiner:
         """Whether the peer is known by a name under which somebody logs."""
 
     def join(self) -> NDArray[np.int64]:
-        """Try one key after the other on what is left; return the twin of each view, -1 for none."""
+        """Return the twin of each view, -1 for none."""
+        self._try_keys()
+        while others := self._taken_for_others():
+            self._others |= others
+            self._twins[:] = -1
+            self._offsets = {}
+            self._try_keys()
+        self._part_strangers()
+        return self._twins
+
+    def _try_keys(self) -> None:
+        """Try one key after the other on what is left."""
         asking = self._exchanges.asking
         for key in (*_SURE, *_LIKELY):
             alone = self._twins < 0
@@ -126,8 +140,21 @@ class _Joiner:
                 self._offsets = self._find_offsets()
                 self._codes["content"] = self._content(np.flatnonzero(alone))
             self._pass([self._codes[name] for name in key], alone, surely=key in _SURE)
-        self._part_strangers()
-        return self._twins
+
+    def _taken_for_others(self) -> set[tuple[int, int, int]]:
+        """Who was joined with somebody whom it knows as another: it was told another name, or other tools."""
+        told = self._exchanges.lists
+        method, peer = self._exchanges.words["method"], self._codes["peer"]
+        telling = np.isin(method.codes, [method.number(word) for word in _INTRODUCING])
+        strange = (peer >= 0) & ~self._peer_logs
+        outer = np.flatnonzero(self._exchanges.asking & strange & telling & (self._twins >= 0))
+        alike: dict[tuple[int, int, int], bool] = {}
+        for mine, theirs in zip(outer.tolist(), self._twins[outer].tolist(), strict=True):
+            heard, said = self._exchanges.introduction(mine), self._exchanges.introduction(theirs)
+            if heard is not None and said is not None:
+                ends = (told.observer[mine], told.peer[mine], told.observer[theirs])
+                alike[ends] = alike.get(ends, False) or heard == said
+        return {ends for ends, same in alike.items() if not same}
 
     def _part_strangers(self) -> None:
         """Take apart ends that have a silent one between them, though names nobody logs under allow for it.
@@ -329,7 +356,9 @@ class _Joiner:
         """Whether nothing that both ends say differs."""
         told = self._exchanges.lists
         observer, peer = told.observer, told.peer
-        if observer[outer] == observer[inner]:
+        if observer[outer] == observer[inner] or (
+            (observer[outer], peer[outer], observer[inner]) in self._others
+        ):
             return False
         if peer[inner] != observer[outer] and peer[inner] in self._observers:
             return False

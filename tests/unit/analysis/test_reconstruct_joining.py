@@ -256,6 +256,48 @@ def test_ends_that_speak_over_different_transports_are_not_joined_by_likeness(tr
     assert len(ga.reconstruct(logs).calls) == calls
 
 
+HELLO = '{"serverInfo": {"name": "%s"}, "capabilities": {}}'
+TOOLS = '{"tools": [{"name": "%s"}]}'
+
+
+@pytest.mark.parametrize(
+    ("method", "heard", "said", "callees"),
+    [
+        ("initialize", HELLO % "jira", HELLO % "search", {"jira", "search"}),
+        ("tools/list", TOOLS % "find_issue", TOOLS % "find_page", {"jira", "search"}),
+        ("tools/list", TOOLS % "find_page", TOOLS % "find_page", {"search"}),
+        ("tools/list", TOOLS % "find_issue", "{}", {"search"}),
+    ],
+)
+def test_a_server_that_does_not_log_is_not_one_that_introduced_itself_differently(
+    method, heard, said, callees
+):
+    flow = reconstruct(f"""
+        0.0 agent  sends jira  ? 1 {method}
+        0.1 agent  gets  jira  = 1 {heard}
+        0.5 agent  sends jira  ? 2 tools/call find
+        0.6 agent  gets  jira  = 2
+        1.0 search gets  agent ? 1 {method}
+        1.1 search sends agent = 1 {said}
+        1.5 search gets  agent ? 2 tools/call find
+        1.6 search sends agent = 2
+    """)
+    assert set(flow.calls["callee"]) == callees
+    assert len(flow.calls) == 2 * len(callees)
+
+
+def test_a_server_called_by_another_name_is_found_behind_one_that_does_not_log():
+    flow = reconstruct(f"""
+        0.0 agent  sends jira  ? 1 initialize
+        0.1 agent  gets  jira  = 1 {HELLO % "jira"}
+        0.0 agent  sends find  ? 1 initialize
+        0.3 agent  gets  find  = 1 {HELLO % "search"}
+        0.1 search gets  agent ? 1 initialize
+        0.2 search sends agent = 1 {HELLO % "search"}
+    """)
+    assert flow.calls["callee"].tolist() == ["jira", "search"]
+
+
 def test_what_a_trace_joins_may_name_its_transport_differently():
     logs = log_table("""
         0.0 host  sends gates ? 1 tools/call a @t
