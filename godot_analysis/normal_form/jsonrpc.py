@@ -132,6 +132,14 @@ def error_of(error: Any) -> tuple[int | None, str | None]:
     return None, error if isinstance(error, str) else json.dumps(error, ensure_ascii=False)
 
 
+def content_text(result: dict[str, Any]) -> str | None:
+    """The text of a tool's result."""
+    content = result.get("content")
+    items = content if isinstance(content, list) else []
+    parts = [item["text"] for item in items if isinstance(item, dict) and isinstance(item.get("text"), str)]
+    return "\n".join(parts) or None
+
+
 def era_of(method: str, params: dict[str, Any]) -> str | None:
     """The era that a question names; most name none."""
     if method in {"initialize", "notifications/initialized"}:

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 import numpy as np
 
-from godot_analysis.normal_form.jsonrpc import error_of, params_of
+from godot_analysis.normal_form.conventions import verbatim
+from godot_analysis.normal_form.jsonrpc import content_text, error_of, params_of
 from godot_analysis.normal_form.sightings import CALL, ERROR, RESPONSE, Sighting, Weight
 from godot_analysis.normal_form.table import objects, taken
 from godot_analysis.reconstruction.surroundings import SETTLED_US, Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from godot_analysis.normal_form.messages import Observations
@@ -33,6 +32,7 @@ _CONNECTION: Final = re.compile(
     re.IGNORECASE,
 )
 _RETRYING: Final = re.compile(r"\b(?:reconnect\w*|retry\w*|retries|again)\b", re.IGNORECASE)
+_ANSWERED: Final = frozenset({"answered", "error", "tool_error"})
 _QUIET_US: Final = 5_000_000  # a router that says nothing so long after a request of its own is stuck
 
 
@@ -280,6 +280,9 @@ class Endings:
             return None
         child = ([one for one in own if one.tool == call.tool] or own)[-1]
         end = self.of(child.number)
+        if self._withheld(call, inner, end):
+            note = f"{inner.observer}, which logs its answers, sent none when {child.callee} had answered"
+            return Ending("pending", notes=(note,), rows=end.rows)
         note = f"{inner.observer} logs no answers to its caller; as its own call to {child.callee} ended"
         if inner.observer in self._around.hears_answers and end.status in {"pending", "lost"}:
             note = f"{inner.observer} had not answered; its own call to {child.callee} was {end.status}"
@@ -293,6 +296,17 @@ class Endings:
             notes=(note,),
             rows=end.rows,
         )
+
+    def _withheld(self, call: Call, inner: Exchange, end: Ending) -> bool:
+        """Whether a router got an answer and sent none on, though both ends record every message."""
+        around, request = self._around, inner.request
+        if end.at is None or request is None or call.outer is None or end.status not in _ANSWERED:
+            return False
+        verbatim_here = self._seen.sightings[request].convention == verbatim.NAME
+        if not verbatim_here or call.outer.observer not in around.thorough:
+            return False
+        until = end.at + SETTLED_US
+        return until < around.last and not around.hole(inner.observer, end.at, until)
 
     def _untold(self, call: Call, inner: Exchange) -> Ending | None:
         """A question of the handshake to somebody who logs no answers to it: what came next tells."""
@@ -377,14 +391,6 @@ class Endings:
         ):
             return None
         return _lost("wire", f"{callee} logs what it receives, went on logging, and never received this")
-
-
-def content_text(result: dict[str, Any]) -> str | None:
-    """The text of a tool's result."""
-    content = result.get("content")
-    items: Iterable[Any] = content if isinstance(content, list) else ()
-    parts = [item["text"] for item in items if isinstance(item, dict) and isinstance(item.get("text"), str)]
-    return "\n".join(parts) or None
 
 
 def _lost(where: str, why: str, at: int | None = None) -> Ending:

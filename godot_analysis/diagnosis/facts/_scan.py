@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from godot_analysis.diagnosis.facts._exchanges import may_tell, read_exchange
+from godot_analysis.diagnosis.facts._refusals import HOST_PREFIX, refuses, tool_in
 from godot_analysis.diagnosis.facts._signals import (
     Complaint,
     Connection,
@@ -36,28 +37,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["refuses", "scan", "tool_in"]
+__all__ = ["scan"]
 
 _BACKEND_KEYS: Final = ("backend", "backend_name", "server", "server_name", "upstream", "target", "peer")
 _TOOL_KEYS: Final = ("tool_name", "toolName", "tool")
 _ERROR_KEYS: Final = ("error", "err", "exception", "reason", "cause", "detail")
 _URL: Final = re.compile(r"(?:wss?|https?|tcp)://[^\s\"'<>]+")
-_TOOL_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_\-./:]+[A-Za-z0-9]+)+")
-_TOLD_TOOL: Final = re.compile(
-    r"\btool:? +['\"`](?P<quoted>[\w\-./:]+)['\"`]"
-    r"|\b(?:no such|unknown|unrecogni[sz]ed) tool(?: name| available)?[:=] ?['\"`]?"
-    r"(?P<told>[A-Za-z][\w\-./:]*)"
-    r"|\btool (?!(?:is|was|does|names?|calls?|server|list)\b)(?P<lacking>[A-Za-z][\w\-./:]*) (?:(?:is|was) )?"
-    r"(?:not (?:found|available|known|registered)|does(?:n't| not) exist)",
-    re.IGNORECASE,
-)
-_HOST_PREFIX: Final = re.compile(r"^mcp__.+?__")
-_REFUSAL: Final = re.compile(
-    r"no such tool|unknown tool|unrecogni[sz]ed tool"
-    r"|tool (?:name )?[^:\n]{0,80}?(?:not (?:found|available|known|registered|exist)"
-    r"|does(?:n't| not) exist|unavailable)|not an? (?:known|valid|available) tool",
-    re.IGNORECASE,
-)
 _REFUSED: Final = re.compile(
     r"refused|(?:cannot|can't|could not|failed to) connect|connect(?:ion)? (?:call )?failed"
     r"|unreachable|no route to host|enotfound|getaddrinfo|name or service not known|errno 111",
@@ -142,24 +127,6 @@ def scan(logs: pd.DataFrame) -> Signals:
             signals.registered.append(Registered(*row.base, count=count, text=row.message))
         _classify(row, signals)
     return signals
-
-
-def tool_in(text: str) -> tuple[str, str] | None:
-    """The tool that `text` names, without the host's prefix, and that prefix.
-
-    That is what stands in quotes after "tool", or is said to be unknown, else the last thing that looks like
-    a tool's name.
-
-    >>> tool_in("No such tool available: mcp__iccm__gates_create_document")
-    ('gates_create_document', 'mcp__iccm__')
-    """
-    told = _TOLD_TOOL.search(text)
-    names = [told[told.lastgroup or 0]] if told else _TOOL_NAME.findall(text)
-    if not names:
-        return None
-    tool = names[-1].rstrip(".:")
-    prefix = _HOST_PREFIX.match(tool)
-    return tool.removeprefix(prefix.group()) if prefix else tool, prefix.group() if prefix else ""
 
 
 def error_text(data: Mapping[str, Any]) -> str:
@@ -325,7 +292,7 @@ def _connection_or_start(row: _Row, signals: Signals) -> None:
 def _refusal(row: _Row, tool: str | None) -> Refusal | None:
     table = _names(row.data)
     text = f"{row.message} {error_text(row.data)}".strip()
-    worded = _REFUSAL.search(text)
+    worded = refuses(text)
     prefix = ""
     if tool is None and worded:
         found = tool_in(text)
@@ -334,10 +301,10 @@ def _refusal(row: _Row, tool: str | None) -> Refusal | None:
         tool, prefix = found
     if tool is None or not (worded or (table is not None and tool not in table)):
         return None
-    if "backend" in row.data and table is None and not _REFUSAL.search(row.message):
+    if "backend" in row.data and table is None and not refuses(row.message):
         return None  # the backend's own error, passed on
-    if _HOST_PREFIX.match(tool):
-        prefix = _HOST_PREFIX.match(tool).group()  # type: ignore[union-attr]
+    if HOST_PREFIX.match(tool):
+        prefix = HOST_PREFIX.match(tool).group()  # type: ignore[union-attr]
         tool = tool.removeprefix(prefix)
     remark = ", ".join(f"{key}: {row.data[key]}" for key in _REMARK_KEYS if key in row.data)
     return Refusal(*row.base, tool=tool, table=table, prefix=prefix, remark=remark)
@@ -403,12 +370,3 @@ def _first(data: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
 def _text(data: Mapping[str, Any], key: str) -> str | None:
     value = data.get(key)
     return value if isinstance(value, str) else None
-
-
-def refuses(text: str) -> bool:
-    """Whether a text says that a tool is not known.
-
-    >>> refuses("Unknown tool: gates_create_document"), refuses("file not found")
-    (True, False)
-    """
-    return bool(_REFUSAL.search(text))

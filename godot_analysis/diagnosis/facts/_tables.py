@@ -12,7 +12,7 @@ import numpy as np
 
 from godot_analysis.diagnosis.facts._links import LinkFacts
 from godot_analysis.diagnosis.facts._names import family
-from godot_analysis.diagnosis.facts._scan import refuses
+from godot_analysis.diagnosis.facts._refusals import refuses
 from godot_analysis.diagnosis.facts._schemas import takes
 from godot_analysis.diagnosis.facts._table import Calls, micros
 

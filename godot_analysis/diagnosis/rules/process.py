@@ -23,6 +23,8 @@ _SKEW: Final = pd.Timedelta(seconds=2)
 _MANY: Final = 10
 _BRIEF: Final = pd.Timedelta(seconds=1)
 _SHOWN: Final = 200
+_WITHHELD: Final = "logs its answers, sent none when"
+"""What the reconstruction notes of a router that got an answer and kept it."""
 _ENDLESS: Final = {
     "outcome": "never ended, and its caller waits for it",
     "answered": "never answered",
@@ -91,6 +93,9 @@ def never_ends(facts: Facts) -> Iterator[Match]:
         last, behind = (inner or call).last, open_.after((inner or call).started)
         backend = facts.backend_of(last)
         waited = facts.end - call.started
+        if last.answered and (call.status == "cancelled" or _WITHHELD in call.note):
+            yield _withheld(call)
+            continue
         clues = [Clue(f"nothing shows an end of {call.tool}", 0.5, call.rows)]
         if waited > max(_PATIENCE, 20 * facts.usual_duration):
             clues.append(Clue(f"{waited.total_seconds():.0f} s passed until the end of the log", 0.5))
@@ -122,10 +127,28 @@ def never_ends(facts: Facts) -> Iterator[Match]:
         yield Match(where, where, tuple(clues), call.tool, numbers, words, severity)
 
 
+def _withheld(call: Call) -> Match:
+    """A call that was answered further on, and whose caller never got the answer."""
+    kept = call
+    while not (leg := kept.legs[-1]).answered:
+        kept = leg
+    router, answer = kept.callee or "somebody", f" with “{leg.error_text[:160]}”" if leg.error_text else ""
+    clues = (
+        Clue(f"{leg.callee} answered {router}{answer}", 0.6, leg.rows),
+        Clue(f"{router}, which logs its answers, sent none to {kept.caller}", 0.6, kept.rows),
+    )
+    words = {
+        **{name: text.format(component=router) for name, text in _ENDLESS.items()},
+        "behind": "",
+        "how": f" {leg.callee} had answered{answer}: {router} got that, and did not pass it on.",
+    }
+    return Match(router, router, clues, call.tool, call.family, words)
+
+
 def _endless(facts: Facts, open_: Calls) -> Iterator[tuple[Call, Call | None]]:
     """The calls that nothing ended, each with the same call further on, where only its content tells."""
     further: set[int] = set()
-    for call in (*_unfinished(facts), *_unheard(facts)):
+    for call in (*_unfinished(facts), *_unheard(facts), *_cancelled_late(facts)):
         if call.number in further or facts.overtaken(call):
             continue
         inner = _handed_on(call, open_)
@@ -323,6 +346,16 @@ def _lists(backend: str, facts: Facts) -> list[Clue]:
 
 def _unfinished(facts: Facts) -> Calls:
     return facts.operations.ended("pending", "lost", "timed_out")
+
+
+def _cancelled_late(facts: Facts) -> Iterator[Call]:
+    """Calls that their caller gave up long after they had been answered further on."""
+    for call in facts.operations.ended("cancelled"):
+        last, router = call.last, call.callee
+        if last is call or not last.answered or last.ended is None or call.ended is None:
+            continue
+        if router is not None and facts.verbatim(router) and call.ended - last.ended >= _PATIENCE:
+            yield call
 
 
 def _handed_on(call: Call, open_: Calls) -> Call | None:

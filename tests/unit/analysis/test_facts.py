@@ -10,7 +10,8 @@ from godot_analysis.diagnosis.facts import gather
 from godot_analysis.diagnosis.facts._epochs import epochs
 from godot_analysis.diagnosis.facts._lists import Arrival
 from godot_analysis.diagnosis.facts._names import Owners
-from godot_analysis.diagnosis.facts._scan import scan, tool_in
+from godot_analysis.diagnosis.facts._refusals import tool_in
+from godot_analysis.diagnosis.facts._scan import scan
 
 
 def at(seconds):

@@ -520,3 +520,32 @@ def test_a_router_that_logs_only_what_it_sends_on_is_one_operation_too(trace, ah
         "client → relay shut: error",
     ]
     assert "relay did not log that it got it" in flow.calls["note"].tolist()
+
+
+KEPT = """
+    0.0 client sends hub    ? 1 tools/call open
+    0.0 hub    gets  client ? 1 tools/call open
+    0.1 hub    sends gates  ? 7 tools/call open
+    0.1 gates  gets  hub    ? 7 tools/call open
+    0.2 gates  sends hub    ! 7 -32000 order conflict
+    0.2 hub    gets  gates  ! 7 -32000 order conflict
+"""
+
+
+def test_a_router_that_got_an_answer_and_sent_none_leaves_its_caller_waiting():
+    flow = reconstruct(f"{KEPT} 9.0 client says WARN still waiting")
+    assert told(flow) == ["client → hub open: pending", "  hub → gates open: error"]
+    assert flow.calls["note"].iloc[0] == "hub, which logs its answers, sent none when gates had answered"
+
+
+@pytest.mark.parametrize(
+    ("silent", "until"),
+    [
+        ("client", 9.0),  # whose records do not tell whether an answer came
+        (None, 0.3),  # it may still be logged
+    ],
+)
+def test_an_answer_of_which_only_the_record_may_be_missing_is_that_of_the_callee(silent, until):
+    kept = [line for line in KEPT.splitlines() if line.split()[1:2] != [silent]]
+    flow = reconstruct("\n".join([*kept, f"{until} hub says INFO alive"]))
+    assert told(flow)[0] == "client → hub open: error"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import godot_analysis as ga
+from godot_analysis.loading.tables import log_table
+
 
 def lose(story, backend, trace=None):
     story.tell(
@@ -118,6 +121,32 @@ def test_b08_behind_a_relay_that_does_not_log(story):
     story.tell("dewey", "INFO", "heartbeat")
     found = story.only()
     assert (found.code, found.component) == ("B08", "dewey")
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "cause"),
+    [
+        ("60.0 client says WARN still waiting", "B08", "hub"),
+        ('60.0 client sends hub ~ notifications/cancelled {"requestId": 1}', "B08", "hub"),
+        ('0.5 client sends hub ~ notifications/cancelled {"requestId": 1}', "R09", "gates"),
+        ("0.3 hub sends client ! 1 -1 no\n 0.3 client gets hub ! 1 -1 no", "R09", "gates"),
+    ],
+)
+def test_b08_a_relay_that_keeps_the_answer(end, code, cause):
+    found = ga.diagnose(
+        log_table(f"""
+            0.0 client sends hub    ? 1 tools/call open
+            0.0 hub    gets  client ? 1 tools/call open
+            0.1 hub    sends gates  ? 7 tools/call open
+            0.1 gates  gets  hub    ? 7 tools/call open
+            0.2 gates  sends hub    ! 7 -32000 order conflict
+            0.2 hub    gets  gates  ! 7 -32000 order conflict
+            {end}
+            99.0 hub says INFO alive
+        """)
+    ).root_cause
+    assert found is not None
+    assert (found.code, found.cause_in) == (code, cause)
 
 
 def test_b08_two_seconds_before_the_end_of_a_log(story):
