@@ -213,6 +213,12 @@ class CallFacts(Given):
         later = next(self.calls_like(call), None) if call.answered else None
         return later is not None and later.status == "answered" and later.arguments != call.arguments
 
+    def succeeded_later(self, call: Call) -> bool:
+        """Whether the very same call, made again by the same caller, was answered well."""
+        again = (other for other in self.calls_like(call) if other.arguments == call.arguments)
+        later = next(again, None)
+        return later is not None and later.status == "answered"
+
     @cached_property
     def _alike(self) -> dict[tuple[str | None, str | None], tuple[Calls, NDArray[np.int64]]]:
         return {}

@@ -23,10 +23,13 @@ __all__ = [
     "generic",
     "refused_words",
     "same_error",
+    "tells_nothing",
+    "temporary",
     "timed_out_words",
     "unserialisable",
 ]
 
+INVALID_REQUEST: Final = -32600
 INVALID_PARAMS: Final = -32602
 METHOD_NOT_FOUND: Final = -32601
 
@@ -59,9 +62,29 @@ _SQL: Final = re.compile(r"\b(?:select|insert|update|delete|alter|with|from|into
 # What only the one who runs the backend can mend.
 _SURROUNDINGS: Final = re.compile(
     r"api[ _-]?key|credential|unauthori[sz]ed|forbidden|permission denied|database|\bdb\b|disk|out of memory"
-    r"|quota"
+    r"|quota|too many requests|\b429\b|throttl"
     r"|rate limit|connection|refused|timed? ?out|unavailable|unreachable|econn|enospc|eacces|name or service"
     r"|upstream|fetch failed|is locked|bad gateway|\b50[0234]\b",
+    re.IGNORECASE,
+)
+_TEMPORARY: Final = re.compile(
+    r"too many requests|\b429\b|throttl|rate limit|retry (?:after|later|in)\b|try again|temporar|\bbusy\b"
+    r"|is locked|service unavailable|\b503\b|timed? ?out|econnreset",
+    re.IGNORECASE,
+)
+# What the one who set the backend up does not let anybody reach.
+_OFF_LIMITS: Final = re.compile(
+    r"outside (?:of )?(?:the |your |its )?(?:allowed|permitted|workspace|sandbox)", re.IGNORECASE
+)
+_DECLINED: Final = re.compile(
+    r"\buser (?:has )?(?:declined|denied|rejected|refused|dismissed)\b"
+    r"|\b(?:declined|denied|rejected|refused) by (?:the )?user\b",
+    re.IGNORECASE,
+)
+# Words of which every error may consist.
+_NOTHING: Final = re.compile(
+    r"(?:\b(?:error|errors|failed|failure|unknown|unexpected|exception|an?|the|has|occurred|while|when"
+    r"|calling|running|invoking|tool|call|request|operation|something|went|wrong|mcp)\b|\W)*",
     re.IGNORECASE,
 )
 _MISTAKE: Final = re.compile(
@@ -149,12 +172,13 @@ def blame(call: Call, takes: frozenset[str] | None = None) -> Literal["caller", 
         return "callee" if impossible or lacking.group(1) in (call.arguments or {}) else "caller"
     if call.error_code == INVALID_PARAMS or _REFUSED_ARGUMENTS.search(text):
         return "caller"
+    if _OFF_LIMITS.search(text):
+        return "caller"
     inside = _own_table(call) or _UNSERIALISABLE.search(text) or _SURROUNDINGS.search(text)
     if _DEFECT.search(text) or inside or call.error_code == METHOD_NOT_FOUND:
         return "callee"
-    if _MISTAKE.search(text):
-        return "caller"
-    return "unknown"
+    # An invalid request is one that was framed wrongly, whatever its arguments.
+    return "caller" if _MISTAKE.search(text) and call.error_code != INVALID_REQUEST else "unknown"
 
 
 def _own_table(call: Call) -> bool:
@@ -165,8 +189,10 @@ def _own_table(call: Call) -> bool:
 
 
 def answers_no(call: Call) -> bool:
-    """Whether a tool itself answered that what was asked for is not there, which is no fault."""
+    """Whether a tool answered that what was asked for is not there, or a user said no, which is no fault."""
     text = call.error_text
+    if call.status == "tool_error" and _DECLINED.search(text):
+        return True
     return (
         call.status == "tool_error"
         and _ABSENT.search(text) is not None
@@ -223,6 +249,21 @@ def generic(text: str) -> bool:
     (True, False)
     """
     return _CODE_WORDS.fullmatch(text) is not None
+
+
+def temporary(text: str) -> bool:
+    """Whether an error says that the same call may succeed later.
+
+    >>> temporary("429 Too Many Requests, retry after 2 s"), temporary("division by zero")
+    (True, False)
+    """
+    return _TEMPORARY.search(text) is not None
+
+
+def tells_nothing(call: Call) -> bool:
+    """Whether an error says that the call failed, and nothing else."""
+    text = call.error_text.replace(call.tool, "") if call.tool else call.error_text
+    return _NOTHING.fullmatch(text) is not None
 
 
 def same_error(call: Call) -> tuple[int | None, str]:

@@ -21,6 +21,8 @@ from godot_analysis.diagnosis.rules._texts import (
     generic,
     refused_words,
     same_error,
+    tells_nothing,
+    temporary,
     timed_out_words,
     unserialisable,
 )
@@ -252,6 +254,8 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
         weight = 0.7 if guilty == "callee" else 0.45
         clues = [Clue(f"{call.tool} was answered with “{error_words(call)}”", weight, _rows(call, facts))]
         own = facts.complaints_during(call, backend)
+        if tells_nothing(call) and not own:
+            continue
         if own:
             clues.append(
                 Clue(f"{backend} logged an error itself: {own[0].text[:120]}", 0.5, (own[0].record,))
@@ -260,7 +264,9 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
         if fine is not None:
             clues.append(Clue(f"other calls to {backend} were answered", 0.2, fine.rows[-1:]))
         words = {"error": error_words(call)}
-        yield _match(call, facts, backend, tuple(clues), words, severity=_severity(call))
+        over = temporary(call.error_text) and facts.succeeded_later(call)
+        severity: Severity | None = "info" if over else _severity(call)
+        yield _match(call, facts, backend, tuple(clues), words, severity=severity)
 
 
 @rule(

@@ -17,7 +17,7 @@ from godot_analysis.normal_form.sightings import REQUEST
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from godot_analysis.diagnosis.facts import Call, Facts
+    from godot_analysis.diagnosis.facts import Call, Complaint, Facts
     from godot_analysis.diagnosis.findings import Severity
 
     _Find = Callable[[Facts], Iterator[Match]]
@@ -103,7 +103,7 @@ def result_breaks_schema(facts: Facts) -> Iterator[Match]:
         said = [
             Clue(f"{item.component} logged: {item.text[:160]}", 0.6, (item.record,))
             for name in {call.caller, top.caller} - {None, call.callee}
-            for item in facts.complaints_during(call, name or "")
+            for item in _complaints_on(call, name or "", facts)
             if speaks_of_form(item.said)
         ]
         if top is not call and top.status == "error":
@@ -111,6 +111,21 @@ def result_breaks_schema(facts: Facts) -> Iterator[Match]:
         clues = (Clue(f"the result of {call.tool}: {breach.fault}", 0.5, call.rows), *said)
         words, numbers = _words(breach), top.family if said else frozenset[int]()
         yield Match(call.callee, call.callee, clues, call.tool, numbers, words, None if said else "info")
+
+
+def _complaints_on(call: Call, component: str, facts: Facts) -> list[Complaint]:
+    """What a component complained of after it got an answer, before it got another one."""
+    until = (call.ended or call.started) + _CLOSE
+    others = [one.ended for one in facts.calls.where("caller", component).after(call.started) if one.ended]
+    next_one = min((ended for ended in others if call.ended and ended > call.ended), default=until)
+    early = facts.complaints_during(call, component)
+    return early + [
+        item
+        for item in facts.signals.complaints
+        if item.component == component
+        and item not in early
+        and call.started <= item.time <= min(until, next_one)
+    ]
 
 
 @rule(

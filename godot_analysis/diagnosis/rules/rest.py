@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
-from godot_analysis.diagnosis.rules._texts import answers_no, error_words
+from godot_analysis.diagnosis.rules._texts import answers_no, error_words, tells_nothing, temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Facts
+    from godot_analysis.diagnosis.facts import Call, Facts
     from godot_analysis.diagnosis.findings import Severity
 
 __all__: list[str] = []
@@ -41,5 +41,13 @@ def failed_somehow(facts: Facts) -> Iterator[Match]:
             error = error or f": {missed.component} logged “{missed.text[:200]}”"
         words = {"status": call.status.replace("_", " "), "error": error}
         cause = (call.callee if own else None) or where
-        severity: Severity | None = "info" if answers_no(call) or facts.put_right(call) else None
+        harmless = answers_no(call) or _mended(call, facts)
+        severity: Severity | None = "info" if harmless else None
         yield Match(where, cause, tuple(clues), call.tool, call.family, words, severity)
+
+
+def _mended(call: Call, facts: Facts) -> bool:
+    """Whether its caller, by what it was told, came to a result in the end."""
+    if tells_nothing(call):
+        return False
+    return facts.put_right(call) or (temporary(call.error_text) and facts.succeeded_later(call))

@@ -175,6 +175,26 @@ def test_r09_defect_of_the_backend(story, message):
     assert (found.code, found.component, found.cause_in) == ("R09", "gates", "gates")
 
 
+def test_r08_requests_that_a_server_calls_invalid_are_not_the_callers_mistake(story):
+    odd = {"code": -32600, "message": "Invalid Request: envelope version 1 expected"}
+    story.start_relay()
+    story.call("dewey_search")
+    story.call("gates_list_capabilities", error=odd)
+    story.call("gates_create_document", {"markdown": "x"}, error=odd)
+    assert (story.only().code, story.only().cause_in) == ("R08", "gates")
+
+
+@pytest.mark.parametrize(
+    "message", ["Error", "failed", "something went wrong", "gates_create_document failed"]
+)
+def test_r12_an_error_that_tells_nothing(story, message):
+    story.start_relay()
+    story.call("gates_list_capabilities")
+    story.call("gates_create_document", {"markdown": "x"}, error={"code": -32000, "message": message})
+    story.call("gates_create_document", {"markdown": "y"})
+    assert (story.only().code, story.only().cause_in) == ("R12", "gates")
+
+
 def test_r09_surer_with_the_backends_own_error(story):
     def complain():
         story.tell("gates", "ERROR", "Tool error", {"tool_name": "gates_create_document", "error": "boom"})

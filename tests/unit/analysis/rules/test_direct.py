@@ -228,6 +228,30 @@ def test_r10_is_no_fault_once_the_caller_has_put_it_right(pipe, mistake, retry):
     assert pipe.story.codes() == ([] if retry == {"q": "b"} else ["R10"])
 
 
+def says(text):
+    return {"result": {"content": [{"type": "text", "text": text}], "isError": True}}
+
+
+@pytest.mark.parametrize(
+    ("text", "retry", "codes"),
+    [
+        ("429 Too Many Requests, retry after 2 s", {"q": "a"}, []),
+        ("429 Too Many Requests, retry after 2 s", None, ["R09"]),
+        ("division by zero", {"q": "a"}, ["R09"]),
+        ("Access denied - path outside allowed directories: /etc", {"q": "b"}, []),
+        ("Access denied - path outside allowed directories: /etc", None, ["R10"]),
+        ("User declined the permission request for find", None, []),
+        ("the user table declined to load", None, ["R09"]),
+    ],
+)
+def test_what_a_tool_could_not_do_then_and_did_in_the_end_is_no_fault(pipe, text, retry, codes):
+    pipe.greet("wiki")
+    pipe.call("wiki", {"q": "a"}, **says(text))
+    if retry is not None:
+        pipe.call("wiki", retry)
+    assert pipe.story.codes() == codes
+
+
 def test_no_relay_is_named_where_there_is_none(pipe):
     pipe.ask("wiki", "initialize", HELLO, result=WELCOME)
     note = {"jsonrpc": "2.0", "method": "notifications/initialized"}

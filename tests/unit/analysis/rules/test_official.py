@@ -159,6 +159,17 @@ def test_r18_result_that_its_client_throws_away(link):
     assert "content" in found.summary
 
 
+@pytest.mark.parametrize(("called_since", "codes"), [(False, ["R18"]), (True, [])])
+def test_r18_the_client_throws_it_away_a_moment_later(link, called_since, codes):
+    link.greet()
+    link.call(result={"content": "sunny"})
+    link.story.wait(3)
+    if called_since:
+        link.call(result={"content": [{"type": "text", "text": "sunny"}]})
+    link.complain("1 validation error for CallToolResult content: Input should be a valid list")
+    assert link.story.codes() == codes
+
+
 def test_r18_result_that_the_relay_makes_an_error_of(story):
     story.start_relay()
     story.call("dewey_search", error={"code": -32603, "message": "unexpected"})
