@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import UNFINISHED, Trouble
+from godot_analysis.diagnosis.facts import TOOL_CALL, UNFINISHED, Trouble
 from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 
@@ -53,16 +53,18 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
             for end in facts.signals.ends
             if end.component in {client, server} and end.peer in {server, client, None}
         ]
-        rows = [(end.time, end.record, "the connection ended") for end in ended]
-        rows += [
+        told = [
             (item.time, item.record, f"{item.component} logged: {item.text[:120]}")
             for item in said
             if item.component == client
             and _ENDED.search(item.text)
             and (_BROKEN.search(item.text) or (isinstance(item, Trouble) and item.backend == server))
         ]
+        rows = [*told, *((end.time, end.record, "the connection ended") for end in ended)]
         after = [found for found in rows if row["time"] <= found[0] <= row["time"] + _CLOSE]
         recovered = facts.sent_to(server).answered.where("caller", client, None).after(row["time"])
+        if any(found in told for found in after):
+            recovered = recovered.where("method", TOOL_CALL)  # what was under way when it said so came still
         seen.add(server)
         null = row["rpc_id"] in {None, "null"}
         what = "an answer whose id is null" if null else f"a second answer with the id {row['rpc_id']}"

@@ -819,6 +819,17 @@ def test_f24_answer_to_a_notification_ends_the_connection(link):
     assert (found.code, found.cause_in) == ("F24", "weather")
 
 
+@pytest.mark.parametrize(("calls", "codes"), [(False, ["F24"]), (True, [])])
+def test_f24_a_list_that_was_under_way_is_no_sign_of_life(link, calls, codes):
+    link.ask("weather", "initialize", result={"protocolVersion": VERSION, "capabilities": {"tools": {}}})
+    unasked(link)
+    link.complain("protocol error: received a response with id null; closing the connection")
+    link.ask("weather", "tools/list", result={"tools": [tool("forecast")]})
+    if calls:
+        link.call("weather", "forecast", {"city": "Ulm"})
+    assert link.story.codes() == codes
+
+
 def test_f24_is_noise_while_the_connection_lives(link):
     link.greet("weather", [tool("forecast")])
     unasked(link)
