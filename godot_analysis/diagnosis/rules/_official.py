@@ -23,6 +23,9 @@ __all__ = ["Breach", "breaches", "speaks_of_form"]
 _SAMPLE: Final = 20
 """How many results of one tool are looked at: what is wrong with them is wrong with all."""
 
+_NEWEST: Final = "2025-11-25"
+"""The newest version that begins with `initialize`."""
+
 _NUMBER: Final = re.compile(r"\.\d+\.")
 _OF_TOOL: Final = re.compile(r"tools\.(\d+)\.")
 _FORM: Final = re.compile(
@@ -128,7 +131,9 @@ def _judged(calls: Iterable[Call], requests: dict[int, Any]) -> Iterator[Breach]
         if not isinstance(request, dict):
             continue
         link, number = (call.caller, call.callee, call.session), str(call.number)
-        if told := judge(Seen(link, SENT, REQUEST, call.method, number, request)):
+        if _names_no_version(call, request):
+            yield Breach(call, REQUEST, "params.protocolVersion: Field required", _NEWEST, None)
+        elif told := judge(Seen(link, SENT, REQUEST, call.method, number, request)):
             yield Breach(call, REQUEST, *_read(told), call.tool)
         if _has_result(call):
             version = _unnamed_version(call, request)
@@ -153,6 +158,13 @@ def _unnamed_version(call: Call, request: dict[str, Any]) -> str | None:
     params = request.get("params")
     asked = params.get("protocolVersion") if isinstance(params, dict) else None
     return asked if isinstance(asked, str) else None
+
+
+def _names_no_version(call: Call, request: dict[str, Any]) -> bool:
+    """Whether `initialize` was refused and names no version by which it could be judged: all demand one."""
+    params = request.get("params")
+    asked = params.get("protocolVersion") if isinstance(params, dict) else ""
+    return call.method == "initialize" and call.status == "error" and not isinstance(asked, str)
 
 
 def _tool_in(told: str, call: Call) -> str | None:

@@ -210,6 +210,25 @@ def test_r19_request_that_is_refused_for_its_form(link):
     assert "arguments" in found.summary
 
 
+LACKING = {"code": -32602, "message": "Invalid request parameters"}
+
+
+@pytest.mark.parametrize(
+    "hello", [{"version": OLD}, {"protocolVersion": OLD}], ids=["another name", "nothing else"]
+)
+def test_r19_handshake_without_what_mcp_requires(link, hello):
+    for _ in range(2):
+        link.ask("initialize", hello, error=LACKING)
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in) == ("R19", "weather", "host")
+
+
+def test_a_refusal_of_a_sound_handshake_is_not_about_its_form(link):
+    hello = {"protocolVersion": OLD, "capabilities": {}, "clientInfo": {"name": "host", "version": "1"}}
+    link.ask("initialize", hello, error=LACKING)
+    assert "R19" not in link.story.codes()
+
+
 def test_r19_is_a_remark_where_the_server_is_lenient(link):
     link.greet()
     link.ask("tools/call", {"name": "forecast", "arguments": "city=Ulm"}, FINE)
