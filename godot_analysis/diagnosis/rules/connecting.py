@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from godot_analysis.diagnosis.rules._connecting import broken_off, connected_later, crash_clue, said_of
@@ -13,13 +14,21 @@ from godot_analysis.diagnosis.rules._texts import INVALID_PARAMS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Calls, Facts, HttpExchange
+    from godot_analysis.diagnosis.facts import Calls, Complaint, Facts, HttpExchange, Trouble
 
 __all__: list[str] = []
 
 _REFUSED: Final = 400  # the first status that is an error
 _BROKEN: Final = 500
 _CREDENTIALS: Final = frozenset({401, 403, 407})
+# How systems and their libraries say that there is no such program, or that it may not be run.
+_NO_PROGRAM: Final = re.compile(
+    r"\bspawn \S.{0,200}\bE(?:NOENT|ACCES|PERM|INVAL)\b|executable file not found"
+    r"|is not recognized as an internal or external command"
+    r"|\b(?:(?:start|spawn|launch)\w*|connect(?:ing)? to) .{0,200}(?:command not found|program not found"
+    r"|no such file or directory|cannot find the file specified|\bENOENT\b)",
+    re.IGNORECASE | re.DOTALL,
+)
 _CONNECTING: Final = re.compile(r"\bmcp\b|connect|initiali[sz]|handshake", re.IGNORECASE)
 _GOOD: Final = ("answered", "tool_error")
 
@@ -52,6 +61,34 @@ def never_connected(facts: Facts) -> Iterator[Match]:
         refused = _refused(said, {said[0].component} if said else set())
         if refused and not connected_later(refused[0].component, server, refused[-1].time, facts):
             yield _by_http(refused[0].component, server, refused, facts)
+    yield from _not_started({server for _, server in tried}, facts)
+
+
+def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
+    """Servers whose process could not even be started, as their client says, and that nobody ever reached."""
+    said: list[Complaint | Trouble] = [*facts.signals.complaints, *facts.troubles]
+    failed: dict[tuple[str, str], list[Complaint | Trouble]] = defaultdict(list)
+    for item in sorted(said, key=lambda item: item.time):
+        if item.backend and item.tool is None and _NO_PROGRAM.search(item.said):
+            failed[item.component, item.backend].append(item)
+    for (client, server), items in failed.items():
+        last, begin = items[-1], facts.flow.logs["event_created_at"].min()
+        offered = any(server in name for offer in facts.signals.offers for name in offer.names or ())
+        reached = server in tried or facts.sent_to(server) or offered or client == server
+        if reached or connected_later(client, server, begin, facts):
+            continue
+        rows = tuple(item.record for item in items)
+        clues = (
+            Clue(f"{client} logged: {last.text[:160]}", 0.7, rows),
+            Clue(f"nobody ever sent {server} a message", 0.4),
+        )
+        words = {
+            "client": client,
+            "what": f"could not start it: {last.text[:160]}",
+            "remedy": f"Install the program that {client} starts {server} with, or name it by its full path "
+            f"in the settings of {client}.",
+        }
+        yield Match(server, server, clues, None, lacking_calls(facts, server), words)
 
 
 def _failing(client: str, server: str, hands: Calls, facts: Facts) -> Iterator[Match]:

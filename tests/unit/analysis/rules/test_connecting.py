@@ -196,3 +196,34 @@ def test_r03_a_list_that_never_came(story, complains, codes):
     if complains:
         story.tell("bot", "ERROR", "failed to list tools of wiki: MCP error -32001: Request timed out")
     assert story.codes() == codes
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "spawn uvx ENOENT",
+        "Failed to start MCP server: [Errno 2] No such file or directory: 'uvx'",
+        'could not launch the server: exec: "uvx": executable file not found in $PATH',
+    ],
+)
+def test_r20_a_program_that_is_not_there(story, said):
+    for _ in range(2):
+        story.tell("bot", "ERROR", said, {"server": "wiki"})
+        story.tell("bot", "ERROR", "Server disconnected", {"server": "wiki"})
+        story.wait(5)
+    found = story.only()
+    assert (found.code, found.component) == ("R20", "wiki")
+    assert said in found.summary
+
+
+def test_r20_not_where_the_program_was_found_in_the_end(story):
+    story.tell("bot", "WARN", "spawn uvx ENOENT", {"server": "wiki"})
+    story.tell("bot", "INFO", "connected to wiki: 5 tools", {"server": "wiki"})
+    assert story.codes() == []
+
+
+@pytest.mark.parametrize("data", [None, {"server": "wiki"}], ids=["no server", "server"])
+def test_r20_not_for_a_program_that_a_server_at_work_or_nobody_lacks(story, data):
+    work(story)
+    story.tell("bot", "WARN", "hook failed: spawn prettier ENOENT", data)
+    assert story.codes() == []
