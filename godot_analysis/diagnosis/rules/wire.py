@@ -28,6 +28,8 @@ _NO_JSON: Final = re.compile(
 _IN_FRONT: Final = re.compile(r"(?:mcp server )?(?:\[([\w.-]+)\]|\"?([\w.-]+)\"?:) ", re.IGNORECASE)
 _BROKEN_OFF: Final = re.compile(r"clos|timed? ?out|failed|disconnect|exited", re.IGNORECASE)
 _PAGE: Final = 4096
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+_CLOSING: Final = {"{": "}", "[": "]"}
 # How readers of lines and frames say that one is longer than they will hold.
 _TOO_LONG: Final = re.compile(
     r"chunk (?:is longer than|exceeds?) (?:the )?limit|token too long|line (?:is )?too long"
@@ -179,7 +181,7 @@ def _missed(row: dict[str, Any], facts: Facts) -> str | None:
 
 
 def _over_lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first of the broken lines that, put together, are one JSON-RPC message."""
+    """The first of the broken lines that, put together, are one JSON-RPC message, or the beginning of one."""
     by_observer: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         by_observer[row["observer"]].append(row)
@@ -191,9 +193,22 @@ def _over_lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             # What follows the message may be noise, so it ends with the first line that closes it.
             closing = (at for at, row in enumerate(part) if str(row["payload"]).rstrip() == "}")
             last = next(closing, None)
-            if last is not None and _is_message("\n".join(str(row["payload"]) for row in part[: last + 1])):
-                return part[: last + 1]
+            part = part[: last + 1] if last is not None else part
+            text = "\n".join(str(row["payload"]) for row in part)
+            if _is_message(text if last is not None else _completed(text)):
+                return part
     return []
+
+
+def _completed(text: str) -> str:
+    """JSON that ends in the middle, between two of its parts, with the brackets that it lacks."""
+    lacking: list[str] = []
+    for sign in _STRING.sub("", text):
+        if sign in _CLOSING:
+            lacking.append(_CLOSING[sign])
+        elif lacking and sign == lacking[-1]:
+            lacking.pop()
+    return text.rstrip().removesuffix(",") + "".join(reversed(lacking))
 
 
 def _is_message(text: str) -> bool:
