@@ -21,6 +21,7 @@ _MODULES: Final = (
     "unasked",
     "transport",
     "handshake",
+    "versions",
     "connecting",
     "schema",
     "offering",

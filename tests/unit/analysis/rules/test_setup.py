@@ -289,6 +289,33 @@ def test_f17_version_rejected(story):
     assert story.only().code == "F17"
 
 
+REFUSED = {"code": -32022, "message": "Unsupported protocol version"}
+
+
+def ask_statelessly(story, version, **end):
+    params = {"_meta": {"io.modelcontextprotocol/protocolVersion": version}}
+    request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params}
+    story.exchange("client", "gates", request, transport="http")
+    story.exchange("gates", "client", {"jsonrpc": "2.0", "id": 1, **end}, transport="http")
+    story.wait(1)
+
+
+def test_f17_version_of_a_request_that_needs_no_handshake(story):
+    for _ in range(2):
+        ask_statelessly(
+            story, "2026-07-28", error=REFUSED | {"data": {"supported": ["2027-01-15"], "requested": "x"}}
+        )
+    story.tell("client", "ERROR", "no common protocol version with gates")
+    found = story.only()
+    assert (found.code, found.component) == ("F17", "gates")
+
+
+def test_f17_is_over_once_the_client_asked_with_another_version(story):
+    ask_statelessly(story, "2027-01-15", error=REFUSED)
+    ask_statelessly(story, "2026-07-28", result={"resultType": "complete", "tools": []})
+    assert "F17" not in story.codes()
+
+
 def test_f20_plain_text_on_stdio(story):
     story.message("relay", "received", "gates", "[dotenv] loaded 3 variables", transport="stdio")
     greet(story, "relay", "gates", ["gates_open"])

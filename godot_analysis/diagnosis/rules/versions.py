@@ -1,0 +1,107 @@
+"""The rule about two ends that find no protocol version in common."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from godot_analysis.diagnosis.rules._missing import lacking_calls
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from godot_analysis.diagnosis.facts import Call, Facts
+
+__all__: list[str] = []
+
+_VERSION: Final = re.compile(r"protocol ?version|unsupported version", re.IGNORECASE)
+_UNSUPPORTED: Final = re.compile(
+    r"(?:unsupported|unknown|invalid|bad) (?:mcp[- ])?protocol[- ]version[^\"}]{0,160}", re.IGNORECASE
+)
+_UNSUPPORTED_VERSION: Final = -32022  # since 2026-07-28
+_DATE: Final = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+
+
+@rule(
+    "F17",
+    layer="handshake",
+    severity="error",
+    title="{component} and its client do not agree on a protocol version",
+    summary="{component} and its client found no protocol version in common: “{error}”",
+    explanation="The server knows other versions than the one asked for: it answered with an error instead "
+    "of naming one, or named one that the client does not take.",
+    fix="Make {component} answer with a version it supports, or let the client offer an older one.",
+    supersedes=("R17", "R19", "F26", "R20", "B05", "R03", "B13", "R13", "R01", "R12"),
+    references=("F17", "xpzouying/xiaohongshu-mcp#697"),
+)
+def version_rejected(facts: Facts) -> Iterator[Match]:
+    yield from _refused_version(facts)
+    yield from _refused_requests(facts)
+    told = [item for item in facts.signals.complaints if _VERSION.search(item.said)]
+    for arrival in facts.arrivals:
+        later = facts.arrivals_at(arrival.backend)[-1]
+        if arrival.failed and later.time > arrival.time and not later.failed:
+            continue  # they have agreed in the end
+        if arrival.failed and _VERSION.search(arrival.text):
+            clue = Clue(f"initialize was answered with “{arrival.text}”", 0.85, arrival.records)
+            numbers, words = lacking_calls(facts, arrival.backend), {"error": arrival.text}
+            yield Match(arrival.backend, arrival.backend, (clue,), calls=numbers, words=words)
+        answered = arrival.result.get("protocolVersion") if isinstance(arrival.result, dict) else None
+        if arrival.failed or not isinstance(answered, str) or facts.lists_of(arrival.backend):
+            continue
+        for item in told:
+            if item.time >= arrival.time and answered in item.said:
+                clues = (
+                    Clue(f"{item.component} logged: {item.text[:160]}", 0.7, (item.record,)),
+                    Clue(f"{arrival.backend} had answered {answered}", 0.5, arrival.records),
+                )
+                numbers, words = lacking_calls(facts, arrival.backend), {"error": item.text[:160]}
+                yield Match(arrival.backend, arrival.backend, clues, calls=numbers, words=words)
+                break
+
+
+def _refused_version(facts: Facts) -> Iterator[Match]:
+    """Servers that refuse requests over HTTP for the protocol version that a header names."""
+    for server, items in facts.failed_exchanges.items():
+        told = [(item, found) for item in items if (found := _UNSUPPORTED.search(item.body))]
+        if server is None or not told:
+            continue
+        if facts.requests.answered.where("callee", server).after(told[-1][0].time):
+            continue  # the client offered another one
+        first, found = told[0]
+        agreed = facts.handshakes.where("callee", server).ended("answered")
+        named = _DATE.search(f"{first.version or ''} {found.group()}")
+        broken = any(named is not None and named.group() == _version_of(hand) for hand in agreed)
+        client = first.component if first.component != server else facts.client
+        clues = [Clue(f"{server} answered {first.status} “{found.group()}”", 0.85, (first.record,))]
+        if agreed:
+            clues.append(Clue("the handshake had agreed on a version before", 0.3, agreed[0].rows))
+        numbers, words = lacking_calls(facts, server), {"error": found.group()}
+        cause = client if agreed and not broken else server  # a server may not refuse what it agreed to
+        yield Match(server, cause, tuple(clues), calls=numbers, words=words)
+
+
+def _refused_requests(facts: Facts) -> Iterator[Match]:
+    """Servers that refuse requests which name their version themselves, and whose client tries no other."""
+    told = [*facts.requests.leaves.where("error_code", str(_UNSUPPORTED_VERSION))]
+    told += [call for call in facts.setups.ended("error") if _UNSUPPORTED.search(call.error_text)]
+    refused: dict[tuple[str, str | None], list[Call]] = defaultdict(list)
+    for call in told:
+        if call.callee is not None and call.method not in {"initialize", "server/discover"}:
+            refused[call.callee, call.caller].append(call)
+    for (server, client), calls in refused.items():
+        good = facts.requests.ended("answered", "tool_error").where("callee", server)
+        last = max(calls, key=lambda call: call.started)
+        if good.where("caller", client, None).after(last.started):
+            continue  # they have agreed in the end
+        error = last.error_text or "unsupported protocol version"
+        clue = Clue(f"{last.method} was answered with “{error}”", 0.85, last.rows)
+        numbers = lacking_calls(facts, server).union(*(facts.operation_of(call).family for call in calls))
+        yield Match(server, server, (clue,), calls=numbers, words={"error": error})
+
+
+def _version_of(hand: Call) -> object:
+    """The version that a server agreed to."""
+    return hand.result.get("protocolVersion") if isinstance(hand.result, dict) else None
