@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.rules._connecting import broken_off, crash_clue, said_of
+from godot_analysis.diagnosis.rules._foreign import no_messages
 from godot_analysis.diagnosis.rules._missing import lacking_calls, missing, refused_clue
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._texts import INVALID_PARAMS
@@ -38,7 +39,6 @@ _NOT_DECLARED: Final = re.compile(
 )
 _OF_MESSAGES: Final = re.compile(r"initiali[sz]|discover|method|message|request", re.IGNORECASE)
 _SETUP: Final = ("initialize", "tools/list", "server/discover")
-_WEB_PAGE: Final = re.compile(r"content[- ]type:? *['\"]?text/html", re.IGNORECASE)
 _UNKNOWN_METHOD: Final = re.compile(
     r"unknown (?:\w+ )?(?:method|message|action|type|tool|command)|method not found|no such method"
     r"|unsupported method"
@@ -66,7 +66,7 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
     ):
         lacks = [item for item in missing(facts) if item.backend == backend]
         hands = [arrival for arrival in facts.arrivals if arrival.backend == backend]
-        foreign = _no_messages(backend, facts)
+        foreign = no_messages(backend, facts)
         # Of an answer that is no message nothing is left but that the request arrived.
         well = [hand for hand in hands if not hand.failed and (hand.result is not None or not foreign)]
         if well and not _all_unknown(backend, facts):
@@ -283,20 +283,6 @@ def _not_understood(backend: str, lacks: list[Missing], facts: Facts) -> list[Co
 def _greeted(facts: Facts) -> set[str]:
     """The servers that somebody shook hands with, or tried to."""
     return {callee for (callee,) in facts.handshakes.counts("callee") if callee}
-
-
-def _no_messages(backend: str, facts: Facts) -> list[tuple[str, str]]:
-    """Pages for people, and other text, that came from a backend in the place of messages."""
-    texts = [
-        (str(row["payload"]), row["record"])
-        for row in facts.invalid
-        if row["sender"] == backend and row["transport"] != "stdio" and row["validity"] == "no JSON"
-    ]
-    return texts or [
-        (item.text, item.record)
-        for item in facts.troubles
-        if item.backend == backend and _WEB_PAGE.search(item.said)
-    ]
 
 
 def _mute_visits(backend: str, lacks: list[Missing], facts: Facts) -> list[Clue]:

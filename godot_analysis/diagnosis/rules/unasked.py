@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.facts import TOOL_CALL, UNFINISHED, Trouble
+from godot_analysis.diagnosis.rules._foreign import foreign_answers
 from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 
@@ -45,7 +46,7 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
     seen: set[str] = set()
     for row in facts.unasked:
         server, client = row["sender"], row["receiver"]
-        if server is None or server in seen:
+        if server is None or server in seen or server in foreign_answers(facts):
             continue
         said: list[Complaint | Trouble] = [*facts.signals.complaints, *facts.troubles]
         ended = [

@@ -8,6 +8,7 @@ import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
+from godot_analysis.diagnosis.rules._foreign import foreign_answers
 from godot_analysis.diagnosis.rules._missing import lacking_calls, missing
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._words import count, listed
@@ -54,6 +55,8 @@ _TOO_LONG: Final = re.compile(
 )
 def no_frame(facts: Facts) -> Iterator[Match]:
     for sender, rows in _by_sender(facts, "no JSON-RPC frame").items():
+        if sender in foreign_answers(facts):
+            continue  # it lacks more than the frame
         records = _records(rows)
         tools = sorted({row["tool"] for row in rows if row["tool"]})
         clues = [

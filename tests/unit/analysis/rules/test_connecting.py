@@ -113,6 +113,45 @@ def test_b05_where_initialize_is_not_known(story):
     assert story.only().code == "B05"
 
 
+OWN = {"status": "ok", "service": "wiki-api", "endpoints": ["/pages"]}
+
+
+@pytest.mark.parametrize(
+    "own", [OWN, {"type": "error", "error": "unsupported action: undefined"}], ids=["answer", "error"]
+)
+def test_b05_answers_in_json_of_its_own(story, own):
+    for _ in range(2):
+        story.exchange("bot", "wiki", INITIALIZE)
+        story.exchange("wiki", "bot", own)
+    story.tell("bot", "ERROR", "wiki: the reply is not JSON-RPC")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("B05", "wiki", "wiki")
+    assert str(next(iter(own.values()))) in found.explanation
+
+
+@pytest.mark.parametrize("bare", [WELCOME, {"tools": []}, OWN | {"id": 0}], ids=["welcome", "list", "id"])
+def test_b11_where_only_the_frame_is_missing(story, bare):
+    story.exchange("bot", "wiki", INITIALIZE)
+    story.exchange("wiki", "bot", bare)
+    story.tell("bot", "ERROR", "wiki: the reply is not JSON-RPC")
+    assert story.only().code == "B11"
+
+
+def test_b11_of_somebody_who_otherwise_frames_right(story):
+    work(story)
+    call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "page_get"}}
+    story.exchange("bot", "wiki", call)
+    story.exchange("wiki", "bot", OWN)
+    assert story.only().code == "B11"
+
+
+def test_r20_where_http_refuses_in_json_of_its_own(story):
+    story.message("bot", "sent", "wiki", INITIALIZE, transport="http")
+    story.message("bot", "received", "wiki", {"error": "invalid_token"}, transport="http")
+    refuse(story, 401, "invalid_token")
+    assert story.only().code == "R20"
+
+
 def test_r20_the_process_ends_before_it_answers(story):
     story.exchange("bot", "wiki", INITIALIZE, transport="stdio")
     story.tell("wiki", "DEBUG", "stderr: ModuleNotFoundError: No module named 'wikilib'")

@@ -1,0 +1,90 @@
+"""Who answers and speaks no JSON-RPC: pages for people, other text, JSON of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from godot_analysis.diagnosis.facts import Facts
+
+__all__ = ["foreign_answers", "no_messages"]
+
+_WEB_PAGE: Final = re.compile(r"content[- ]type:? *['\"]?text/html", re.IGNORECASE)
+_FRAME: Final = frozenset({"jsonrpc", "id", "method"})
+_OF_RESULTS: Final = frozenset(
+    {
+        "protocolVersion",
+        "supportedVersions",
+        "capabilities",
+        "serverInfo",
+        "tools",
+        "content",
+        "structuredContent",
+        "isError",
+        "resultType",
+    }
+)
+"""What only results of MCP hold: whoever sends them speaks MCP, and has lost the frame."""
+
+
+def foreign_answers(facts: Facts) -> dict[str, list[dict[str, Any]]]:
+    """JSON without a frame of those who were greeted and never said a word of JSON-RPC, by who sent it.
+
+    What HTTP refused is another matter, whatever JSON came with the refusal.
+    """
+    if (known := facts.memo.get("foreign")) is not None:
+        return dict(known)
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in facts.invalid:
+        if row["sender"] and isinstance(row["payload"], dict) and not _FRAME & row["payload"].keys():
+            found[row["sender"]].append(row)
+    others = facts.roles.relays | facts.roles.clients
+    facts.memo["foreign"] = strange = {
+        sender: rows
+        for sender, rows in found.items()
+        if sender not in others
+        and sender not in facts.failed_exchanges
+        and facts.setups.where("callee", sender)
+        and not any(_of_mcp(row["payload"]) for row in rows)
+        and not _speaks(sender, rows, facts)
+    }
+    return dict(strange)
+
+
+def no_messages(backend: str, facts: Facts) -> list[tuple[str, str]]:
+    """Pages for people, other text, or JSON of its own that came from a backend in the place of messages."""
+    texts = [
+        (str(row["payload"]), row["record"])
+        for row in facts.invalid
+        if row["sender"] == backend and row["transport"] != "stdio" and row["validity"] == "no JSON"
+    ]
+    texts += [
+        (json.dumps(row["payload"], ensure_ascii=False, default=str), row["record"])
+        for row in foreign_answers(facts).get(backend, [])
+    ]
+    return texts or [
+        (item.text, item.record)
+        for item in facts.troubles
+        if item.backend == backend and _WEB_PAGE.search(item.said)
+    ]
+
+
+def _of_mcp(payload: dict[str, Any]) -> bool:
+    result = payload.get("result")
+    inner = result.keys() if isinstance(result, dict) else frozenset[str]()
+    return bool(_OF_RESULTS & (payload.keys() | inner))
+
+
+def _speaks(sender: str, strange: list[dict[str, Any]], facts: Facts) -> bool:
+    """Whether a component sent anything else that is a message, or at least looks like one."""
+    messages = facts.flow.observed
+    own = (messages["sender"] == sender) | (
+        messages["sender"].isna() & (messages["observer"] == sender) & (messages["direction"] == "sent")
+    )
+    sent = messages[own]
+    known = {row["record"] for row in strange}
+    told = ~sent["record"].isin(known) & (sent["validity"].fillna("") != "no JSON")
+    return bool(told.any())
