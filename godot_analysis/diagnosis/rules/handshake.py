@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
-    from godot_analysis.diagnosis.facts import Call, Complaint, Epoch, Facts, Refused
+    from godot_analysis.diagnosis.facts import Arrival, Call, Complaint, Epoch, Facts, Refused
     from godot_analysis.diagnosis.rules._missing import Missing
 
 __all__: list[str] = []
@@ -34,7 +34,11 @@ _UNCONFIRMED: Final = re.compile(
 )
 _NOT_DECLARED: Final = re.compile(
     r"capabilit\w*\W+(?:are |is )?(?:none|empty|missing|not)|\btools?\b.{0,20}not (?:declared|advertised)"
-    r"|skip\w* tools/list",
+    r"|skip\w* tools/list|(?:not|n't) (?:declare|advertise)\w* (?:any )?tools?\b",
+    re.IGNORECASE,
+)
+_NOT_FOR_MODEL: Final = re.compile(
+    r"\b(?:agent|model|assistant|llm)s?\b.{0,20}(?:\bnot\b|n't|\bno\b|\bnone\b|\bnever\b|without)",
     re.IGNORECASE,
 )
 _OF_MESSAGES: Final = re.compile(r"initiali[sz]|discover|method|message|request", re.IGNORECASE)
@@ -177,6 +181,10 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
             continue
         words = {"asker": arrival.caller or facts.relay}
         if not (lacks or refused):
+            if said := _left_without(arrival, facts):
+                clue = Clue("its answer declares no tools", 0.5, arrival.records)
+                yield Match(arrival.backend, arrival.backend, (clue, *said), words=words, severity="warning")
+                continue
             # A server may be there for something else, but not for nothing.
             others = any(item.server != arrival.backend for item in facts.listings)
             if (
@@ -197,6 +205,19 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
         if not lacks:
             clues += _expected_all_the_same(arrival.backend, refused[0], declared.keys() & _USES, facts)
         yield Match(arrival.backend, arrival.backend, tuple(clues), first.tool, first.calls, words)
+
+
+def _left_without(arrival: Arrival, facts: Facts) -> list[Clue]:
+    """That the client minds: for want of a declaration the model gets no tools of the server."""
+    return [
+        Clue(f"{item.component} logged: {item.text[:120]}", 0.5, (item.record,))
+        for item in facts.signals.complaints
+        if item.time >= arrival.time
+        and arrival.backend in item.said
+        and item.component == (arrival.caller or facts.client)
+        and _NOT_DECLARED.search(item.said)
+        and _NOT_FOR_MODEL.search(item.said)
+    ][:1]
 
 
 def _expected_all_the_same(

@@ -391,6 +391,21 @@ def test_f11_a_server_of_prompts_alone_is_fine(link):
 
 
 @pytest.mark.parametrize(
+    ("said", "codes"),
+    [
+        ("Server weather does not advertise tools; the agent will not see any", ["F11"]),
+        ("Server weather does not advertise tools", []),
+        ("Server docs does not advertise tools; the agent will not see any", []),
+    ],
+)
+def test_f11_a_client_minds_that_its_model_gets_no_tools(link, said, codes):
+    link.greet("weather", None, capabilities={"prompts": {}})
+    link.greet("docs", [tool("find")])
+    link.story.tell("host", "WARN", said)
+    assert link.story.codes() == codes
+
+
+@pytest.mark.parametrize(
     ("said", "sure"), [(None, False), ("registered 9 tools", True)], ids=["unsaid", "said"]
 )
 def test_f11_a_tool_of_a_server_that_declares_none_is_missed(link, said, sure):
