@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
 
 _ATTEMPTS: Final = pd.Timedelta(seconds=10)
+_SEVERAL: Final = 2
 
 __all__ = ["Missing", "absence_clue", "lacking_calls", "misnamed", "missing", "refused_clue"]
 
@@ -209,7 +211,7 @@ def _lacking_unseen(refusal: Refused, guess: str | None, facts: Facts) -> str | 
 
 
 def _component(name: str | None, facts: Facts, refusal: Refused) -> str | None:
-    """The component behind a family: of the same name, or the only idle one, else the family."""
+    """The component behind a family: of the same name, the only idle one, or one named like the family."""
     known = set(facts.components) | facts.backends
     known -= facts.roles.relays | facts.roles.clients
     if name is not None:
@@ -234,7 +236,18 @@ def _component(name: str | None, facts: Facts, refusal: Refused) -> str | None:
     ]
     if len(idle) == 1 and epoch.burst:
         return idle[0]
-    return name
+    return name if _named_after_servers(facts, refusal) else None
+
+
+def _named_after_servers(facts: Facts, refusal: Refused) -> bool:
+    """Whether tools are named after their servers here, so that a family tells of one that nobody names."""
+    families = Counter(found.lower() for tool in refusal.table or () if (found := family(tool)) is not None)
+    servers = {name.lower() for name in set(facts.components) | facts.backends | set(facts.expected)}
+    return any(name in servers or number >= _SEVERAL for name, number in families.items()) or any(
+        (family(tool) or "").lower() == server.lower()
+        for server in facts.backends
+        for tool in facts.owners.tools_of(server)
+    )
 
 
 def _silent(facts: Facts, epoch: Epoch) -> Iterator[str]:

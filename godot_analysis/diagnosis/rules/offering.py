@@ -180,7 +180,7 @@ def list_out_of_date(facts: Facts) -> Iterator[Match]:
         if (last is not None and last.time >= time) or not facts.verbatim(server, client):
             continue
         # Behind a relay it is its client that misses the tool.
-        behind = client in facts.roles.relays
+        behind = client in facts.roles.relays - facts.roles.hosts
         made = facts.calls if behind else facts.operations
         since = made.where("caller", client).after(time + _PATIENCE)
         refused = [

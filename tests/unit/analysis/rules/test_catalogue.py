@@ -520,6 +520,29 @@ def test_f13_told_and_not_asked(link, refused, severity):
     )
 
 
+@pytest.mark.parametrize(("told", "code", "component"), [(True, "F13", "docs"), (False, "R01", "host")])
+def test_a_refused_tool_whose_name_begins_with_what_nobody_is_called(link, told, code, component):
+    """No server `draw` is made of it, where tools are not named after their servers."""
+    link.greet("weather", [tool("get_forecast")])
+    link.greet("docs", [tool("enable_plugin")])
+    if told:
+        link.send("docs", "host", {"method": "notifications/tools/list_changed"})
+    link.story.wait(30)
+    link.call("docs", "enable_plugin", {"city": "x"})
+    link.complain("unknown tool name: draw_chart")
+    found = link.story.only()
+    assert (found.code, found.severity, found.component) == (code, "error", component)
+    assert (found.cause_in, found.tool) == ("host", "draw_chart")
+
+
+def test_b13_a_tool_of_the_family_of_nobody_where_tools_are_named_after_their_servers(link, hub):
+    hub.greet("weather", [tool("weather_forecast")])
+    hub.greet("docs", [tool("docs_find")])
+    link.greet("hub", [tool("weather_forecast"), tool("docs_find")])
+    link.refuse("mcp__hub__draw_chart")
+    assert [found.component for found in link.story.diagnose().ranked if found.code == "B13"] == ["draw"]
+
+
 @pytest.mark.parametrize("said", ["tool registered: radar", "Added tool radar at run time"])
 def test_f13_the_server_says_that_it_got_a_tool(link, said):
     link.greet("weather", [tool("forecast")])
