@@ -193,7 +193,7 @@ def _classify(row: _Row, signals: Signals) -> None:
     exchange = read_exchange(row.base, row.message, row.data)
     if exchange is not None:
         signals.exchanges.append(exchange)
-    if _says(_OFFER, row.message):
+    if _says(_OFFER, row.message) and not (row.bad and refuses(row.message)):
         signals.offers.append(_offer(row))
     elif row.bad:
         _classify_bad(row, tool, backend, signals)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from godot_analysis.diagnosis.facts import Check, unknown_keys
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._texts import answers_no, blame
 from godot_analysis.diagnosis.rules._words import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Facts, Listing, Remark
+    from godot_analysis.diagnosis.facts import Call, Facts, Listing, Remark
 
 __all__: list[str] = []
 
@@ -76,7 +78,26 @@ def same_name(facts: Facts) -> Iterator[Match]:
             "so": "only one of them is ever reached",
             "end": f"has one name for both, and every call went to {winner}",
         }
-        yield Match(min(set(lists) - {winner}), holder, tuple(clues), tool, words=words)
+        other = min(set(lists) - {winner})
+        if told and all(_misled(call, other, facts) for call in calls):
+            clues.append(Clue(f"{winner} refused arguments that {other} takes", 0.4, calls[-1].rows))
+            numbers = frozenset[int]().union(*(facts.operation_of(call).family for call in calls))
+            yield Match(other, holder, tuple(clues), tool, numbers, words, "error")
+        else:
+            yield Match(other, holder, tuple(clues), tool, words=words)
+
+
+def _misled(call: Call, other: str, facts: Facts) -> bool:
+    """Whether a call was refused for its arguments, which are as another server of the tool wants them."""
+    schema, arguments = facts.input_schema(call, other), call.arguments or {}
+    return (
+        call.status in {"error", "tool_error"}
+        and blame(call) == "caller"
+        and not answers_no(call)
+        and bool(schema and arguments)
+        and Check(schema)(arguments) is None
+        and not unknown_keys(arguments, schema)
+    )
 
 
 def _given_up(

@@ -32,6 +32,7 @@ __all__: list[str] = []
     each_tool=False,
 )
 def name_rewritten(facts: Facts) -> Iterator[Match]:
+    yield from _not_put_back(facts)
     for refusal in misnamed(facts):
         known = refusal.table or _listed(facts, refusal.time)
         owner = facts.owners.of(refusal.tool)
@@ -50,30 +51,39 @@ def name_rewritten(facts: Facts) -> Iterator[Match]:
                 "names so that nothing rewrites them.",
             }
             yield _named(refusal, facts, (clue,), words)
-    yield from _not_put_back(facts)
 
 
 def _not_put_back(facts: Facts) -> Iterator[Match]:
-    """Calls that a relay passed on under the name of its own list, where the backend lists another."""
+    """Calls that a relay passed on under a name of its own, where the backend lists another."""
     for call in facts.calls.leaves.ended("error", "tool_error"):
         relay, backend = call.caller, call.callee
         if call.parent is None or not relay or not backend or not call.tool or not refuses(call.error_text):
             continue
         shown, own = facts.last_list(relay, call.started), facts.last_list(backend, call.started)
         names = (own.names if own else None) or frozenset()
-        if shown is None or own is None or call.tool in names or call.tool not in (shown.names or ()):
+        if shown is None or own is None or call.tool in names:
             continue
-        meant = [name for name in names if _rewritten(name, call.tool)]
+        above = next(facts.numbered([call.parent]), None)
+        asked = (above.tool if above else None) or call.tool
+        if asked not in facts.held(relay, call.started):
+            continue  # then the relay itself may have been called by a wrong name
+        meant = [name for name in sorted(names) if _rewritten(name, call.tool) or _rewritten(call.tool, name)]
         if meant:
+            name = asked if asked in meant else meant[0]
+            kept = f"{call.tool} is the name that {relay} lists"
+            how = f"{relay} lists the tools of {backend} under names of its own, and passed the call on "
+            how += "without putting the name back"
+            if asked != call.tool:
+                kept = f"{relay} was called with {asked}, the name that it lists"
+                how = f"{relay} was called with {asked}, and passed that on as {call.tool}"
             clues = (
-                Clue(f"{backend} lists {meant[0]}, and was called with {call.tool}", 0.7, own.records),
-                Clue(f"{call.tool} is the name that {relay} lists", 0.6, shown.records),
+                Clue(f"{backend} lists {name}, and was called with {call.tool}", 0.7, own.records),
+                Clue(kept, 0.6, shown.records),
             )
             words = {
-                "meant": meant[0],
-                "how": f"{relay} lists the tools of {backend} under names of its own, and passed the call on "
-                "without putting the name back",
-                "fix": f"Make {relay} call {meant[0]} at {backend}, by the name that {backend} listed.",
+                "meant": name,
+                "how": how,
+                "fix": f"Make {relay} call {name} at {backend}, by the name that {backend} listed.",
             }
             yield Match(backend, relay, clues, call.tool, facts.operation_of(call).family, words)
 

@@ -293,6 +293,28 @@ def test_f08_a_relay_does_not_put_the_name_back(link, hub, held, code, cause):
     assert (found.code, found.component, found.cause_in) == (code, "weather", cause)
 
 
+@pytest.mark.parametrize(
+    ("held", "shown", "asked", "sent", "cause"),
+    [
+        ("get_radar", "get_radar", "get_radar", "iccm__get_radar", "hub"),
+        ("get.radar", "weather__get.radar", "weather__get.radar", "get_radar", "hub"),
+        ("get-radar", "get-radar", "get_radar", "get_radar", "host"),
+        ("get.radar", "weather__get.radar", "weather__get_radar", "get_radar", "host"),
+    ],
+    ids=["prefix", "separator", "by-the-host", "by-the-host-of-a-prefix"],
+)
+def test_f08_who_sent_another_name_than_was_listed(link, hub, held, shown, asked, sent, cause):
+    hub.greet("weather", [tool(held)])
+    link.greet("hub", [tool(shown)])
+    unknown = {"code": -32601, "message": f"Unknown tool: {sent}"}
+    link.send("host", "hub", {"id": 90, "method": "tools/call", "params": {"name": asked, "arguments": {}}})
+    hub.call("weather", sent, error=unknown)
+    link.send("hub", "host", {"id": 90, "error": unknown})
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in, found.tool) == ("F08", "weather", cause, sent)
+    assert held in found.fix
+
+
 def relayed(link, hub, given, sent, end, answered=None):
     """A call of the host through the relay, which may change the arguments or the answer."""
     asked = {"name": "forecast", "arguments": given}
@@ -816,6 +838,32 @@ def test_f16_a_relay_lists_one_name_twice(link, hub):
 
 
 @pytest.mark.parametrize(
+    ("end", "arguments", "code", "severity"),
+    [
+        ("unknown diagram plan.docx", {"city": "plan.docx"}, "F16", "error"),
+        ("unknown diagram plan.docx", {"town": "plan.docx"}, "R10", "error"),
+        (None, {"city": "plan.docx"}, "F16", "warning"),
+    ],
+    ids=["would-do-at-the-other", "would-not-do-there", "does"],
+)
+def test_f16_a_call_may_be_meant_for_the_server_that_is_not_reached(
+    link, hub, end, arguments, code, severity
+):
+    for server in ("docs", "web"):
+        hub.greet(server, [tool("export")])
+    link.story.tell("hub", "WARN", "tool name conflict: export provided by docs and web, using web")
+    link.greet("hub", [tool("export")])
+    said = {"content": [{"type": "text", "text": end or "fine"}], "isError": end is not None}
+    params = {"name": "export", "arguments": arguments}
+    link.send("host", "hub", {"id": 90, "method": "tools/call", "params": params})
+    hub.call("web", "export", arguments, result=said)
+    link.send("hub", "host", {"id": 90, "result": said})
+    first = link.story.diagnose().root_cause
+    assert (first.code, first.severity) == (code, severity)
+    assert link.story.codes().count("R10") == (code == "R10")
+
+
+@pytest.mark.parametrize(
     ("said", "codes"), [("switching route find: docs -> web (blue/green)", []), ("route find set", ["F16"])]
 )
 def test_f16_not_where_one_takes_the_place_of_the_other(link, hub, said, codes):
@@ -1098,6 +1146,20 @@ def test_f33_hidden_in_this_mode(link):
     link.complain("unknown tool name: get_alerts", {"tool": "alerts", "visibility": "hidden"})
     found = link.story.only()
     assert (found.code, found.component, found.cause_in) == ("F33", "weather", "host")
+
+
+@pytest.mark.parametrize(
+    ("why", "code"),
+    [("The tool is deferred and not visible to the model in this mode", "F33"), ("Try another one", "F10")],
+)
+def test_f33_a_refusal_that_speaks_of_the_model_is_no_offer_to_it(link, hub, why, code):
+    hub.greet("weather", [tool("forecast"), tool("alerts")])
+    link.greet("hub", [tool("forecast"), tool("alerts")])
+    link.story.tell("host", "INFO", "deferred tools: alerts (load with ToolSearch)" if code == "F33" else "-")
+    link.offer("forecast")
+    link.refuse(f"mcp__iccm__alerts. {why}")
+    found = link.story.only()
+    assert (found.code, found.component, found.cause_in, found.tool) == (code, "weather", "host", "alerts")
 
 
 @pytest.mark.parametrize(
