@@ -137,6 +137,11 @@ class Facts(LinkFacts):
         """The tools that a host refused by itself, and that can only be those of one server."""
         return [item for item in self.refused_by_host if self.owner_of(item) == server]
 
+    def works_otherwise(self, refusal: Refused) -> bool:
+        """Whether a host lets its model call a tool well before and after it refused it, without a prefix."""
+        own = refusal.server is None and refusal.by in self.roles.hosts
+        return own and self.answered_around(refusal.by, refusal.tool, refusal.time)
+
     def held(self, server: str, time: pd.Timestamp, client: str | None = None) -> frozenset[str]:
         """The names of all pages of the last list that `server` gave before `time`.
 

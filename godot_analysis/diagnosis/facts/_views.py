@@ -170,6 +170,21 @@ class CallFacts(Given):
         place = self._well_answered.get((backend, tool))
         return None if place is None else self.table.call(place)
 
+    def answered_around(self, caller: str, tool: str, time: pd.Timestamp) -> bool:
+        """Whether calls of a tool by `caller` were answered without an error before and after a time."""
+        first, last = self._answered_from_to.get((caller, tool), (0, 0))
+        return first < micros(time) < last
+
+    @cached_property
+    def _answered_from_to(self) -> dict[tuple[str, str], tuple[int, int]]:
+        started, found = self.table.started, {}
+        tools = self.operations.ended("answered").groups(*self.table.codes("tool"))
+        for tool, calls in tools.items():
+            for caller, own in calls.groups(*self.table.codes("caller")).items():
+                times = started[own.places]
+                found[caller, tool] = int(times.min()), int(times.max())
+        return found
+
     @cached_property
     def _well_answered(self) -> dict[tuple[str, str | None], int]:
         found: dict[tuple[str, str | None], int] = {}

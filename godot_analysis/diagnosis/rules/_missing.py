@@ -95,7 +95,7 @@ def missing(facts: Facts) -> list[Missing]:
         return list(known)
     found: dict[tuple[str, int], Missing] = {}
     for refusal in facts.refused:
-        if refusal.own:
+        if refusal.own or facts.works_otherwise(refusal):
             continue
         backend = _backend_lacking(refusal, facts)
         if backend is not None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
+_CLOCKS: Final = pd.Timedelta(seconds=2)  # no clocks that are used as they are differ by more
 _LOOP: Final = 3
 _REGISTERING: Final = pd.Timedelta(minutes=5)  # later than that, tools are added and not late
 
@@ -263,6 +264,8 @@ def list_change_missed(facts: Facts) -> Iterator[Match]:
         last = facts.start if seen is None else seen.time
         routed = None if seen is None else facts.backend_list(refusal.tool, refusal.time)
         fresh = routed if routed is not None and routed.time > last else None
+        if fresh is not None and seen is not None and _had_before(fresh, seen, facts):
+            fresh = None
         backend = facts.owner_of(refusal)
         added = [command for command in facts.joined(backend) if command.time <= refusal.time]
         reached = any(added and one.time >= added[-1].time for one in facts.arrivals_at(backend or "")[-1:])
@@ -282,6 +285,16 @@ def list_change_missed(facts: Facts) -> Iterator[Match]:
         cause = refusal.by if told else facts.relay
         words = {"client": refusal.by, "link": link}
         yield Match(backend, cause, tuple(clues), refusal.tool, refusal.calls, words)
+
+
+def _had_before(got: Listing, given: Listing, facts: Facts) -> bool:
+    """Whether the relay logged that it got a list before it gave its own, whatever others' clocks show."""
+    if got.time - given.time > _CLOCKS:
+        return False
+    logs = facts.flow.logs
+    own = logs[(logs["component"] == given.server) & logs["id"].isin((*got.records, *given.records))]
+    came, went = (own.loc[own["id"].isin(one.records), "event_created_at"].max() for one in (got, given))
+    return bool(came <= went)
 
 
 @rule(

@@ -108,7 +108,7 @@ def _rewritten(name: str, shown: str) -> bool:
 def wrong_name(facts: Facts) -> Iterator[Match]:
     for refusal in misnamed(facts):
         table = refusal.table or frozenset()
-        if refusal.tool in table:
+        if refusal.tool in table or facts.works_otherwise(refusal):
             continue
         named = family(refusal.tool)
         kin = sorted(name for name in table if named is not None and family(name) == named)

@@ -332,9 +332,13 @@ def dropped_by_host(facts: Facts) -> Iterator[Match]:
             }
         else:
             continue
+        severity: Severity | None = None
+        if facts.works_otherwise(refusal):
+            severity = "info"
+            words["unless"] = " It let it be called before and after that: only the name may have been wrong."
         clues = (Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records), source)
         server = facts.owner_of(refusal) or facts.client
-        yield Match(server, refusal.by, clues, refusal.tool, refusal.calls, words)
+        yield Match(server, refusal.by, clues, refusal.tool, refusal.calls, words, severity)
     yield from _server_left_out(facts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pandas as pd
 import pytest
 
 VERSION = "2025-06-18"
@@ -385,6 +386,22 @@ def test_f10_offered_and_refused_all_the_same(link):
     assert (link.story.only().code, link.story.only().component) == ("F10", "weather")
 
 
+@pytest.mark.parametrize(
+    ("refused", "again", "codes"),
+    [("forecast", True, []), ("forecast", False, ["F10"]), ("mcp__weather__forecast", True, ["F10"])],
+    ids=["put-right", "given-up", "by-its-whole-name"],
+)
+def test_f10_is_no_fault_where_a_model_forgot_the_prefix_once(link, refused, again, codes):
+    link.greet("docs", [tool("find")])
+    link.story.wait(60)
+    link.greet("weather", [tool("forecast")])
+    link.call("weather", "forecast", {"city": "Ulm"})
+    link.refuse(refused)
+    if again:
+        link.call("weather", "forecast", {"city": "Ulm"})
+    assert link.story.codes() == codes
+
+
 def test_f10_listed_to_a_relay_that_does_not_log_what_it_handed_on(link, hub):
     hub.greet("weather", [tool("forecast")])
     link.refuse("mcp__hub__forecast")
@@ -687,6 +704,24 @@ def test_f14_a_cursor_that_does_not_move(link):
         link.list("weather", [tool("radar")], {"cursor": "2"}, nextCursor="2")
     found = link.story.only()
     assert (found.code, found.cause_in) == ("F14", "weather")
+
+
+@pytest.mark.parametrize(("behind", "code"), [(True, "R13"), (False, "B10")])
+def test_b10_by_the_order_in_which_the_relay_itself_logged_two_lists(link, hub, behind, code):
+    """The clock of the host is a little behind; by it the relay gave its list before it got the other."""
+    hub.greet("docs", [tool("docs_find")])
+    if behind:
+        hub.greet("weather", [tool("get_forecast")])
+    link.greet("hub", [tool("docs_find")])
+    if behind:
+        for record in link.story.records:
+            if record["component"] == "host":
+                record["event_created_at"] -= pd.Timedelta(seconds=0.8)
+    else:
+        hub.greet("weather", [tool("get_forecast")])
+    link.call("hub", "docs_find", {"city": "x"})
+    link.refuse("mcp__hub__get_forecast")
+    assert link.story.diagnose().root_cause.code == code
 
 
 @pytest.mark.parametrize("written", ["get_forecast", "mcp__weather__get_forecast"])
