@@ -89,8 +89,8 @@ def unserialisable_result(facts: Facts) -> Iterator[Match]:
 )
 def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
     for backend, calls in facts.by_backend.items():
-        errors = calls.ended("error")
-        if not errors or calls.ended("answered"):
+        errors, good = calls.ended("error"), calls.ended("answered")
+        if not errors or good.since(errors.by_time()[0].started):
             continue
         # Where only the backend's remark on its failure is left, it says nothing of what kind it was.
         told = [call for call in errors if call.error_code is not None] or errors
@@ -101,6 +101,9 @@ def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
             continue
         if any(blame(call) == "caller" for call in told) and not _says_nothing(told):
             continue
+        several = len(tools) >= _ENOUGH and told[0].error_code == METHOD_NOT_FOUND
+        if good and (not several or refuses(told[0].error_text)):
+            continue  # something worked before: then only an error that is not about one tool says it all
         error = error_words(told[0])
         rows = tuple(row for call in errors for row in _rows(call, facts))
         clues = [

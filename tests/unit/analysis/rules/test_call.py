@@ -28,6 +28,27 @@ def test_r08_surer_with_each_call(new_story):
     assert once.confidence < story.only().confidence
 
 
+@pytest.mark.parametrize(
+    ("last", "error", "found"),
+    [
+        ("browser_close", NOT_FOUND, True),
+        ("browser_tabs", NOT_FOUND, False),
+        ("browser_close", None, False),
+        ("browser_close", {"code": -32601, "message": "Unknown tool"}, False),
+    ],
+    ids=["all-tools", "one-tool", "another-works", "about-the-tool"],
+)
+def test_r08_from_some_time_on(new_story, last, error, found):
+    story = new_story(backends=["gates", "marco"])
+    story.start_relay()
+    for tool in ("gates_list_capabilities", "browser_tabs"):
+        story.call(tool)
+    story.call("browser_tabs", error=error or NOT_FOUND)
+    story.call(last, error=error)
+    assert (story.codes() == ["R08"]) is found
+    assert story.codes()
+
+
 def test_r08_an_error_that_names_no_argument_is_not_the_callers(story):
     """All calls alike, whatever they send: then their arguments are not what is wrong."""
     invalid = {"code": -32602, "message": "Invalid request parameters"}
