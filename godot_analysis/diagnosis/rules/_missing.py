@@ -241,13 +241,21 @@ def _component(name: str | None, facts: Facts, refusal: Refused) -> str | None:
 
 def _named_after_servers(facts: Facts, refusal: Refused) -> bool:
     """Whether tools are named after their servers here, so that a family tells of one that nobody names."""
-    families = Counter(found.lower() for tool in refusal.table or () if (found := family(tool)) is not None)
+    if (asked := facts.memo.get("refused")) is None:
+        asked = facts.memo["refused"] = _families({item.tool for item in facts.refused})
+    families = _families(refusal.table or ())
     servers = {name.lower() for name in set(facts.components) | facts.backends | set(facts.expected)}
-    return any(name in servers or number >= _SEVERAL for name, number in families.items()) or any(
-        (family(tool) or "").lower() == server.lower()
-        for server in facts.backends
-        for tool in facts.owners.tools_of(server)
+    greets_itself = refusal.by in facts.roles.relays & facts.roles.hosts  # then it knows who its servers are
+    several = asked[(family(refusal.tool) or "").lower()] >= _SEVERAL
+    return (
+        (several and not greets_itself)
+        or any(name in servers or number >= _SEVERAL for name, number in families.items())
+        or any(server.lower() in _families(facts.owners.tools_of(server)) for server in facts.backends)
     )
+
+
+def _families(tools: Iterable[str]) -> Counter[str]:
+    return Counter(found.lower() for tool in tools if (found := family(tool)) is not None)
 
 
 def _silent(facts: Facts, epoch: Epoch) -> Iterator[str]:

@@ -574,6 +574,18 @@ def test_a_refused_tool_whose_name_begins_with_what_nobody_is_called(link, told,
     assert (found.cause_in, found.tool) == ("host", "draw_chart")
 
 
+@pytest.mark.parametrize(
+    ("times", "codes"), [(1, ["R01"]), (2, ["B13"])], ids=["one-tool", "two-of-a-family"]
+)
+def test_b13_two_tools_of_the_family_of_nobody_that_a_relay_lacks(link, hub, times, codes):
+    hub.greet("weather", [tool("get_forecast")])
+    hub.greet("docs", [tool("find_page")])
+    link.greet("hub", [tool("get_forecast"), tool("find_page")])
+    for name in ("mail_read", "mail_send")[:times]:
+        link.call("hub", name, error={"code": -32602, "message": f"Unknown tool: {name}"})
+    assert link.story.codes() == codes
+
+
 def test_b13_a_tool_of_the_family_of_nobody_where_tools_are_named_after_their_servers(link, hub):
     hub.greet("weather", [tool("weather_forecast")])
     hub.greet("docs", [tool("docs_find")])
