@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,12 +15,24 @@ from godot_analysis.normal_form import conventions
 from godot_analysis.normal_form.folding import Folder
 from godot_analysis.normal_form.official import validated
 from godot_analysis.normal_form.plain import read_plain
-from godot_analysis.normal_form.sightings import ANSWERS, RECEIVED, RESPONSE, SENT, Row, Sighting, Weight
+from godot_analysis.normal_form.sightings import (
+    ANSWERS,
+    RECEIVED,
+    REQUEST,
+    RESPONSE,
+    SENT,
+    Row,
+    Sighting,
+    Weight,
+)
 from godot_analysis.normal_form.table import Sightings, Words, build, packed
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
+
+_ASKED_OF_CLIENTS: Final = ("ping", "sampling/createMessage", "elicitation/create", "roots/list")
+"""What a server asks its client for, which makes no server of it."""
 
 
 class Observations:
@@ -262,11 +274,8 @@ def _take_reports(seen: Observations) -> None:
     if not reports.any():
         return
     observers = seen.of_rows(seen.component).codes
-    serving, asking, heard = (
-        observers[~sent & ~answers],
-        observers[sent & ~answers],
-        observers[~sent & answers],
-    )
+    served = shown.are("kind", REQUEST) & ~sent & ~shown.are("method", *_ASKED_OF_CLIENTS)
+    asking, serving, heard = observers[sent & ~answers], observers[served], observers[~sent & answers]
     reports &= np.isin(observers, np.setdiff1d(asking, serving))
     over = reports & shown.are("kind", RESPONSE) & ~np.isin(observers, heard)
     direction = shown.words["direction"]

@@ -115,12 +115,8 @@ class Facts(LinkFacts):
     @cached_property
     def refused_by_host(self) -> list[Refused]:
         """The tools that a host refused by itself, before any call was made."""
-        hosts = self.roles.hosts
-        return [
-            item
-            for item in self.refused
-            if not item.own and (item.by in hosts or item.by not in self.roles.relays)
-        ]
+        others = (self.roles.relays | self.roles.backends) - self.roles.hosts
+        return [item for item in self.refused if not item.own and item.by not in others]
 
     def _refused_by_owner(self) -> Iterator[Refused]:
         """Calls of a tool that their server has never listed, and says so."""

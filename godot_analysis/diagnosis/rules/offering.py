@@ -264,7 +264,7 @@ def _registered_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
             listing is not None
             and not _told(said.component, refusal.by, facts)
             and listing.time < said.time < refusal.time
-            and _REGISTERED.search(said.text)
+            and _REGISTERED.search(said.text.replace(refusal.tool, ""))
             and refusal.tool not in facts.held(said.component, refusal.time, refusal.by)
             and not any(item.time > refusal.time for item in facts.lists_of(said.component))
         ):

@@ -260,6 +260,25 @@ def test_what_a_caller_says_of_an_end_is_an_answer_it_got_and_of_a_failure_none(
     assert rows["inferred"].tolist()[1] == "direction,kind,method"
 
 
+@pytest.mark.parametrize(
+    ("asked", "kinds"),
+    [
+        ("? 9 ping", ["request", "request"]),
+        ("~ notifications/tools/list_changed", ["notification", "request"]),
+        ("? 9 tools/call shut", ["request", "request", "error"]),  # it serves as well: the error is its own
+    ],
+)
+def test_a_caller_that_its_server_asks_or_tells_something_is_still_no_server(asked, kinds):
+    rows = ga.messages(
+        log_table(f"""
+        0.0 agent gets  gates {asked}
+        0.1 agent sends gates ? 1 tools/call open
+        0.4 agent says ERROR Tool open on server gates failed: timed out {{"tool": "open"}}
+    """)
+    )
+    assert rows["kind"].tolist() == kinds
+
+
 def test_what_a_caller_says_of_an_end_whose_answer_it_logs_is_no_second_one():
     rows = ga.messages(
         log_table("""

@@ -289,8 +289,11 @@ def test_f08_a_relay_does_not_put_the_name_back(link, hub, held, code, cause):
     asked = {"name": "weather__get_radar", "arguments": {"city": "Ulm"}}
     link.send("host", "hub", {"id": 90, "method": "tools/call", "params": asked})
     hub.call("weather", "weather__get_radar", {"city": "Ulm"}, error=unknown)
+    link.story.tell(
+        "weather", "ERROR", "Unknown tool: weather__get_radar", {"tool_name": "weather__get_radar"}
+    )
     link.send("hub", "host", {"id": 90, "error": unknown})
-    found = link.story.only()
+    found = link.story.only()  # a server that says so is no host that keeps a tool from its model
     assert (found.code, found.component, found.cause_in) == (code, "weather", cause)
 
 
@@ -603,6 +606,15 @@ def test_f13_the_server_says_that_it_got_a_tool(link, said):
     link.complain("unknown tool name: radar", {"tool": "radar"})
     found = link.story.only()
     assert (found.code, found.component, found.cause_in, found.tool) == ("F13", "weather", "weather", "radar")
+
+
+def test_f13_not_for_a_record_that_only_names_the_tool(link):
+    link.greet("weather", [tool("forecast")])
+    link.call("weather", "forecast", {"city": "Ulm"})
+    link.story.tell("weather", "INFO", "Tool call received: create_radar")
+    link.story.wait(30)
+    link.complain("unknown tool name: create_radar", {"tool": "create_radar"})
+    assert "F13" not in link.story.codes()
 
 
 @pytest.fixture
