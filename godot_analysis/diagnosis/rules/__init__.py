@@ -29,6 +29,7 @@ _MODULES: Final = (
     "discovery",
     "routing",
     "naming",
+    "alike",
     "process",
     "asking_back",
     "official",

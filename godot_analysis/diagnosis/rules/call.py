@@ -18,18 +18,15 @@ from godot_analysis.diagnosis.rules._texts import (
     connection_words,
     error_words,
     failure_inside,
-    generic,
     refused_words,
-    same_error,
     tells_nothing,
     temporary,
     timed_out_words,
     unserialisable,
 )
-from godot_analysis.diagnosis.rules._words import count, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from godot_analysis.diagnosis.facts import Call, Facts, TimeOut
     from godot_analysis.diagnosis.findings import Severity
@@ -70,67 +67,6 @@ def unserialisable_result(facts: Facts) -> Iterator[Match]:
             if clues:
                 error = call.error_text or told[0].text
                 yield _match(call, facts, backend, tuple(clues), {"error": error})
-
-
-@rule(
-    "R08",
-    layer="routing",
-    severity="error",
-    title="Every call to {component} fails with the same protocol error",
-    summary="{component} lists its tools, but answers each of {calls} with “{error}”; nothing else fails "
-    "that way.",
-    explanation="Not one tool is broken but the way in which {component} handles `tools/call`: it does not "
-    "pass the call on as what it is (as when the tool's name is sent on as the method), or looks tools up "
-    "in another place than it lists them from.",
-    fix="Send one `tools/call` straight to {component} and see what it makes of it; correct its dispatch of "
-    "`tools/call`. The relay and the client are not to blame.",
-    supersedes=("F09", "R09", "R10"),
-    references=("F09", "BUG #13, look-alike: one protocol error for all calls"),
-)
-def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
-    for backend, calls in facts.by_backend.items():
-        errors, good = calls.ended("error"), calls.ended("answered")
-        if not errors or good.since(errors.by_time()[0].started):
-            continue
-        # Where only the backend's remark on its failure is left, it says nothing of what kind it was.
-        told = [call for call in errors if call.error_code is not None] or errors
-        tools = {call.tool for call in errors}
-        if len({same_error(call) for call in told}) != 1:
-            continue
-        if len(tools) < _ENOUGH and told[0].error_code != METHOD_NOT_FOUND:
-            continue
-        if any(blame(call) == "caller" for call in told) and not _says_nothing(told):
-            continue
-        several = len(tools) >= _ENOUGH and told[0].error_code == METHOD_NOT_FOUND
-        if good and (not several or refuses(told[0].error_text)):
-            continue  # something worked before: then only an error that is not about one tool says it all
-        error = error_words(told[0])
-        rows = tuple(row for call in errors for row in _rows(call, facts))
-        clues = [
-            Clue(
-                f"all {count(len(errors), 'call')} ({listed(sorted(filter(None, tools)))}) got “{error}”",
-                1 - 0.5 ** len(errors),
-                rows,
-            )
-        ]
-        if told[0].error_code == METHOD_NOT_FOUND:
-            clues.append(
-                Clue("the method it does not find is `tools/call`, which every MCP server must know", 0.4)
-            )
-        fine = {
-            name: call for name in facts.by_backend if name != backend and (call := facts.well_answered(name))
-        }
-        if fine:
-            row = next(iter(fine.values())).rows[-1:]
-            text = f"calls to {listed(sorted(fine))} through the same relay are answered"
-            clues.append(Clue(text, 0.5, row))
-        lists = [listing for listing in facts.lists_of(backend) if not listing.failed]
-        if lists:
-            clues.append(Clue(f"{backend} was asked for its tools without an error", 0.3, lists[-1].records))
-        words = {"error": error, "calls": count(len(errors), "call")}
-        tool = errors[0].tool if len(tools) == 1 else None
-        numbers = frozenset[int]().union(*(facts.operation_of(call).family for call in errors))
-        yield Match(backend, backend, tuple(clues), tool, numbers, words)
 
 
 @rule(
@@ -362,12 +298,6 @@ def broke_under_the_call(facts: Facts) -> Iterator[Match]:
             "where": f" (nobody listens at {place}: has it moved to another port?)" if place else "",
         }
         yield _match(call, facts, backend, tuple(clues), words)
-
-
-def _says_nothing(calls: Sequence[Call]) -> bool:
-    """Whether calls of several tools got one text that speaks of none of them, nor of any argument."""
-    several = len({call.tool for call in calls}) >= _ENOUGH
-    return several and len({call.error_text for call in calls}) == 1 and generic(calls[0].error_text)
 
 
 def _failed(facts: Facts) -> Iterator[tuple[str, Call]]:

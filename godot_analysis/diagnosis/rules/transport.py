@@ -13,6 +13,7 @@ from godot_analysis.diagnosis.rules._connecting import connected_later
 from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._refused_lists import speaks_of_tools
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._sessions import refused_sessions
 from godot_analysis.diagnosis.rules._words import count, listed
 
 if TYPE_CHECKING:
@@ -27,12 +28,7 @@ _SESSION: Final = "mcp-session-id"
 _NO_SESSION: Final = re.compile(
     r"missing[^.]{0,20}session|session[^.]{0,20}(?:missing|required)", re.IGNORECASE
 )
-_UNKNOWN_SESSION: Final = re.compile(
-    r"(?:unknown|invalid|expired|no(?: such| valid)?) session|session[^.]{0,40}(?:not found|unknown|expired)",
-    re.IGNORECASE,
-)
 _REFUSED: Final = range(400, 500)
-_STALE: Final = frozenset({400, 401, 404})
 _NOT_FOUND: Final = 404
 _ELSEWHERE: Final = frozenset({404, 405, 301, 302, 307, 308})
 _MISDIRECTED: Final = 421
@@ -57,12 +53,7 @@ _UNKNOWN_ADDRESS: Final = "a server that the log does not name"
 )
 def stale_session(facts: Facts) -> Iterator[Match]:
     for server, refused in _failed_exchanges(facts):
-        failed = [
-            item
-            for item in refused
-            if (item.status in _STALE or _UNKNOWN_SESSION.search(item.body))
-            and item.verb in {"POST", "GET", None}
-        ]
+        failed = refused_sessions(refused)
         if server is None or not failed:
             continue
         healed = facts.requests.answered.where("callee", server).after(failed[-1].time)

@@ -97,6 +97,59 @@ def test_f26_whatever_the_status(host, status, body):
     assert (found.code, found.component, found.cause_in) == ("F26", "wiki", "wiki")
 
 
+def test_f26_told_with_401(host):
+    host.greet("wiki")
+    host.request("wiki", "tools/call", {"name": "find", "arguments": {}})
+    host.refused(401, "Unauthorized: token of an unknown session", {"mcp-session-id": "s1"})
+    assert host.story.only().code == "F26"
+
+
+def expire(host, body='{"error": "invalid_token"}'):
+    """A token that is good for one call."""
+    host.greet("wiki")
+    host.call("wiki", {"q": "a"})
+    host.request("wiki", "tools/call", {"name": "find", "arguments": {}})
+    host.refused(401, body, {"mcp-session-id": "s1"})
+    host.story.wait(10)
+
+
+def test_r08_a_token_that_expires_at_work(host):
+    host.greet("docs")
+    expire(host)
+    host.story.tell("host", "ERROR", "connection to wiki ended: Client error '401 Unauthorized'")
+    host.call("docs", {"q": "b"})
+    found = host.story.only()
+    assert (found.code, found.component, found.cause_in) == ("R08", "wiki", "host")
+    assert "401 for its token" in found.summary
+
+
+def test_r08_only_the_server_tells_of_the_token(host):
+    host.greet("wiki")
+    host.call("wiki", {"q": "a"})
+    host.request("wiki", "tools/call", {"name": "find", "arguments": {}})
+    host.story.tell("wiki", "WARN", "POST /mcp 401 invalid_token", {"path": "/mcp", "status": 401})
+    host.story.wait(10)
+    host.call("docs", {"q": "b"})
+    found = host.story.only()
+    assert (found.code, found.component, found.cause_in) == ("R08", "wiki", "host")
+
+
+def test_r08_not_once_there_is_a_new_token(host):
+    expire(host)
+    host.call("wiki", {"q": "b"})
+    assert "R08" not in host.story.codes()
+
+
+def test_r08_not_for_the_token_that_a_server_uses_itself(host):
+    host.greet("wiki")
+    host.call("wiki", {"q": "a"})
+    host.request("wiki", "tools/call", {"name": "find", "arguments": {}})
+    data = {"method": "POST", "url": "https://api.example.com/find", "status": 401, "body": "invalid_token"}
+    host.story.tell("wiki", "ERROR", "HTTP request failed", data)
+    host.answer("wiki", error={"code": -32603, "message": "401 from api.example.com"})
+    assert "R08" not in host.story.codes()
+
+
 @pytest.mark.parametrize(("version", "cause"), [(VERSION, "wiki"), ("2024-11-05", "host")])
 def test_f17_refused_after_the_handshake(host, version, cause):
     """A server may not refuse what it has agreed to, and a client may not depart from that."""

@@ -1,0 +1,164 @@
+"""The rule about a backend all of whose calls fail alike, from the first one or since a token expired."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from godot_analysis.diagnosis.facts import TOOL_CALL, UNFINISHED, refuses
+from godot_analysis.diagnosis.rules._connecting import connected_later
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._sessions import refused_credentials
+from godot_analysis.diagnosis.rules._texts import (
+    METHOD_NOT_FOUND,
+    blame,
+    error_words,
+    generic,
+    same_error,
+)
+from godot_analysis.diagnosis.rules._words import count, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from godot_analysis.diagnosis.facts import Call, Facts, HttpExchange
+
+__all__: list[str] = []
+
+_ENOUGH: Final = 2
+_CLOSE: Final = pd.Timedelta(seconds=5)
+_GOOD: Final = ("answered", "tool_error")
+
+
+@rule(
+    "R08",
+    layer="routing",
+    severity="error",
+    title="Every call to {component} fails {alike}",
+    summary="{what}.",
+    explanation="{meaning}",
+    fix="{remedy}",
+    supersedes=("F09", "R09", "R10"),
+    references=("F09", "BUG #13, look-alike: one protocol error for all calls"),
+)
+def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
+    yield from _dispatched_wrong(facts)
+    yield from _credentials_refused(facts)
+
+
+def _dispatched_wrong(facts: Facts) -> Iterator[Match]:
+    """Backends that answer each call with one and the same error."""
+    for backend, calls in facts.by_backend.items():
+        errors, good = calls.ended("error"), calls.ended("answered")
+        if not errors or good.since(errors.by_time()[0].started):
+            continue
+        # Where only the backend's remark on its failure is left, it says nothing of what kind it was.
+        told = [call for call in errors if call.error_code is not None] or errors
+        tools = {call.tool for call in errors}
+        if len({same_error(call) for call in told}) != 1:
+            continue
+        if len(tools) < _ENOUGH and told[0].error_code != METHOD_NOT_FOUND:
+            continue
+        if any(blame(call) == "caller" for call in told) and not _says_nothing(told):
+            continue
+        several = len(tools) >= _ENOUGH and told[0].error_code == METHOD_NOT_FOUND
+        if good and (not several or refuses(told[0].error_text)):
+            continue  # something worked before: then only an error that is not about one tool says it all
+        error = error_words(told[0])
+        rows = tuple(row for call in errors for row in facts.operation_of(call).rows)
+        clues = [
+            Clue(
+                f"all {count(len(errors), 'call')} ({listed(sorted(filter(None, tools)))}) got “{error}”",
+                1 - 0.5 ** len(errors),
+                rows,
+            )
+        ]
+        if told[0].error_code == METHOD_NOT_FOUND:
+            clues.append(
+                Clue("the method it does not find is `tools/call`, which every MCP server must know", 0.4)
+            )
+        fine = {
+            name: call for name in facts.by_backend if name != backend and (call := facts.well_answered(name))
+        }
+        if fine:
+            row = next(iter(fine.values())).rows[-1:]
+            text = f"calls to {listed(sorted(fine))} through the same relay are answered"
+            clues.append(Clue(text, 0.5, row))
+        lists = [listing for listing in facts.lists_of(backend) if not listing.failed]
+        if lists:
+            clues.append(Clue(f"{backend} was asked for its tools without an error", 0.3, lists[-1].records))
+        words = {
+            "alike": "with the same protocol error",
+            "what": f"{backend} lists its tools, but answers each of {count(len(errors), 'call')} with "
+            f"“{error}”; nothing else fails that way",
+            "meaning": f"Not one tool is broken but the way in which {backend} handles `tools/call`: it does "
+            "not pass the call on as what it is (as when the tool's name is sent on as the method), or looks "
+            "tools up in another place than it lists them from.",
+            "remedy": f"Send one `tools/call` straight to {backend} and see what it makes of it; correct its "
+            "dispatch of `tools/call`. The relay and the client are not to blame.",
+        }
+        tool = errors[0].tool if len(tools) == 1 else None
+        numbers = frozenset[int]().union(*(facts.operation_of(call).family for call in errors))
+        yield Match(backend, backend, tuple(clues), tool, numbers, words)
+
+
+def _credentials_refused(facts: Facts) -> Iterator[Match]:
+    """Servers that did answer their client, and now refuse whatever it sends for its token."""
+    for server, items in facts.failed_exchanges.items():
+        refused = [
+            item
+            for item in items
+            if refused_credentials(item)
+            and item.verb in {"POST", None}
+            # What a server asks elsewhere for its own work has an address, what it was asked has a path.
+            and (item.component != server or (item.url or "").startswith("/"))
+        ]
+        for witness in sorted({item.component for item in refused}):
+            if server is not None:
+                yield from _without_token(server, witness, refused, facts)
+
+
+def _without_token(server: str, witness: str, refused: list[HttpExchange], facts: Facts) -> Iterator[Match]:
+    asked = facts.requests.where("callee", server)
+    if witness != server:
+        asked = asked.where("caller", witness, None)
+    good = asked.ended(*_GOOD).by_time()
+    if not good:
+        return  # nobody ever got in, which is another matter
+    own = [item for item in refused if item.component == witness and item.time > good[-1].started]
+    if not own:
+        return  # there is a new token
+    client = witness if witness != server else good[-1].caller or facts.client
+    hurt = asked.ended("error", *UNFINISHED).since(own[0].time - _CLOSE).after(good[-1].started)
+    if not hurt or connected_later(client, server, own[-1].time, facts):
+        return
+    first = own[0]
+    clues = (
+        Clue(
+            f"{witness} logged {first.status} “{first.body[:160]}”",
+            0.7,
+            tuple(item.record for item in own[:10]),
+        ),
+        Clue(f"{server} had answered {client} before", 0.4, good[-1].rows),
+        Clue(f"nothing that {client} asked later was answered", 0.3, hurt[-1].rows),
+    )
+    calls = [call for call in hurt if call.method == TOOL_CALL]
+    words = {
+        "alike": "for its client's token",
+        "what": f"{server} answered {client} at first, refuses every request since then with {first.status} "
+        f"for its token, and {client} does not get a new one",
+        "meaning": "A token is good for a while. A client that is told so with 401 has to renew it, or to "
+        "ask a person to sign in again, and then to repeat the request.",
+        "remedy": f"Make {client} renew its token when {server} answers {first.status}, or sign in again.",
+    }
+    tools = {call.tool for call in calls}
+    tool = calls[0].tool if len(tools) == 1 else None
+    numbers = frozenset[int]().union(*(facts.operation_of(call).family for call in calls))
+    yield Match(server, client, clues, tool, numbers, words)
+
+
+def _says_nothing(calls: Sequence[Call]) -> bool:
+    """Whether calls of several tools got one text that speaks of none of them, nor of any argument."""
+    several = len({call.tool for call in calls}) >= _ENOUGH
+    return several and len({call.error_text for call in calls}) == 1 and generic(calls[0].error_text)
