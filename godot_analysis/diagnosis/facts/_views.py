@@ -46,12 +46,20 @@ class CallFacts(Given):
         named = [caller for (caller,) in self.operations.counts("caller") if caller]
         first = next((name for name in named if name not in self.roles.relays), None)
         told = first or min(self.roles.clients or self.roles.hosts, default=None)
-        return told or next(iter(named), _CLIENT)
+        return told or next(iter([*named, *self._asking]), _CLIENT)
 
     @cached_property
     def relay(self) -> str:
         """The relay's name; the client's where none stands between, and `relay` if the log names neither."""
-        return self.roles.relay or (self.client if self.roles.clients else _RELAY)
+        known = self.roles.clients or self._asking
+        return self.roles.relay or (self.client if known else _RELAY)
+
+    @cached_property
+    def _asking(self) -> list[str]:
+        """Who sent a request of any kind, and serves nobody."""
+        others = self.roles.relays | self.roles.backends
+        asking = (caller for (caller,) in self.requests.counts("caller"))
+        return [caller for caller in asking if caller and caller not in others]
 
     @cached_property
     def operations(self) -> Calls:

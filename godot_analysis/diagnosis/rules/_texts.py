@@ -32,6 +32,7 @@ __all__ = [
 INVALID_REQUEST: Final = -32600
 INVALID_PARAMS: Final = -32602
 METHOD_NOT_FOUND: Final = -32601
+INTERNAL_ERROR: Final = -32603
 
 _UNSERIALISABLE: Final = re.compile(
     r"not (?:json )?serializ|serializ\w* (?:failed|error)|circular structure|cannot (?:be )?serializ"

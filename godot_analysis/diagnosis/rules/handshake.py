@@ -11,7 +11,7 @@ from godot_analysis.diagnosis.rules._connecting import broken_off, crash_clue, s
 from godot_analysis.diagnosis.rules._foreign import no_messages
 from godot_analysis.diagnosis.rules._missing import lacking_calls, missing, refused_clue
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
-from godot_analysis.diagnosis.rules._texts import INVALID_PARAMS
+from godot_analysis.diagnosis.rules._texts import INTERNAL_ERROR, INVALID_PARAMS
 from godot_analysis.diagnosis.rules._words import listed
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _AROUND: Final = pd.Timedelta(seconds=2)
+_ABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
+_LOOKED_AT: Final = 10
 _USES: Final = frozenset(
     {"tools", "resources", "prompts", "completions", "tasks", "extensions", "experimental"}
 )
@@ -42,6 +44,13 @@ _NOT_FOR_MODEL: Final = re.compile(
     re.IGNORECASE,
 )
 _OF_MESSAGES: Final = re.compile(r"initiali[sz]|discover|method|message|request", re.IGNORECASE)
+# How servers of the older era word it: SDKs for Python, TypeScript and Go, and HTTP without a session.
+_WAITS_FOR_HANDSHAKE: Final = re.compile(
+    r"before (?:the )?(?:session )?initiali[sz]|during (?:the )?(?:session )?initiali[sz]"
+    r"|(?:server|session|client|connection)\b.{0,20}\b(?:not|n't|be)\b.{0,20}\binitiali[sz]ed"
+    r"|expect\w* initiali[sz]|(?:missing|no valid) session|session[- ]id\b.{0,20}\b(?:missing|required)",
+    re.IGNORECASE,
+)
 _SETUP: Final = ("initialize", "tools/list", "server/discover")
 _UNKNOWN_METHOD: Final = re.compile(
     r"unknown (?:\w+ )?(?:method|message|action|type|tool|command)|method not found|no such method"
@@ -243,10 +252,10 @@ def _expected_all_the_same(
     layer="handshake",
     severity="error",
     title="{client} speaks the newer protocol to {component}, and does not fall back",
-    summary="{component} {told} server/discover{how}, and no initialize followed.",
+    summary="{component} {told} {request}{how}, and no initialize followed.",
     explanation="A server of the older era knows only `initialize`; a client of the newer era has to fall "
     "back to it on any error, which did not happen here.",
-    fix="Make the client send `initialize` when `server/discover` fails, or update {component}.",
+    fix="Make the client send `initialize` when `{request}` fails, or update {component}.",
     supersedes=("R20", "B05", "B13", "R13", "R11", "R01", "R12"),
     references=("F18", "modelcontextprotocol/rust-sdk#1040"),
 )
@@ -269,10 +278,66 @@ def no_fallback(facts: Facts) -> Iterator[Match]:
             words = {
                 "client": call.caller or "the client",
                 "told": "answered" if refused else "did not answer",
+                "request": "server/discover",
                 "how": " with an error" if refused else "",
             }
             numbers = lacking_calls(facts, call.callee)
             yield Match(call.callee, call.caller or facts.client, clues, calls=numbers, words=words)
+    yield from _without_handshake(facts)
+
+
+def _without_handshake(facts: Facts) -> Iterator[Match]:
+    """Clients that need no handshake, at servers which say that they wait for one."""
+    greeted = facts.handshakes.counts("caller", "callee").keys()
+    good = facts.requests.ended("answered", "tool_error").counts("caller", "callee").keys()
+    for caller, server in facts.requests.failed.counts("caller", "callee"):
+        if server is None or {(caller, server), (None, server)} & (greeted | good):
+            continue
+        asked = facts.requests.failed.where("callee", server).where("caller", caller).by_time()
+        told = [
+            (call, text, record)
+            for call in asked[:_LOOKED_AT]
+            if facts.version_of(call) is not None
+            for text, record in _said_to(call, facts)
+            if _WAITS_FOR_HANDSHAKE.search(text) or _refused_whole(call, text, facts)
+        ]
+        if not told:
+            continue
+        client = caller or facts.client
+        call, text, record = told[0]
+        clues = (
+            Clue(f"{call.method} was refused: {text[:160]}", 0.7, (record, *call.rows)),
+            Clue(f"{client} names the protocol version {facts.version_of(call)} in its request", 0.3),
+            Clue("no initialize was sent on any connection to it", 0.5),
+        )
+        numbers = lacking_calls(facts, server).union(*(facts.operation_of(one).family for one in asked))
+        words = {
+            "client": client,
+            "told": "answered" if call.answered else "refused",
+            "request": call.method,
+            "how": " with an error" if call.answered else "",
+        }
+        yield Match(server, client, clues, calls=numbers, words=words)
+
+
+def _refused_whole(call: Call, text: str, facts: Facts) -> bool:
+    """Whether parameters were called invalid that hold nothing but what the newer era asks for."""
+    asked = facts.asked(call)
+    whole = set(asked) == {"_meta"} and _ABILITIES in asked["_meta"]
+    return whole and call.error_code == INVALID_PARAMS and "version" not in text.lower()
+
+
+def _said_to(call: Call, facts: Facts) -> Iterator[tuple[str, str]]:
+    """What was said of a request that failed: in its answer, by HTTP, and by the server that got it."""
+    if call.status == "error" and call.error_code != INTERNAL_ERROR:
+        yield call.error_text, call.rows[-1]
+    until = min(call.ended or call.started, call.started + _AROUND) + _AROUND
+    for item in facts.failed_exchanges.get(call.callee, []):
+        if call.started <= item.time <= until:
+            yield item.body, item.record
+    for word in facts.signals.complaints:
+        if word.component == call.callee and call.started <= word.time <= until:
+            yield word.said, word.record
 
 
 def _not_of_itself(call: Call, facts: Facts) -> bool:

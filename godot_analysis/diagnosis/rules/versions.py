@@ -12,7 +12,7 @@ from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Call, Facts
+    from godot_analysis.diagnosis.facts import Call, Complaint, Facts, Trouble
 
 __all__: list[str] = []
 
@@ -39,7 +39,9 @@ _DATE: Final = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 def version_rejected(facts: Facts) -> Iterator[Match]:
     yield from _refused_version(facts)
     yield from _refused_requests(facts)
-    told = [item for item in facts.signals.complaints if _VERSION.search(item.said)]
+    # Who cannot connect for a version says so of a server, or of the connection to it.
+    said: list[Complaint | Trouble] = [*facts.signals.complaints, *facts.troubles]
+    told = sorted((item for item in said if _VERSION.search(item.said)), key=lambda item: item.time)
     for arrival in facts.arrivals:
         later = facts.arrivals_at(arrival.backend)[-1]
         if arrival.failed and later.time > arrival.time and not later.failed:
@@ -52,7 +54,11 @@ def version_rejected(facts: Facts) -> Iterator[Match]:
         if arrival.failed or not isinstance(answered, str) or facts.lists_of(arrival.backend):
             continue
         for item in told:
-            if item.time >= arrival.time and answered in item.said:
+            if (
+                item.time >= arrival.time
+                and answered in item.said
+                and item.backend in {None, arrival.backend, item.component}
+            ):
                 clues = (
                     Clue(f"{item.component} logged: {item.text[:160]}", 0.7, (item.record,)),
                     Clue(f"{arrival.backend} had answered {answered}", 0.5, arrival.records),

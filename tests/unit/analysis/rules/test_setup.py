@@ -279,6 +279,85 @@ def test_f18_no_fallback_to_the_older_handshake(story):
     assert (found.code, found.component, found.cause_in) == ("F18", "gates", "client")
 
 
+ERA = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+WHOLE = ERA | {"io.modelcontextprotocol/clientCapabilities": {}}
+
+
+def list_without_handshake(story, error, meta=WHOLE):
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}
+    story.exchange("client", "gates", asked)
+    if error:
+        story.exchange("gates", "client", {"jsonrpc": "2.0", "id": 1, "error": error})
+
+
+INVALID = {"code": -32602, "message": "Invalid request parameters"}
+
+
+@pytest.mark.parametrize(
+    ("error", "meta"),
+    [
+        (INVALID, WHOLE),
+        ({"code": -32000, "message": "Bad Request: Server not initialized"}, ERA),
+        ({"code": 0, "message": 'method "tools/list" is invalid during session initialization'}, ERA),
+    ],
+)
+def test_f18_a_client_that_needs_no_handshake_at_a_server_that_waits_for_one(story, error, meta):
+    list_without_handshake(story, error, meta)
+    story.tell("client", "ERROR", f"Failed to connect to gates: {error['message']}")
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("F18", "gates", "client")
+    assert found.summary == "gates answered tools/list with an error, and no initialize followed."
+
+
+def test_f18_the_server_says_alone_that_it_waits(story):
+    list_without_handshake(story, INVALID, ERA)
+    said = "Failed to validate request: Received request before initialization was complete"
+    story.tell("gates", "WARN", said)
+    assert story.only().code == "F18"
+
+
+def test_f18_http_says_that_there_is_no_session(story):
+    list_without_handshake(story, None)
+    data = {"method": "POST", "url": "http://gates:80/mcp", "status": 400, "body": "Missing session ID"}
+    story.tell("client", "ERROR", "POST http://gates:80/mcp 400", data)
+    assert story.only().code == "F18"
+
+
+@pytest.mark.parametrize(
+    ("error", "meta"), [(INVALID, ERA), ({"code": -32603, "message": "client of db not initialized"}, WHOLE)]
+)
+def test_f18_not_for_another_error(story, error, meta):
+    list_without_handshake(story, error, meta)
+    assert "F18" not in story.codes()
+
+
+def test_f18_not_where_the_client_falls_back(story):
+    list_without_handshake(story, INVALID)
+    greet(story, "client", "gates", ["gates_open"])
+    assert "F18" not in story.codes()
+
+
+def test_b05_names_the_client_where_there_is_no_relay(story):
+    list_without_handshake(story, {"code": -32601, "message": "Method not found"})
+    found = story.only()
+    assert (found.code, found.component) == ("B05", "gates")
+    assert found.summary == "client reached gates, but gates does not understand tools/list."
+
+
+@pytest.mark.parametrize(("server", "codes"), [("gates", ["F17"]), ("dewey", [])])
+def test_f17_a_version_that_the_client_does_not_take(story, server, codes):
+    story.exchange("client", "gates", INITIALIZE)
+    result = {
+        "protocolVersion": "2023-06-01",
+        "capabilities": {"tools": {}},
+        "serverInfo": {"name": "gates", "version": "1"},
+    }
+    story.exchange("gates", "client", answer(1, result))
+    said = "RuntimeError: Unsupported protocol version from the server: 2023-06-01"
+    story.tell("client", "ERROR", f"Failed to connect to MCP server {server}: {said}", {"server": server})
+    assert [code for code in story.codes() if code == "F17"] == codes
+
+
 def test_f17_version_rejected(story):
     story.exchange("client", "gates", INITIALIZE)
     story.exchange(
