@@ -10,6 +10,7 @@ from godot_analysis.diagnosis.rules._connecting import broken_off, connected_lat
 from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._texts import INVALID_PARAMS
+from godot_analysis.diagnosis.rules._words import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +115,9 @@ def _failing(client: str, server: str, hands: Calls, facts: Facts) -> Iterator[M
         ends, crash = broken_off(last, facts), crash_clue(last, facts)
         complaints = said_of(client, server, last.started, facts)
         if (ends or complaints) and server not in facts.confirmed:
-            silence = (Clue(f"{last.method} was not answered", 0.3, last.rows), *ends, *complaints, *crash)
+            behind = _stuck_itself(server, facts)
+            unanswered = Clue(f"{last.method} was not answered", 0.3, last.rows)
+            silence = (unanswered, *ends, *complaints, *crash, *behind)
             what = max((*crash, *ends, *complaints), key=lambda clue: clue.weight).text
             told_as = {
                 "client": client,
@@ -122,6 +125,15 @@ def _failing(client: str, server: str, hands: Calls, facts: Facts) -> Iterator[M
                 "remedy": f"Start {server} by hand as {client} does, see what it writes, and mend that.",
             }
             yield Match(server, server, silence, None, numbers, told_as)
+
+
+def _stuck_itself(server: str, facts: Facts) -> list[Clue]:
+    """The doubt whether a server that only connects to another one, and could not, is to blame itself."""
+    tried = facts.handshakes.where("caller", server)
+    behind = {call.callee for call in tried if call.callee}
+    if not behind or facts.requests.ended(*_GOOD).where("caller", server):
+        return []
+    return [Clue(f"but {server} itself could not connect to {listed(sorted(behind))}", -0.4, tried[0].rows)]
 
 
 def _refused(items: list[HttpExchange], by: set[str]) -> list[HttpExchange]:

@@ -196,7 +196,9 @@ def wrong_address(facts: Facts) -> Iterator[Match]:
             Clue(f"{first.component} logged {last.status} “{last.body[:120]}”", 0.7, _rows(wrong)),
             Clue("no handshake with it succeeded", 0.5),
         )
-        words = {"url": last.url or "its address", "status": last.status, "why": why}
+        # Of both ends that may have logged it, a server often knows no more than the path.
+        url = next((item.url for item in reversed(wrong) if item.url), "its address")
+        words = {"url": url, "status": last.status, "why": why}
         client = _client_of(server, first, facts)
         yield Match(server, client, clues, None, _open_calls(server, first, facts), words)
 

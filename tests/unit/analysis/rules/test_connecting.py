@@ -266,3 +266,32 @@ def test_r20_not_for_a_program_that_a_server_at_work_or_nobody_lacks(story, data
     work(story)
     story.tell("bot", "WARN", "hook failed: spawn prettier ENOENT", data)
     assert story.codes() == []
+
+
+def bridge(story, answer=None):
+    """A bridge that connects to its server when it is greeted, and ends before it answers."""
+    story.exchange("bot", "bridge", INITIALIZE, transport="stdio")
+    story.message("bridge", "sent", "wiki", INITIALIZE, transport="http")
+    if answer:
+        story.message("bridge", "received", "wiki", answer, transport="http")
+    else:
+        data = {"method": "POST", "url": "https://wiki/v1/mcp", "status": 404, "body": "Not Found"}
+        story.tell("bridge", "WARN", "HTTP Request: POST https://wiki/v1/mcp 404", data)
+        story.tell("wiki", "INFO", '"POST /v1/mcp HTTP/1.1" 404 Not Found')
+    story.tell("bridge", "INFO", "Fatal error: Error POSTing to endpoint: Not Found")
+    story.tell("bot", "WARN", "MCP server bridge process exited with code 1", {"server": "bridge"})
+    story.tell("bot", "ERROR", "Failed to connect to bridge: Connection closed", {"server": "bridge"})
+
+
+def test_f27_before_the_bridge_that_ends_of_it(story):
+    bridge(story)
+    found = story.diagnose().ranked[0]
+    assert (found.code, found.component, found.cause_in) == ("F27", "wiki", "bridge")
+    assert "https://wiki/v1/mcp" in found.summary
+
+
+def test_r20_a_bridge_that_ends_of_something_else(story):
+    bridge(story, {"jsonrpc": "2.0", "id": 0, "result": WELCOME})
+    found = story.diagnose().ranked[0]
+    assert (found.code, found.component) == ("R20", "bridge")
+    assert "itself could not connect" not in found.explanation
