@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-_ENOUGH = 2
-
 
 @rule(
     "B28",
