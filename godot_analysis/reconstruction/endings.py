@@ -173,7 +173,9 @@ class Endings:
         outer = call.outer
         for row in self._around.remarks_on(outer) if outer is not None else ():
             at, words = self._seen.times[row] or 0, self._around.words(row)
-            if _TIMED_OUT.search(words) and (outer is None or outer.end is None or at < outer.end):
+            # Nobody is tired of waiting for an answer before it was asked for.
+            in_time = outer is None or outer.end is None or outer.start <= at < outer.end
+            if in_time and _TIMED_OUT.search(words):
                 return Ending(
                     "timed_out",
                     at=at,

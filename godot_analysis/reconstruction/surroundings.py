@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from godot_analysis.normal_form.about import Speech
 from godot_analysis.normal_form.conventions import verbatim
 from godot_analysis.normal_form.sightings import CALL, RECEIVED, REQUEST
 from godot_analysis.normal_form.table import firsts, packed
@@ -17,6 +18,7 @@ from godot_analysis.normal_form.table import firsts, packed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from godot_analysis.normal_form.about import About
     from godot_analysis.normal_form.messages import Observations
     from godot_analysis.reconstruction.call import Calls
     from godot_analysis.reconstruction.exchange import Exchange, Exchanges
@@ -37,6 +39,7 @@ class Surroundings:
         self._calls = calls
         self._told = calls.exchanges
         self._remarked = _remarked(seen)
+        self._told_of: dict[int, About] = {}
 
     @cached_property
     def last_of(self) -> dict[str | None, int]:
@@ -131,11 +134,30 @@ class Surroundings:
         return remarks
 
     def remarks_on(self, view: Exchange) -> list[int]:
-        """Rows of warnings and errors of the same component in the same trace, from the question on."""
+        """Rows of warnings and errors of the same component in the same trace, from the question on.
+
+        What names another tool or another server speaks of another request: a trace may hold many of them.
+        """
         if view.trace is None:
             return []
         rows = self._remarks.get((view.observer, view.trace), [])
-        return [row for row in rows if (self.seen.times[row] or 0) >= view.start - SETTLED_US]
+        return [
+            row
+            for row in rows
+            if (self.seen.times[row] or 0) >= view.start - SETTLED_US
+            # Whom somebody was asked by, it need not name; of whom it asks others it speaks by name.
+            and self._about(row).is_of(view.tool, view.peer if view.asking else None)
+        ]
+
+    def _about(self, row: int) -> About:
+        found = self._told_of.get(row)
+        if found is None:
+            found = self._told_of[row] = self._speech.about(self.seen.texts[row] or "", self.seen.data[row])
+        return found
+
+    @cached_property
+    def _speech(self) -> Speech:
+        return Speech(self._told.words["tool"].words, self._told.names)
 
     def words(self, row: int) -> str:
         """What a row says went wrong."""

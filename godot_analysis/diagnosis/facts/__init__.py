@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from godot_analysis.diagnosis.facts._calls import HANDSHAKES, LIST, TOOL_CALL, UNFINISHED, Call
 from godot_analysis.diagnosis.facts._epochs import Epoch
 from godot_analysis.diagnosis.facts._exchanges import HttpExchange
+from godot_analysis.diagnosis.facts._exits import EXIT_KEYS
 from godot_analysis.diagnosis.facts._given import Gap
 from godot_analysis.diagnosis.facts._lists import Arrival, Listing, arrivals_of, listings_of
 from godot_analysis.diagnosis.facts._management import Management, management_of
 from godot_analysis.diagnosis.facts._names import family, nearest, normalised
 from godot_analysis.diagnosis.facts._refusals import refuses
 from godot_analysis.diagnosis.facts._roles import Roles, roles
-from godot_analysis.diagnosis.facts._scan import EXIT_KEYS, scan
+from godot_analysis.diagnosis.facts._scan import scan
 from godot_analysis.diagnosis.facts._schemas import Check, takes, unknown_keys
 from godot_analysis.diagnosis.facts._signals import (
     Complaint,

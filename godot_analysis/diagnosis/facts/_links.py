@@ -19,6 +19,7 @@ from godot_analysis.diagnosis.facts._rows import records
 from godot_analysis.diagnosis.facts._table import Calls, micros
 from godot_analysis.diagnosis.facts._views import LEEWAY
 from godot_analysis.diagnosis.facts._wire import WireFacts
+from godot_analysis.normal_form.about import Speech
 from godot_analysis.normal_form.jsonrpc import params_of, version_of
 
 if TYPE_CHECKING:
@@ -27,15 +28,16 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts._exchanges import HttpExchange
     from godot_analysis.diagnosis.facts._lists import Arrival
     from godot_analysis.diagnosis.facts._management import Management
-    from godot_analysis.diagnosis.facts._signals import Connection, Exit, TimeOut, Trouble
+    from godot_analysis.diagnosis.facts._signals import Connection, TimeOut, Trouble
 
-__all__ = ["LinkFacts"]
+__all__ = ["WAITED", "LinkFacts"]
 
 _AT_ONCE: Final = 200  # more requests are not under way at a time, only without an end
 _OF_A_REQUEST: Final = re.compile(r"\b(?:request|response|answer|call|tools?|initialize)\b", re.IGNORECASE)
 _WORD: Final = re.compile(r"[\w.\-/]*\w")
 _NO_SUCCESS: Final = 300  # HTTP's first status that is none
-_WAITED: Final = pd.Timedelta(minutes=2)  # so long ago a request was sent that is refused now
+WAITED: Final = pd.Timedelta(minutes=2)
+"""So long ago a request was sent that is refused now."""
 
 
 @dataclass
@@ -78,7 +80,7 @@ class LinkFacts(WireFacts):
         begun, ended = self.table.started[own.places] - leeway <= now, self.table.ended[own.places]
         open_ = self.table.is_open[own.places]
         found = Calls(self.table, own.places[begun & (open_ | (now <= ended + leeway))])
-        hurt = found.ended("error", *UNFINISHED).since(time - _WAITED).nearest(time) if failed else None
+        hurt = found.ended("error", *UNFINISHED).since(time - WAITED).nearest(time) if failed else None
         return hurt or found.nearest(time)
 
     def version_of(self, call: Call) -> str | None:
@@ -250,8 +252,27 @@ class LinkFacts(WireFacts):
         around = at_backend[
             bisect_left(at_backend, call.started, key=_time) : bisect_right(at_backend, end, key=_time)
         ]
-        own = [trouble for trace in call.traces for trouble in self._troubles_in.get(trace, ())]
+        own = [
+            trouble
+            for trace in call.traces
+            for trouble in self._troubles_in.get(trace, ())
+            if trace not in self._shared_traces or self._is_under(trouble, call, end)
+        ]
         return sorted([*own, *around], key=_time)
+
+    def _is_under(self, trouble: Trouble, call: Call, end: pd.Timestamp) -> bool:
+        """Whether a trouble is of this call, among others of one trace: the server and the time must fit."""
+        backend = self.backend_of(call.last)
+        fits = trouble.backend == (backend or call.last.callee) or (
+            backend is None and trouble.component == call.last.callee
+        )
+        return fits and call.started - LEEWAY <= trouble.time <= end + LEEWAY
+
+    @cached_property
+    def _shared_traces(self) -> frozenset[str]:
+        """The traces that hold several operations, as when a host keeps one for all that it does."""
+        counts = self.operations.counts("trace_id")
+        return frozenset(trace for (trace,), number in counts.items() if trace and number > 1)
 
     @cached_property
     def _untraced_at(self) -> dict[str, list[Trouble]]:
@@ -278,19 +299,6 @@ class LinkFacts(WireFacts):
         """Those of the troubles that tell of a lost connection."""
         return [trouble for trouble in self.troubles_under(call) if trouble.kind not in {"other", "late"}]
 
-    def exits_under(self, call: Call) -> list[Exit]:
-        """That the process of the backend failed while a call was under way."""
-        backend = self.backend_of(call.last) or call.last.callee
-        until = call.ended if call.ended is not None else call.started + _WAITED
-        return [
-            item
-            for item in self.signals.exits
-            if item.code
-            and call.started <= item.time <= until
-            and backend is not None
-            and (item.peer == backend or (item.peer is None and _is_of(item, backend)))
-        ]
-
     @cached_property
     def given_up(self) -> dict[int, TimeOut]:
         """The requests that their sender would wait no longer for, by number, each with its word."""
@@ -313,10 +321,12 @@ class LinkFacts(WireFacts):
             waiting = [call for call in waiting if call.trace == item.trace] or waiting
         if item.peer is not None:
             waiting = [call for call in waiting if call.callee in {None, item.peer}]
+        named_in = self.speech.about(item.said, {"tool": item.tool, "peer": item.peer})
+        waiting = [call for call in waiting if named_in.is_of(call.tool, call.callee)]
         words = frozenset(_WORD.findall(item.said))
         for named in (
             [call for call in waiting if item.asked is not None and call.rpc_id == item.asked],
-            [call for call in waiting if call.tool in ({item.tool} if item.tool else words)],
+            [call for call in waiting if call.tool in (named_in.tools or words)],
             [call for call in waiting if any(word.endswith(f"_{call.tool}") for word in words)],
         ):
             if named:
@@ -327,6 +337,11 @@ class LinkFacts(WireFacts):
         only = waiting[0]
         told = item.peer or only.callee in words or _OF_A_REQUEST.search(item.said)
         return only if told and item.time - only.started >= LEEWAY else None
+
+    @cached_property
+    def speech(self) -> Speech:
+        """Reads whom a record speaks of."""
+        return Speech(self.table.codes("tool")[1], {*self.components, *self.table.codes("callee")[1]})
 
     @cached_property
     def _never_ended(self) -> NDArray[np.bool_]:
@@ -346,11 +361,6 @@ class LinkFacts(WireFacts):
         # What a backend tells its relay, no client has heard.
         told = told[~told["receiver"].isin(self.roles.relays - self.roles.hosts)]
         return [(row["time"], row["record"]) for row in records(told)]
-
-
-def _is_of(item: Exit, backend: str) -> bool:
-    """Whether a process that is not named is that of a backend: it says so itself, or its words name it."""
-    return item.component == backend or backend in _WORD.findall(item.text)
 
 
 def _time(item: Trouble | Arrival) -> pd.Timestamp:

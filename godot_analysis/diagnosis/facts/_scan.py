@@ -7,19 +7,19 @@ with a URL, a port) and by its wording only where facts leave a choice: componen
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from godot_analysis.diagnosis.facts._exchanges import may_tell, read_exchange
+from godot_analysis.diagnosis.facts._exits import EXIT_KEYS, EXITED, read_exit
 from godot_analysis.diagnosis.facts._refusals import HOST_PREFIX, refuses, tool_in
 from godot_analysis.diagnosis.facts._signals import (
     Complaint,
     Connection,
     Ended,
-    Exit,
     Offer,
     Refusal,
     Registered,
@@ -83,10 +83,6 @@ _ENDED: Final = re.compile(
     r"|\b(?:closed|exited) with\b",
     re.IGNORECASE,
 )
-_EXITED: Final = re.compile(
-    r"\bprocess (?:has )?(?:exited|died|terminated)|\bexit(?:ed)? (?:with )?code", re.IGNORECASE
-)
-EXIT_KEYS: Final = ("exit_code", "exitCode", "returncode", "return_code", "exit_status")
 _REMARK_KEYS: Final = ("visibility", "mode", "hidden", "deferred", "enabled", "permission", "allowed")
 _BAD: Final = ("WARN", "ERROR")
 _REQUEST_KEYS: Final = ("id", "request_id", "requestId", "rpc_id")
@@ -121,8 +117,8 @@ def scan(logs: pd.DataFrame) -> Signals:
     """Recognise every record of a log frame that tells something a rule can use; messages are left out."""
     signals = Signals()
     for row in _rows(logs):
-        if _says(_EXITED, row.message) or any(key in row.data for key in EXIT_KEYS):
-            signals.exits.append(_exit(row))
+        if (ended := read_exit(row.base, row.message, row.data)) is not None:
+            signals.exits.append(replace(ended, peer=_first(row.data, _BACKEND_KEYS)))
         if (count := _registered(row.message, row.data.get("tool_count"))) is not None:
             signals.registered.append(Registered(*row.base, count=count, text=row.message))
         _classify(row, signals)
@@ -177,7 +173,7 @@ def _telling(message: str, keys: tuple[str, ...]) -> bool:
     """Whether a record that is no warning can be more than a line of chatter."""
     if not _TELLING_KEYS.isdisjoint(keys) or may_tell(message, keys):
         return True
-    if any(_says(sign, message) for sign in (_OFFER, _REGISTERED, _ENDED, _EXITED)):
+    if any(_says(sign, message) for sign in (_OFFER, _REGISTERED, _ENDED, EXITED)):
         return True
     return "method" not in keys and bool(_START.search(message))
 
@@ -235,12 +231,6 @@ def _registered(message: str, told: Any) -> int | None:
     if found is None:
         return told if isinstance(told, int) and _GOT_TOOLS.search(message) else None
     return int(next(filter(None, found.groups())))
-
-
-def _exit(row: _Row) -> Exit:
-    told = (row.data.get(key) for key in (*EXIT_KEYS, "code"))
-    code = next((value for value in told if isinstance(value, int)), None)
-    return Exit(*row.base, peer=_first(row.data, _BACKEND_KEYS), code=code, text=row.message)
 
 
 def _said(row: _Row) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from godot_analysis.diagnosis.facts._links import LinkFacts
 from godot_analysis.diagnosis.facts._names import family
+from godot_analysis.diagnosis.facts._processes import ProcessFacts
 from godot_analysis.diagnosis.facts._refusals import refuses
 from godot_analysis.diagnosis.facts._schemas import takes
 from godot_analysis.diagnosis.facts._table import Calls, micros
@@ -53,7 +53,7 @@ class Refused:
 
 
 @dataclass
-class Facts(LinkFacts):
+class Facts(ProcessFacts):
     """Everything the rules may ask of one log."""
 
     @cached_property

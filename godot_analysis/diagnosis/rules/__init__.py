@@ -35,6 +35,7 @@ _MODULES: Final = (
     "official",
     "arguments",
     "call",
+    "breaking",
     "rest",
     "logging",
 )

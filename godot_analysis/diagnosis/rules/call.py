@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.facts import TOOL_CALL, refuses
-from godot_analysis.diagnosis.rules._addresses import address_in
+from godot_analysis.diagnosis.rules._crashing import broke_while_running, crashed
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._texts import (
     INVALID_PARAMS,
@@ -15,10 +15,8 @@ from godot_analysis.diagnosis.rules._texts import (
     answers_no,
     asked_for,
     blame,
-    connection_words,
     error_words,
     failure_inside,
-    refused_words,
     tells_nothing,
     temporary,
     timed_out_words,
@@ -184,6 +182,7 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
     references=("BUG #13, look-alike: a bug inside the backend",),
 )
 def defect_of_backend(facts: Facts) -> Iterator[Match]:
+    yield from broke_while_running(facts)
     for backend, call in _failed(facts):
         guilty = blame(call, facts.parameters(call))
         if guilty == "caller":
@@ -220,6 +219,8 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
 )
 def timed_out(facts: Facts) -> Iterator[Match]:
     for call, word in _given_up(facts):
+        if call.number in crashed(facts):
+            continue
         last = call.last
         backend = facts.backend_of(last) or call.callee or facts.relay
         late = word is not None and call.answered
@@ -251,51 +252,6 @@ def _given_up(facts: Facts) -> Iterator[tuple[Call, TimeOut | None]]:
             continue
         if call.ended is None or call.ended > word.time:  # else the answer left in time, and got lost
             yield top, word
-
-
-@rule(
-    "R15",
-    layer="process",
-    severity="error",
-    title="{tool} failed because {component} could not be reached",
-    summary="{relay} {lost} {component} while {tool} was under way, and gave the call up: {error}.",
-    explanation="The call got no answer from {component}; the error that the client saw was made by {relay}.",
-    fix="Find out why {component} went away at that moment{where}, and call {tool} again when it is back.",
-    supersedes=("B08", "R11", "R09", "R10", "R12"),
-    references=("BUG #13, look-alike: a lost connection",),
-)
-def broke_under_the_call(facts: Facts) -> Iterator[Match]:
-    for call in facts.operations.ended("error", "lost", "pending"):
-        backend = facts.backend_of(call.last)
-        broken = facts.losses_under(call)
-        died = facts.exits_under(call)
-        given_up = bool(died) or any(trouble.tool == call.tool for trouble in broken)
-        if (
-            (call.status == "pending" and not given_up)
-            or backend is None
-            or not (broken or died or connection_words(call.error_text))
-        ):
-            continue
-        if not (broken or died) and call.last is not call and call.last.answered:
-            continue  # the backend answered, and speaks of a connection of its own
-        rows = (*(trouble.record for trouble in broken), *call.rows)
-        text = f"the error says “{call.error_text[:120]}”" if call.error_text else "the call was not answered"
-        clues = [Clue(text, 0.6, rows)]
-        if died:
-            clues.append(Clue(f"{died[0].component} logged: {died[0].text[:120]}", 0.6, (died[0].record,)))
-        if broken:
-            clues.append(Clue(f"{broken[-1].component} logged: {broken[-1].text[:120]}", 0.5))
-        said = call.error_text or (broken[-1].text if broken else died[0].text if died else "")
-        refused = refused_words(said)
-        place = address_in(said) if refused else None
-        if place:
-            clues.append(Clue(f"nobody listens at {place}", 0.4))
-        words = {
-            "error": said[:160] or "no reason given",
-            "lost": "could not connect to" if refused else "lost its connection to",
-            "where": f" (nobody listens at {place}: has it moved to another port?)" if place else "",
-        }
-        yield _match(call, facts, backend, tuple(clues), words)
 
 
 def _failed(facts: Facts) -> Iterator[tuple[str, Call]]:

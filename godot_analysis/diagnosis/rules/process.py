@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
+from godot_analysis.diagnosis.rules._crashing import crashed
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._words import count, listed
 
@@ -33,6 +34,8 @@ _ENDLESS: Final = {
     "remedy": "Find out what {component} did with the request at that moment; make it answer every request, "
     "errors too; give its caller a time-out.",
 }
+_IDLE: Final = "No call is seen to have failed of it; the next one has to reconnect first."
+_MISSED: Final = "Nothing was under way at that moment; what was asked of {component} later was never sent."
 _CUT_SHORT: Final = {
     "outcome": "was under way when the log ended",
     "answered": "not answered yet when the log ended",
@@ -219,7 +222,7 @@ def repeated(facts: Facts) -> Iterator[Match]:
     severity="warning",
     title="{holder} lost its connection to {component}",
     summary="The connection from {holder} to {component} broke: {error}.",
-    explanation="No call is seen to have failed of it; the next one has to reconnect first.",
+    explanation="{after}",
     fix="Find out why {component} closed the connection: a restart, a crash, an idle time-out on the way.",
     supersedes=(),
     references=("BUG #13, look-alike: a lost connection",),
@@ -230,8 +233,15 @@ def connection_lost(facts: Facts) -> Iterator[Match]:
         if trouble.record in told or trouble.kind not in {"lost", "timeout"}:
             continue
         clue = Clue(f"{trouble.component} logged: {trouble.text}", 0.7, (trouble.record,))
-        words = {"holder": trouble.component, "error": trouble.text}
+        words = {"holder": trouble.component, "error": trouble.text, "after": _IDLE}
         yield Match(trouble.backend, trouble.backend, (clue,), trouble.tool, words=words)
+    for server, item, missed in facts.died_idle:
+        clues = (
+            Clue(f"{item.component} logged: {item.text}", 0.7, (item.record,)),
+            Clue(f"{missed.component} logged: {missed.text[:160]}", 0.5, (missed.record,)),
+        )
+        words = {"holder": item.component, "error": item.text, "after": _MISSED.format(component=server)}
+        yield Match(server, server, clues, missed.tool, words=words, severity="error")
 
 
 @rule(
@@ -344,8 +354,10 @@ def _lists(backend: str, facts: Facts) -> list[Clue]:
     return []
 
 
-def _unfinished(facts: Facts) -> Calls:
-    return facts.operations.ended("pending", "lost", "timed_out")
+def _unfinished(facts: Facts) -> Iterator[Call]:
+    """The calls without an end, but for those under which their server broke."""
+    found = facts.operations.ended("pending", "lost", "timed_out")
+    return (call for call in found if call.number not in crashed(facts))
 
 
 def _cancelled_late(facts: Facts) -> Iterator[Call]:

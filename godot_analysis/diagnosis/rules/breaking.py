@@ -1,0 +1,63 @@
+"""The rule about connections that broke, or could not be made, while a call was under way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from godot_analysis.diagnosis.rules._addresses import address_in
+from godot_analysis.diagnosis.rules._crashing import crashed
+from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.rules._texts import connection_words, refused_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from godot_analysis.diagnosis.facts import Facts
+
+__all__: list[str] = []
+
+
+@rule(
+    "R15",
+    layer="process",
+    severity="error",
+    title="{tool} failed because {component} could not be reached",
+    summary="{relay} {lost} {component} while {tool} was under way, and gave the call up: {error}.",
+    explanation="The call got no answer from {component}; the error that the client saw was made by {relay}.",
+    fix="Find out why {component} went away at that moment{where}, and call {tool} again when it is back.",
+    supersedes=("B08", "R11", "R09", "R10", "R12"),
+    references=("BUG #13, look-alike: a lost connection",),
+)
+def broke_under_the_call(facts: Facts) -> Iterator[Match]:
+    for call in facts.operations.ended("error", "lost", "pending"):
+        backend = facts.backend_of(call.last)
+        broken = facts.losses_under(call)
+        died = facts.exits_under(call)
+        given_up = bool(died) or any(trouble.tool == call.tool for trouble in broken)
+        if (
+            (call.status == "pending" and not given_up)
+            or backend is None
+            or call.number in crashed(facts)
+            or not (broken or died or connection_words(call.error_text))
+        ):
+            continue
+        if not (broken or died) and call.last is not call and call.last.answered:
+            continue  # the backend answered, and speaks of a connection of its own
+        rows = (*(trouble.record for trouble in broken), *call.rows)
+        text = f"the error says “{call.error_text[:120]}”" if call.error_text else "the call was not answered"
+        clues = [Clue(text, 0.6, rows)]
+        if died:
+            clues.append(Clue(f"{died[0].component} logged: {died[0].text[:120]}", 0.6, (died[0].record,)))
+        if broken:
+            clues.append(Clue(f"{broken[-1].component} logged: {broken[-1].text[:120]}", 0.5))
+        said = call.error_text or (broken[-1].text if broken else died[0].text if died else "")
+        refused = refused_words(said)
+        place = address_in(said) if refused else None
+        if place:
+            clues.append(Clue(f"nobody listens at {place}", 0.4))
+        words = {
+            "error": said[:160] or "no reason given",
+            "lost": "could not connect to" if refused else "lost its connection to",
+            "where": f" (nobody listens at {place}: has it moved to another port?)" if place else "",
+        }
+        yield Match(backend, backend, tuple(clues), call.tool, call.family, words)
