@@ -134,19 +134,23 @@ class Surroundings:
         return remarks
 
     def remarks_on(self, view: Exchange) -> list[int]:
-        """Rows of warnings and errors of the same component in the same trace, from the question on.
+        """Rows of warnings and errors of the same component in its trace, from the question to the answer.
 
         What names another tool or another server speaks of another request: a trace may hold many of them.
         """
         if view.trace is None:
             return []
         rows = self._remarks.get((view.observer, view.trace), [])
+        since, times = view.start - SETTLED_US, self.seen.times
+        asked = (
+            view.peer if view.asking else None
+        )  # whom it asks it may name; by whom it was asked, it need not
         return [
             row
             for row in rows
-            if (self.seen.times[row] or 0) >= view.start - SETTLED_US
-            # Whom somebody was asked by, it need not name; of whom it asks others it speaks by name.
-            and self._about(row).is_of(view.tool, view.peer if view.asking else None)
+            if (time := times[row] or 0) >= since
+            and (view.end is None or time < view.end)
+            and self._about(row).is_of(view.tool, asked)
         ]
 
     def _about(self, row: int) -> About:

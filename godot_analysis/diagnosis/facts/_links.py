@@ -16,6 +16,7 @@ import pandas as pd
 from godot_analysis.diagnosis.facts._calls import HANDSHAKES, UNFINISHED, Call
 from godot_analysis.diagnosis.facts._epochs import Epoch, epochs
 from godot_analysis.diagnosis.facts._rows import records
+from godot_analysis.diagnosis.facts._signals import Trouble, link_trouble
 from godot_analysis.diagnosis.facts._table import Calls, micros
 from godot_analysis.diagnosis.facts._views import LEEWAY
 from godot_analysis.diagnosis.facts._wire import WireFacts
@@ -23,12 +24,14 @@ from godot_analysis.normal_form.about import Speech
 from godot_analysis.normal_form.jsonrpc import params_of, version_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from godot_analysis.diagnosis.facts._exchanges import HttpExchange
     from godot_analysis.diagnosis.facts._lists import Arrival
     from godot_analysis.diagnosis.facts._management import Management
-    from godot_analysis.diagnosis.facts._signals import Connection, TimeOut, Trouble
+    from godot_analysis.diagnosis.facts._signals import Connection, TimeOut
 
 __all__ = ["WAITED", "LinkFacts"]
 
@@ -223,10 +226,31 @@ class LinkFacts(WireFacts):
         since = served if epoch.begin is None else served.since(epoch.begin)
         return since if epoch.end is None else since.before(epoch.end)
 
-    @property
+    @cached_property
     def troubles(self) -> list[Trouble]:
         """Connections that could not be made or used, in order of time."""
-        return self.signals.troubles
+        return sorted([*self.signals.troubles, *self._told_troubles()], key=_time)
+
+    def _told_troubles(self) -> Iterator[Trouble]:
+        """Those that name their server in words only: `GET http://gates:9051/mcp failed: cannot connect`."""
+        asked = self.requests.counts("caller", "callee") if self.signals.complaints else {}
+        for item in self.signals.complaints:
+            kind = link_trouble(item.said)
+            if kind is None:
+                continue
+            named = self.speech.about(item.said, {})
+            servers = [server for server in named.servers if (item.component, server) in asked]
+            if len(servers) == 1:
+                base = item.time, item.component, item.record, item.trace
+                yield Trouble(
+                    *base,
+                    backend=servers[0],
+                    kind=kind,
+                    text=item.text,
+                    said=item.said,
+                    url=None,
+                    tool=min(named.tools, default=None),
+                )
 
     @cached_property
     def _troubles_at(self) -> dict[str, list[Trouble]]:
@@ -266,7 +290,7 @@ class LinkFacts(WireFacts):
         fits = trouble.backend == (backend or call.last.callee) or (
             backend is None and trouble.component == call.last.callee
         )
-        return fits and call.started - LEEWAY <= trouble.time <= end + LEEWAY
+        return fits and call.started <= trouble.time <= end
 
     @cached_property
     def _shared_traces(self) -> frozenset[str]:

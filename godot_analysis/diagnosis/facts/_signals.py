@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,19 @@ __all__ = [
     "ToolCount",
     "Trouble",
     "TroubleKind",
+    "link_trouble",
 ]
+
+_REFUSED: Final = re.compile(
+    r"connection refused|econnrefused|(?:cannot|can't|could not|failed to) connect|connect call failed"
+    r"|no route to host|enotfound|getaddrinfo|name or service not known",
+    re.IGNORECASE,
+)
+_LOST: Final = re.compile(
+    r"\bconnection (?:to \S+ )?(?:was |has |is )?(?:been )?(?:lost|closed|ended|reset|aborted)"
+    r"|econnreset|epipe|broken pipe|reset by peer|server disconnected",
+    re.IGNORECASE,
+)
 
 TroubleKind = Literal["refused", "lost", "timeout", "late", "other"]
 """`timeout`: no connection came about in time; `late`: it is there, and an answer did not come in time."""
@@ -176,3 +189,12 @@ class Signals:
     ends: list[Ended] = field(default_factory=list)
     exits: list[Exit] = field(default_factory=list)
     time_outs: list[TimeOut] = field(default_factory=list)
+
+
+def link_trouble(said: str) -> TroubleKind | None:
+    """What a text tells of a connection itself, apart from what was asked over it.
+
+    >>> link_trouble("Cannot connect to host gates:9051"), link_trouble("connection to gates ended: EPIPE")
+    ('refused', 'lost')
+    """
+    return "refused" if _REFUSED.search(said) else "lost" if _LOST.search(said) else None

@@ -196,8 +196,11 @@ def repeated(facts: Facts) -> Iterator[Match]:
         losses = facts.losses_under(call)
         if not losses:
             continue
-        backend = losses[-1].backend
+        backend, told_apart = losses[-1].backend, losses[-1] in facts.signals.troubles
         arrived = facts.arrivals_of(call, backend)
+        fresh = facts.arrival_after(backend, losses[0].time)
+        if facts.backend_of(call.last) != backend or not (told_apart or arrived > 1 or fresh):
+            continue  # it was never sent there, or another stream than that of the call may have broken
         clues = [
             Clue(
                 f"the connection was lost under this call: {losses[-1].text}",
@@ -206,7 +209,6 @@ def repeated(facts: Facts) -> Iterator[Match]:
             ),
             Clue(f"the same call was answered {_seconds(call)} s after it was made", 0.5, call.rows),
         ]
-        fresh = facts.arrival_after(backend, losses[0].time)
         if fresh is not None:
             clues.append(Clue(f"{backend} got a fresh handshake after the loss", 0.5, fresh.records))
         twice = ""
@@ -229,7 +231,7 @@ def repeated(facts: Facts) -> Iterator[Match]:
 )
 def connection_lost(facts: Facts) -> Iterator[Match]:
     told = {loss.record for call in facts.troubled for loss in facts.losses_under(call)}
-    for trouble in facts.troubles:
+    for trouble in facts.signals.troubles:
         if trouble.record in told or trouble.kind not in {"lost", "timeout"}:
             continue
         clue = Clue(f"{trouble.component} logged: {trouble.text}", 0.7, (trouble.record,))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import godot_analysis as ga
+from godot_analysis.diagnosis.facts import scan
+
 VERSION = "2025-06-18"
 HOST = "agent"
 TRACE = "00000000-0000-4000-8000-000000000001"
@@ -173,3 +176,44 @@ def test_r11_not_for_a_server_that_nobody_missed(session, greeted):
         session.call("pdf", "render_page")
     session.call("time", "convert_time")
     assert session.story.codes() == []
+
+
+def refused(session, server):
+    url = f"http://{server}:9000/mcp"
+    session.say(
+        "ERROR", f"GET {url} failed: Cannot connect to host 127.0.0.1:9000", {"method": "GET", "url": url}
+    )
+
+
+def test_r07_a_server_that_is_gone_is_named_in_a_url_only(session):
+    session.call("pdf", "render_page", answered=False)
+    refused(session, "pdf")
+    session.story.wait(8)
+    session.say(
+        "ERROR", "tool mcp__pdf__render_page failed: Timed out while waiting", {"tool": "render_page"}
+    )
+    session.call("time", "convert_time")
+    assert session.found() == ("R07", "pdf", "render_page")
+
+
+def test_r05_not_where_a_stream_beside_the_call_breaks(session):
+    rpc_id = session.call("pdf", "render_page", answered=False)
+    refused(session, "pdf")
+    session.send("pdf", HOST, {"id": rpc_id, "result": {"content": []}})
+    session.call("time", "convert_time")
+    assert session.story.codes() == []
+
+
+@pytest.mark.parametrize(
+    ("message", "data", "code"),
+    [
+        ("server process exited with code -11", {}, -11),
+        ("server process exited", {"code": None, "signal": "SIGKILL"}, -9),
+        ("server process died of SIGABRT", {}, -6),
+        ("server process exited", {"code": 3}, 3),
+        ("server process exited", {}, None),
+    ],
+)
+def test_the_code_of_an_exit_is_read_in_words_too(message, data, code):
+    logs = ga.from_records([{"component": HOST, "level": "WARN", "message": message, "data": data}])
+    assert [item.code for item in scan(logs).exits] == [code]
