@@ -199,8 +199,9 @@ def repeated(facts: Facts) -> Iterator[Match]:
         backend, told_apart = losses[-1].backend, losses[-1] in facts.signals.troubles
         arrived = facts.arrivals_of(call, backend)
         fresh = facts.arrival_after(backend, losses[0].time)
-        if facts.backend_of(call.last) != backend or not (told_apart or arrived > 1 or fresh):
-            continue  # it was never sent there, or another stream than that of the call may have broken
+        sent_there = facts.backend_of(call.last) == backend and (arrived > 1 or fresh)
+        if not (told_apart or sent_there):
+            continue  # it may never have gone there, or another stream than its own may have broken
         clues = [
             Clue(
                 f"the connection was lost under this call: {losses[-1].text}",
