@@ -272,25 +272,19 @@ class LinkFacts(WireFacts):
         if not self.troubles:
             return []
         end = call.ended if call.ended is not None else self.end
-        at_backend = self._untraced_at.get(self.backend_of(call.last) or "", [])
-        around = at_backend[
-            bisect_left(at_backend, call.started, key=_time) : bisect_right(at_backend, end, key=_time)
-        ]
-        own = [
-            trouble
-            for trace in call.traces
-            for trouble in self._troubles_in.get(trace, ())
-            if trace not in self._shared_traces or self._is_under(trouble, call, end)
-        ]
-        return sorted([*own, *around], key=_time)
-
-    def _is_under(self, trouble: Trouble, call: Call, end: pd.Timestamp) -> bool:
-        """Whether a trouble is of this call, among others of one trace: the server and the time must fit."""
         backend = self.backend_of(call.last)
-        fits = trouble.backend == (backend or call.last.callee) or (
-            backend is None and trouble.component == call.last.callee
-        )
-        return fits and call.started <= trouble.time <= end
+        found = _between(self._untraced_at.get(backend or "", []), call.started, end)
+        for trace in call.traces:
+            own = self._troubles_in.get(trace, [])
+            if trace in self._shared_traces:  # which ties nothing: the server and the time must fit
+                asked = call.last.callee
+                own = [
+                    trouble
+                    for trouble in _between(own, call.started, end)
+                    if trouble.backend == (backend or asked) or (not backend and trouble.component == asked)
+                ]
+            found += own
+        return sorted(found, key=_time)
 
     @cached_property
     def _shared_traces(self) -> frozenset[str]:
@@ -309,14 +303,20 @@ class LinkFacts(WireFacts):
     def troubled(self) -> Calls:
         """The operations that `troubles_under` has troubles for."""
         table = self.table
-        hit = table.families(table.mask("trace_id", *self._troubles_in))
+        hit = table.families(table.mask("trace_id", *self._troubles_in.keys() - self._shared_traces))
         codes, names = self.backend_codes
         of_last = codes[table.lasts]
         ended = np.where(table.is_open, micros(self.end), table.ended)
+
+        def under(troubles: list[Trouble]) -> NDArray[np.bool_]:
+            times = np.array([micros(trouble.time) for trouble in troubles], dtype=np.int64)
+            begun: NDArray[np.int64] = np.searchsorted(times, table.started)
+            return begun < np.searchsorted(times, ended, "right")
+
         for backend in self._untraced_at.keys() & set(names):
-            times = np.array([micros(trouble.time) for trouble in self._untraced_at[backend]], dtype=np.int64)
-            first, last = np.searchsorted(times, table.started), np.searchsorted(times, ended, "right")
-            hit |= (of_last == names.index(backend)) & (first < last)
+            hit |= (of_last == names.index(backend)) & under(self._untraced_at[backend])
+        for trace in self._troubles_in.keys() & self._shared_traces:
+            hit |= table.families(table.mask("trace_id", trace)) & under(self._troubles_in[trace])
         return self.operations.only(hit)
 
     def losses_under(self, call: Call) -> list[Trouble]:
@@ -389,3 +389,8 @@ class LinkFacts(WireFacts):
 
 def _time(item: Trouble | Arrival) -> pd.Timestamp:
     return item.time
+
+
+def _between(troubles: list[Trouble], start: pd.Timestamp, end: pd.Timestamp) -> list[Trouble]:
+    """Those of some troubles in order of time that fall into this span."""
+    return troubles[bisect_left(troubles, start, key=_time) : bisect_right(troubles, end, key=_time)]
