@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from godot_analysis.diagnosis.rules._addresses import address_in
 from godot_analysis.diagnosis.rules._crashing import crashed
@@ -12,9 +13,11 @@ from godot_analysis.diagnosis.rules._texts import connection_words, refused_word
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Facts
+    from godot_analysis.diagnosis.facts import Call, Facts
 
 __all__: list[str] = []
+
+_WORD: Final = re.compile(r"[\w\-]+")
 
 
 @rule(
@@ -29,8 +32,9 @@ __all__: list[str] = []
     references=("BUG #13, look-alike: a lost connection",),
 )
 def broke_under_the_call(facts: Facts) -> Iterator[Match]:
-    for call in facts.operations.ended("error", "lost", "pending"):
-        backend = facts.backend_of(call.last)
+    for call in facts.operations.ended("error", "tool_error", "lost", "pending"):
+        backend = facts.backend_of(call.last) if call.status != "tool_error" else None
+        backend = backend or _unreached(call, facts)
         broken = facts.losses_under(call)
         died = facts.exits_under(call)
         given_up = bool(died) or any(trouble.tool == call.tool for trouble in broken)
@@ -61,3 +65,11 @@ def broke_under_the_call(facts: Facts) -> Iterator[Match]:
             "where": f" (nobody listens at {place}: has it moved to another port?)" if place else "",
         }
         yield Match(backend, backend, tuple(clues), call.tool, call.family, words)
+
+
+def _unreached(call: Call, facts: Facts) -> str | None:
+    """The backend that a relay says it could not reach, where it passed a call on to nobody."""
+    if call.legs or call.callee not in facts.roles.relays or not connection_words(call.error_text):
+        return None
+    named = (facts.backends - facts.roles.relays).intersection(_WORD.findall(call.error_text))
+    return next(iter(named)) if len(named) == 1 else None

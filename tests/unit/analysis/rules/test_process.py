@@ -284,6 +284,37 @@ def test_r15_seen_only_by_a_backend_that_logs_what_it_sends(story):
     assert (found.code, found.component) == ("R15", "dewey")
 
 
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("! 3 -32603 Backend gates unreachable: connect ECONNREFUSED 127.0.0.1:9030", ("R15", "gates")),
+        (
+            '= 3 {"isError": true, "content": [{"type": "text", "text": "gates: no route to host"}]}',
+            ("R15", "gates"),
+        ),
+        ("! 3 -32603 upstream unreachable", ("R12", "hub")),  # which, it does not say
+    ],
+)
+def test_r15_a_relay_that_could_not_reach_a_backend_says_so_itself(said, found):
+    table = "\n".join(
+        [
+            "0.0 client sends hub ? 1 tools/call gates_open",
+            "0.0 hub gets client ? 1 tools/call gates_open",
+            "0.1 hub sends gates ? 7 tools/call gates_open",
+            "0.2 hub gets gates = 7",
+            "0.3 hub sends client = 1",
+            "0.3 client gets hub = 1",
+            "5.0 client sends hub ? 3 tools/call gates_shut",
+            "5.0 hub gets client ? 3 tools/call gates_shut",
+            f"5.1 hub sends client {said}",
+            f"5.1 client gets hub {said}",
+        ]
+    )
+    cause = ga.diagnose(log_table(table)).root_cause
+    assert cause is not None
+    assert (cause.code, cause.component) == found
+
+
 def test_a_call_seen_only_by_a_backend_that_never_logs_an_end(story):
     for rpc_id in (1, 2):
         story.request("dewey", "tools/call", rpc_id)
