@@ -6,21 +6,18 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from godot_analysis.normal_form.conventions.wording import SERVER_KEYS, TOOL_KEYS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["About", "Speech", "is_one"]
+__all__ = ["TOOL_NAME", "About", "Speech", "is_one"]
 
-_TOOL_KEYS: Final = ("tool_name", "toolName", "tool")
-_SERVER_KEYS: Final = (
-    *("backend", "backend_name", "server", "server_name", "mcp_server"),
-    *("upstream", "target", "peer"),
-)
 # The way in which hosts write whose tool it is: `mcp__gates__open`.
-_PREFIXED: Final = re.compile(r"\bmcp__(?P<server>.+?)__(?P<tool>[A-Za-z0-9][\w\-./:]*)")
-_TOOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_\-./:]+[A-Za-z0-9]+)+")
+_PREFIXED: Final = re.compile(r"\bmcp__(?P<server>[\w.\-]{1,100}?)__(?P<tool>[A-Za-z0-9][\w\-./:]*)")
+TOOL_NAME: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9]*(?:[_\-./:]+[A-Za-z0-9]+)+")
 _HOST: Final = re.compile(r"\b(?:https?|wss?|tcp)://([\w.\-]+)")
-_APART: Final = re.compile(r"[^a-z0-9]+")
+_APART: Final = re.compile(r"[\W_]+")
 
 
 class About(NamedTuple):
@@ -49,20 +46,24 @@ class Speech:
     def about(self, text: str, data: Any) -> About:
         """The tools and servers that a record names in its data or its words."""
         held: Mapping[str, Any] = data if isinstance(data, dict) else {}
-        tools = {value for key in _TOOL_KEYS if isinstance(value := held.get(key), str) and value}
+        tools = {value for key in TOOL_KEYS if isinstance(value := held.get(key), str) and value}
         servers = {
             value
-            for key in _SERVER_KEYS
-            if isinstance(value := held.get(key), str) and value and "://" not in value
+            for key in SERVER_KEYS
+            # A host's name, or the part of a program that wrote the record, is no server of this log.
+            if isinstance(value := held.get(key), str) and self._is_known(value)
         }
         said = " ".join([text, *(value for value in held.values() if isinstance(value, str))])
-        tools.update(name for name in _TOOL.findall(text) if name.rstrip(".:") in self._tools)
+        tools.update(name for name in TOOL_NAME.findall(text) if name.rstrip(".:") in self._tools)
         servers.update(self._named.findall(text) if self._components else ())
         servers.update(host for host in _HOST.findall(said) if host in self._components)
         for found in _PREFIXED.finditer(said):
             tools = {name for name in tools if not name.startswith(found[0])} | {found["tool"].rstrip(".:")}
             servers.add(found["server"])
         return About(frozenset(tools), frozenset(servers))
+
+    def _is_known(self, name: str) -> bool:
+        return any(is_one(name, component) for component in self._components)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -72,7 +73,9 @@ def is_one(name: str, other: str) -> bool:
     >>> is_one("gates_open", "open"), is_one("iccm-gates", "gates"), is_one("gates_open", "gates_close")
     (True, True, False)
     """
-    one, two = (_APART.sub("_", text.lower()).strip("_") for text in (name, other))
+    one, two = (_APART.sub("_", text.casefold()).strip("_") for text in (name, other))
+    if not (one and two):
+        return name == other
     return one == two or one.endswith(f"_{two}") or two.endswith(f"_{one}")
 
 

@@ -32,6 +32,7 @@ _CONNECTION: Final = re.compile(
     re.IGNORECASE,
 )
 _RETRYING: Final = re.compile(r"\b(?:reconnect\w*|retry\w*|retries|again)\b", re.IGNORECASE)
+WITHHELD: Final = ", which logs its answers, sent none when"  # of a router that got an answer and kept it
 _ANSWERED: Final = frozenset({"answered", "error", "tool_error"})
 _QUIET_US: Final = 5_000_000  # a router that says nothing so long after a request of its own is stuck
 
@@ -170,11 +171,11 @@ class Endings:
             if view.answer is not None:
                 ending.notes = ("an answer came after that and changes nothing",)
             return ending
-        outer = call.outer
-        for row in self._around.remarks_on(outer) if outer is not None else ():
+        if (outer := call.outer) is None:
+            return None
+        for row in self._around.remarks_on(outer):
             at, words = self._seen.times[row] or 0, self._around.words(row)
-            # Nobody is tired of waiting for an answer before it was asked for.
-            in_time = outer is None or outer.end is None or outer.start <= at < outer.end
+            in_time = outer.start <= at and (outer.end is None or at < outer.end)
             if in_time and _TIMED_OUT.search(words):
                 return Ending(
                     "timed_out",
@@ -283,7 +284,7 @@ class Endings:
         child = ([one for one in own if one.tool == call.tool] or own)[-1]
         end = self.of(child.number)
         if self._withheld(call, inner, end):
-            note = f"{inner.observer}, which logs its answers, sent none when {child.callee} had answered"
+            note = f"{inner.observer}{WITHHELD} {child.callee} had answered"
             return Ending("pending", notes=(note,), rows=end.rows)
         note = f"{inner.observer} logs no answers to its caller; as its own call to {child.callee} ended"
         if inner.observer in self._around.hears_answers and end.status in {"pending", "lost"}:

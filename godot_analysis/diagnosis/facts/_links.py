@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts._management import Management
     from godot_analysis.diagnosis.facts._signals import Connection, TimeOut
 
-__all__ = ["WAITED", "LinkFacts"]
+__all__ = ["WAITED", "WORD", "LinkFacts"]
 
 _AT_ONCE: Final = 200  # more requests are not under way at a time, only without an end
 _OF_A_REQUEST: Final = re.compile(r"\b(?:request|response|answer|call|tools?|initialize)\b", re.IGNORECASE)
-_WORD: Final = re.compile(r"[\w.\-/]*\w")
+WORD: Final = re.compile(r"(?<![\w.\-/])[\w.\-/]*\w")
 _NO_SUCCESS: Final = 300  # HTTP's first status that is none
 WAITED: Final = pd.Timedelta(minutes=2)
 """So long ago a request was sent that is refused now."""
@@ -347,7 +347,7 @@ class LinkFacts(WireFacts):
             waiting = [call for call in waiting if call.callee in {None, item.peer}]
         named_in = self.speech.about(item.said, {"tool": item.tool, "peer": item.peer})
         waiting = [call for call in waiting if named_in.is_of(call.tool, call.callee)]
-        words = frozenset(_WORD.findall(item.said))
+        words = frozenset(WORD.findall(item.said))
         for named in (
             [call for call in waiting if item.asked is not None and call.rpc_id == item.asked],
             [call for call in waiting if call.tool in (named_in.tools or words)],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts._links import WAITED, LinkFacts
+from godot_analysis.diagnosis.facts._links import WAITED, WORD, LinkFacts
 from godot_analysis.diagnosis.facts._views import LEEWAY
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ProcessFacts"]
 
-_WORD: Final = re.compile(r"[\w.\-/]*\w")
-
 
 @dataclass
 class ProcessFacts(LinkFacts):
@@ -29,36 +27,36 @@ class ProcessFacts(LinkFacts):
         """That the process of the backend failed while a call was under way."""
         backend = self.backend_of(call.last) or call.last.callee
         until = call.ended if call.ended is not None else call.started + WAITED
-        return [
-            item
-            for item in self.signals.exits
-            if item.code
-            and call.started <= item.time <= until
-            and backend is not None
-            and backend in self._ended_in(item)
-        ]
+        return [item for item in self._failed_of.get(backend or "", ()) if call.started <= item.time <= until]
+
+    @cached_property
+    def _failed_of(self) -> dict[str, list[Exit]]:
+        """The ends with a code by whose process it was."""
+        found: dict[str, list[Exit]] = {}
+        for item in self.signals.exits:
+            for server in self._ended_in(item) if item.code else ():
+                found.setdefault(server, []).append(item)
+        return found
 
     def _ended_in(self, item: Exit) -> frozenset[str]:
         """Whose process ended: whom the record names, else whoever wrote it."""
         if item.peer is not None:
             return frozenset({item.peer})
-        said = frozenset(_WORD.findall(item.text))
+        said = frozenset(WORD.findall(item.text))
         named = self.speech.about(item.text, {}).servers or said.intersection(self.table.codes("callee")[1])
         return named or frozenset({item.component})
 
     @cached_property
     def died_idle(self) -> list[tuple[str, Exit, Complaint]]:
         """Processes of servers that failed under no call, each with a call that was missed of it later."""
-        exits = [item for item in self.signals.exits if item.code]
-        failed = self.operations.failed if exits else ()
+        failed = self.operations.failed if self._failed_of else ()
         under = {item.record for call in failed for item in self.exits_under(call)}
-        found = []
-        for item in exits:
-            for server in self._ended_in(item) if item.record not in under else ():
-                missed = self._missed_of(server, item.time)
-                if missed is not None:
-                    found.append((server, item, missed))
-        return found
+        return [
+            (server, item, missed)
+            for server, exits in self._failed_of.items()
+            for item in exits
+            if item.record not in under and (missed := self._missed_of(server, item.time)) is not None
+        ]
 
     def _missed_of(self, server: str, since: pd.Timestamp) -> Complaint | None:
         """The first error about a tool of a server that went away, until it was greeted anew."""
@@ -66,9 +64,16 @@ class ProcessFacts(LinkFacts):
         if not greeted or greeted[0] > since:
             return None
         back = next((time for time in greeted if time > since), self.end + LEEWAY)
-        for item in self.signals.complaints:
-            if since <= item.time < back:
-                named = self.speech.about(item.said, {})
-                if named.tools and server in named.servers:
-                    return item
-        return None
+        told = self._about_tools_of.get(server, [])
+        at = bisect_left(told, since, key=lambda item: item.time)
+        return told[at] if at < len(told) and told[at].time < back else None
+
+    @cached_property
+    def _about_tools_of(self) -> dict[str, list[Complaint]]:
+        """The errors that name a tool and its server, by server, in the order of time."""
+        found: dict[str, list[Complaint]] = {}
+        for item in sorted(self.signals.complaints, key=lambda item: item.time):
+            named = self.speech.about(item.said, {})
+            for server in named.servers if named.tools else ():
+                found.setdefault(server, []).append(item)
+        return found

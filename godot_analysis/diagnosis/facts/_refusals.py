@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from godot_analysis.normal_form.about import TOOL_NAME
+
 __all__ = ["HOST_PREFIX", "refuses", "tool_in"]
 
-_TOOL_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_\-./:]+[A-Za-z0-9]+)+")
 _TOLD_TOOL: Final = re.compile(
     r"\btool:? +['\"`](?P<quoted>[\w\-./:]+)['\"`]"
     r"|\b(?:no such|unknown|unrecogni[sz]ed) tool(?: name| available)?[:=] ?['\"`]?"
@@ -34,8 +35,9 @@ def tool_in(text: str) -> tuple[str, str] | None:
     >>> tool_in("No such tool available: mcp__iccm__gates_create_document")
     ('gates_create_document', 'mcp__iccm__')
     """
-    told = _TOLD_TOOL.search(text)
-    names = [told[told.lastgroup or 0]] if told else _TOOL_NAME.findall(text)
+    told, names = _TOLD_TOOL.search(text), TOOL_NAME.findall(text)
+    if told and (told["lacking"] is None or not names):  # else a common word may stand before "not found"
+        names = [told[told.lastgroup or 0]]
     if not names:
         return None
     tool = names[-1].rstrip(".:")

@@ -31,6 +31,7 @@ from godot_analysis.diagnosis.facts._signals import (
     Trouble,
     TroubleKind,
 )
+from godot_analysis.normal_form.conventions.wording import SERVER_KEYS, TOOL_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["scan"]
 
-_BACKEND_KEYS: Final = ("backend", "backend_name", "server", "server_name", "upstream", "target", "peer")
-_TOOL_KEYS: Final = ("tool_name", "toolName", "tool")
 _ERROR_KEYS: Final = ("error", "err", "exception", "reason", "cause", "detail")
 _URL: Final = re.compile(r"(?:wss?|https?|tcp)://[^\s\"'<>]+")
 _REFUSED: Final = re.compile(
@@ -69,9 +68,9 @@ _OFFER: Final = re.compile(
     r"tools? .*\b(?:offered|exposed|presented|shown|given)\b|\bto the model\b", re.IGNORECASE
 )
 _REGISTERED: Final = re.compile(
-    r"\b(?:register|load|add)(?:ed)?:? (\d+) (?:\w+ )?tools?\b"
-    r"|\b(\d+) (?:\w+ )?tools? (?:\w+ )?(?:registered|loaded|added)\b"
-    r"|\btools? (?:registered|loaded|added):? (\d+)\b",
+    r"\b(?:register|load|add)(?:ed)?:? (\d{1,9}) (?:\w+ )?tools?\b"
+    r"|\b(\d{1,9}) (?:\w+ )?tools? (?:\w+ )?(?:registered|loaded|added)\b"
+    r"|\btools? (?:registered|loaded|added):? (\d{1,9})\b",
     re.IGNORECASE,
 )
 _GOT_TOOLS: Final = re.compile(
@@ -89,7 +88,7 @@ _REQUEST_KEYS: Final = ("id", "request_id", "requestId", "rpc_id")
 _SESSION_KEYS: Final = ("client_id", "session", "session_id", "connection", "client")
 _ADDRESS_KEYS: Final = ("ip", "address", "remote", "remote_address", "client")
 _TELLING_KEYS: Final = frozenset(
-    {*_BACKEND_KEYS, *_SESSION_KEYS, *_ADDRESS_KEYS, *EXIT_KEYS, "tool_count", "limit", "port"}
+    {*SERVER_KEYS, *_SESSION_KEYS, *_ADDRESS_KEYS, *EXIT_KEYS, "tool_count", "limit", "port"}
 )
 _SCHEMA_WORDS: Final = frozenset({"request", "response", "message"})
 
@@ -118,8 +117,8 @@ def scan(logs: pd.DataFrame) -> Signals:
     signals = Signals()
     for row in _rows(logs):
         if (ended := read_exit(row.base, row.message, row.data)) is not None:
-            signals.exits.append(replace(ended, peer=_first(row.data, _BACKEND_KEYS)))
-        if (count := _registered(row.message, row.data.get("tool_count"))) is not None:
+            signals.exits.append(replace(ended, peer=_first(row.data, SERVER_KEYS)))
+        if (count := _registered(row.message) or _told_beside(row)) is not None:
             signals.registered.append(Registered(*row.base, count=count, text=row.message))
         _classify(row, signals)
     return signals
@@ -184,8 +183,8 @@ def _says(pattern: re.Pattern[str], message: str) -> bool:
 
 
 def _classify(row: _Row, signals: Signals) -> None:
-    tool = _first(row.data, _TOOL_KEYS)
-    backend = _first(row.data, _BACKEND_KEYS)
+    tool = _first(row.data, TOOL_KEYS)
+    backend = _first(row.data, SERVER_KEYS)
     exchange = read_exchange(row.base, row.message, row.data)
     if exchange is not None:
         signals.exchanges.append(exchange)
@@ -225,12 +224,16 @@ def _classify_bad(row: _Row, tool: str | None, backend: str | None, signals: Sig
 
 
 @lru_cache(maxsize=1 << 12)
-def _registered(message: str, told: Any) -> int | None:
-    """How many tools a record says that its component has got, if not in its text then beside it."""
+def _registered(message: str) -> int | None:
+    """How many tools a record says that its component has got."""
     found = _REGISTERED.search(message)
-    if found is None:
-        return told if isinstance(told, int) and _GOT_TOOLS.search(message) else None
-    return int(next(filter(None, found.groups())))
+    return int(next(filter(None, found.groups()))) if found else None
+
+
+def _told_beside(row: _Row) -> int | None:
+    """The number of tools that stands beside words without one."""
+    told = row.data.get("tool_count")
+    return told if isinstance(told, int) and _GOT_TOOLS.search(row.message) else None
 
 
 def _said(row: _Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass
@@ -238,9 +239,13 @@ class CallFacts(Given):
 
     def succeeded_later(self, call: Call) -> bool:
         """Whether the very same call, made again by the same caller, was answered well."""
-        again = (other for other in self.calls_like(call) if other.arguments == call.arguments)
-        later = next(again, None)
-        return later is not None and later.status == "answered"
+        last = self._last_good.get(_same(call))
+        return last is not None and last > call.started
+
+    @cached_property
+    def _last_good(self) -> dict[tuple[str | None, str | None, str], pd.Timestamp]:
+        """When each call, by caller, tool and arguments, was made last of those that were answered well."""
+        return {_same(call): call.started for call in self.calls.ended("answered").by_time()}
 
     @cached_property
     def _alike(self) -> dict[tuple[str | None, str | None], tuple[Calls, NDArray[np.int64]]]:
@@ -299,3 +304,8 @@ class CallFacts(Given):
         """The median time that an answered call took."""
         took = self.flow.calls.loc[self.flow.calls["status"] == "answered", "duration_ms"].dropna()
         return pd.Timedelta(milliseconds=float(took.median())) if len(took) else pd.Timedelta(0)
+
+
+def _same(call: Call) -> tuple[str | None, str | None, str]:
+    """What two calls have in common that ask for the very same."""
+    return call.caller, call.tool, json.dumps(call.arguments, sort_keys=True, default=str)

@@ -24,6 +24,7 @@ _LAST_WORDS: Final = re.compile(
     re.IGNORECASE,
 )
 _AROUND: Final = pd.Timedelta(seconds=1)
+_LAST: Final = pd.Timedelta(seconds=5)
 _UNWELL: Final = ("error", "tool_error", "lost", "pending", "timed_out")
 
 
@@ -41,20 +42,21 @@ def crashes(facts: Facts) -> list[Crash]:
     if "crashes" not in facts.memo:
         found = facts.operations.ended(*_UNWELL) if facts.signals.exits else ()
         facts.memo["crashes"] = [crash for call in found if (crash := _crash(call, facts)) is not None]
+        facts.memo["numbers of crashes"] = [_numbers(crash, facts) for crash in facts.memo["crashes"]]
     return list(facts.memo["crashes"])
 
 
 def crashed(facts: Facts) -> frozenset[int]:
     """The numbers of these calls, and of those that failed because the server was not back yet."""
     if "crashed" not in facts.memo:
-        numbers = (_numbers(crash, facts) for crash in crashes(facts))
-        facts.memo["crashed"] = frozenset[int]().union(*numbers)
+        crashes(facts)
+        facts.memo["crashed"] = frozenset[int]().union(*facts.memo["numbers of crashes"])
     return frozenset(facts.memo["crashed"])
 
 
 def broke_while_running(facts: Facts) -> Iterator[Match]:
     """One match for each call under which its server broke."""
-    for crash in crashes(facts):
+    for crash, numbers in zip(crashes(facts), facts.memo["numbers of crashes"], strict=True):
         call, told = crash.call, crash.exit.text[:160]
         clues = [
             Clue(f"{crash.exit.component} logged: {told}", 0.7, (crash.exit.record,)),
@@ -64,7 +66,6 @@ def broke_while_running(facts: Facts) -> Iterator[Match]:
             record, line = crash.last_words
             clues.append(Clue(f"the last words of {crash.backend}: {line[:160]}", 0.6, (record,)))
             told = f"{told}: {line.strip()[:160]}"
-        numbers = _numbers(crash, facts)
         yield Match(crash.backend, crash.backend, tuple(clues), call.tool, numbers, {"error": told})
 
 
@@ -83,11 +84,18 @@ def _crash(call: Call, facts: Facts) -> Crash | None:
 def _last_words(
     backend: str, since: pd.Timestamp, until: pd.Timestamp, facts: Facts
 ) -> tuple[str, str] | None:
-    logs = facts.flow.logs
-    near = logs["event_created_at"].between(since - _AROUND, until + _AROUND)
-    own = logs[(logs["component"] == backend) & near]
-    lines = own.loc[own["message"].str.contains(_LAST_WORDS, na=False), ["id", "message"]]
-    return None if lines.empty else (str(lines["id"].iloc[-1]), str(lines["message"].iloc[-1]))
+    if "last words" not in facts.memo:
+        logs = facts.flow.others
+        lines = logs.loc[logs["message"].str.contains(_LAST_WORDS, na=False)].sort_values("event_created_at")
+        facts.memo["last words"] = dict(list(lines.groupby("component")))
+    own = facts.memo["last words"].get(backend)
+    if own is None:
+        return None
+    times = own["event_created_at"]
+    at = int(times.searchsorted(until + _AROUND, "right")) - 1
+    if at < 0 or times.iloc[at] < max(since, until - _LAST) - _AROUND:
+        return None
+    return str(own["id"].iloc[at]), str(own["message"].iloc[at])
 
 
 def _numbers(crash: Crash, facts: Facts) -> frozenset[int]:

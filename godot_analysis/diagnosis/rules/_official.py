@@ -131,8 +131,8 @@ def _judged(calls: Iterable[Call], requests: dict[int, Any]) -> Iterator[Breach]
         if not isinstance(request, dict):
             continue
         link, number = (call.caller, call.callee, call.session), str(call.number)
-        if _names_no_version(call, request):
-            yield Breach(call, REQUEST, "params.protocolVersion: Field required", _NEWEST, None)
+        if (fault := _names_no_version(call, request)) is not None:
+            yield Breach(call, REQUEST, f"params.protocolVersion: {fault}", _NEWEST, None)
         elif told := judge(Seen(link, SENT, REQUEST, call.method, number, request)):
             yield Breach(call, REQUEST, *_read(told), call.tool)
         if _has_result(call):
@@ -160,11 +160,13 @@ def _unnamed_version(call: Call, request: dict[str, Any]) -> str | None:
     return asked if isinstance(asked, str) else None
 
 
-def _names_no_version(call: Call, request: dict[str, Any]) -> bool:
-    """Whether `initialize` was refused and names no version by which it could be judged: all demand one."""
+def _names_no_version(call: Call, request: dict[str, Any]) -> str | None:
+    """Why an `initialize` that was refused names no version by which it could be judged: all demand one."""
     params = request.get("params")
     asked = params.get("protocolVersion") if isinstance(params, dict) else ""
-    return call.method == "initialize" and call.status == "error" and not isinstance(asked, str)
+    if call.method != "initialize" or call.status != "error" or isinstance(asked, str):
+        return None
+    return "Field required" if asked is None else "Input should be a string"
 
 
 def _tool_in(told: str, call: Call) -> str | None:

@@ -73,6 +73,7 @@ _PLACES: Final = (
 _BAD_STATUS: Final = 400
 _TAKEN: Final = frozenset({"type", "properties", "required", "items", "description", "enum"})
 """Keywords that every host takes: where a complaint has these words it names no culprit."""
+_KEYWORD: Final = re.compile(r"(?:\bkeywords?:? |['\"`])['\"`]?(\$?\w+)", re.IGNORECASE)
 _NAMES_WITHIN: Final = frozenset({"properties", "patternProperties", "$defs", "definitions"})
 
 
@@ -184,10 +185,12 @@ def _fault(item: _Held, tool: str | None, code: str, said: str = "") -> str | No
     """What is wrong with a tool: the keyword that the complaint names, or what its list shows."""
     if code == "F05":
         schemas = [held.get("inputSchema") for held in item.listing.tools or () if held.get("name") == tool]
-        words = {*re.findall(r"\$?\w+", said)}
-        named = [word for word in _keywords(schemas) if word in words - _TAKEN]
-        if named:
-            return f"{tool}: the host refuses the keyword {named[0]}"
+        used = {*_keywords(schemas)} - _TAKEN
+        # A keyword may be a common word (`default`): surest is what stands after "keyword", or in quotes.
+        told = [found.group(1) for found in _KEYWORD.finditer(said)]
+        named = next((word for word in [*told, *re.findall(r"\$?\w+", said)] if word in used), None)
+        if named is not None:
+            return f"{tool}: the host refuses the keyword {named}"
     return next((message for name, message, _ in item.problems.get(code, ()) if name == tool), None)
 
 

@@ -79,7 +79,7 @@ _OFF_LIMITS: Final = re.compile(
 )
 _DECLINED: Final = re.compile(
     r"\buser (?:has )?(?:declined|denied|rejected|refused|dismissed)\b"
-    r"|\b(?:declined|denied|rejected|refused) by (?:the )?user\b",
+    r"|\b(?:declined|denied|rejected|refused) by (?:the )?user(?![\w-])(?! \w)",
     re.IGNORECASE,
 )
 # Words of which every error may consist.

@@ -65,33 +65,21 @@ def _dispatched_wrong(facts: Facts) -> Iterator[Match]:
         several = len(tools) >= _ENOUGH and told[0].error_code == METHOD_NOT_FOUND
         if good and (not several or refuses(told[0].error_text)):
             continue  # something worked before: then only an error that is not about one tool says it all
-        error = error_words(told[0])
+        error, number = error_words(told[0]), count(len(errors), "call")
+        since = f" since {errors.by_time()[0].started:%H:%M:%S}" if good else ""
         rows = tuple(row for call in errors for row in facts.operation_of(call).rows)
         clues = [
             Clue(
-                f"all {count(len(errors), 'call')} ({listed(sorted(filter(None, tools)))}) got “{error}”",
+                f"all {number}{since} ({listed(sorted(filter(None, tools)))}) got “{error}”",
                 1 - 0.5 ** len(errors),
                 rows,
             )
         ]
-        if told[0].error_code == METHOD_NOT_FOUND:
-            clues.append(
-                Clue("the method it does not find is `tools/call`, which every MCP server must know", 0.4)
-            )
-        fine = {
-            name: call for name in facts.by_backend if name != backend and (call := facts.well_answered(name))
-        }
-        if fine:
-            row = next(iter(fine.values())).rows[-1:]
-            text = f"calls to {listed(sorted(fine))} through the same relay are answered"
-            clues.append(Clue(text, 0.5, row))
-        lists = [listing for listing in facts.lists_of(backend) if not listing.failed]
-        if lists:
-            clues.append(Clue(f"{backend} was asked for its tools without an error", 0.3, lists[-1].records))
+        clues += _around(backend, told[0], facts)
         words = {
             "alike": "with the same protocol error",
-            "what": f"{backend} lists its tools, but answers each of {count(len(errors), 'call')} with "
-            f"“{error}”; nothing else fails that way",
+            "what": f"{backend} lists its tools, but answers each of {number}{since} "
+            f"with “{error}”; nothing else fails that way",
             "meaning": f"Not one tool is broken but the way in which {backend} handles `tools/call`: it does "
             "not pass the call on as what it is (as when the tool's name is sent on as the method), or looks "
             "tools up in another place than it lists them from.",
@@ -101,6 +89,21 @@ def _dispatched_wrong(facts: Facts) -> Iterator[Match]:
         tool = errors[0].tool if len(tools) == 1 else None
         numbers = frozenset[int]().union(*(facts.operation_of(call).family for call in errors))
         yield Match(backend, backend, tuple(clues), tool, numbers, words)
+
+
+def _around(backend: str, failed: Call, facts: Facts) -> Iterator[Clue]:
+    """What else shows that it is the dispatch of calls, and nothing else, that is broken."""
+    if failed.error_code == METHOD_NOT_FOUND:
+        yield Clue("the method it does not find is `tools/call`, which every MCP server must know", 0.4)
+    fine = {
+        name: call for name in facts.by_backend if name != backend and (call := facts.well_answered(name))
+    }
+    if fine:
+        row = next(iter(fine.values())).rows[-1:]
+        yield Clue(f"calls to {listed(sorted(fine))} through the same relay are answered", 0.5, row)
+    lists = [listing for listing in facts.lists_of(backend) if not listing.failed]
+    if lists:
+        yield Clue(f"{backend} was asked for its tools without an error", 0.3, lists[-1].records)
 
 
 def _credentials_refused(facts: Facts) -> Iterator[Match]:

@@ -73,10 +73,10 @@ def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
         if item.backend and item.tool is None and _NO_PROGRAM.search(item.said):
             failed[item.component, item.backend].append(item)
     for (client, server), items in failed.items():
-        last, begin = items[-1], facts.flow.logs["event_created_at"].min()
+        last = items[-1]
         offered = any(server in name for offer in facts.signals.offers for name in offer.names or ())
         reached = server in tried or facts.sent_to(server) or offered or client == server
-        if reached or connected_later(client, server, begin, facts):
+        if reached or connected_later(client, server, facts.start, facts):
             continue
         rows = tuple(item.record for item in items)
         clues = (

@@ -47,7 +47,7 @@ _OF_MESSAGES: Final = re.compile(r"initiali[sz]|discover|method|message|request"
 # How servers of the older era word it: SDKs for Python, TypeScript and Go, and HTTP without a session.
 _WAITS_FOR_HANDSHAKE: Final = re.compile(
     r"before (?:the )?(?:session )?initiali[sz]|during (?:the )?(?:session )?initiali[sz]"
-    r"|(?:server|session|client|connection)\b.{0,20}\b(?:not|n't|be)\b.{0,20}\binitiali[sz]ed"
+    r"|(?:server|session|client|connection)\b.{0,20}(?:\b(?:not|be)\b|n't).{0,20}\binitiali[sz]ed"
     r"|expect\w* initiali[sz]|(?:missing|no valid) session|session[- ]id\b.{0,20}\b(?:missing|required)",
     re.IGNORECASE,
 )

@@ -116,16 +116,17 @@ def result_breaks_schema(facts: Facts) -> Iterator[Match]:
 def _complaints_on(call: Call, component: str, facts: Facts) -> list[Complaint]:
     """What a component complained of after it got an answer, before it got another one."""
     until = (call.ended or call.started) + _CLOSE
-    others = [one.ended for one in facts.calls.where("caller", component).after(call.started) if one.ended]
-    next_one = min((ended for ended in others if call.ended and ended > call.ended), default=until)
     early = facts.complaints_during(call, component)
-    return early + [
+    late = [
         item
         for item in facts.signals.complaints
-        if item.component == component
-        and item not in early
-        and call.started <= item.time <= min(until, next_one)
+        if item.component == component and item not in early and call.started <= item.time <= until
     ]
+    if late and call.ended is not None:
+        others = facts.calls.where("caller", component).after(call.started).before(until)
+        ends = [one.ended for one in others if one.ended is not None and one.ended > call.ended]
+        late = [item for item in late if item.time <= min(ends, default=until)]
+    return early + late
 
 
 @rule(

@@ -10,6 +10,7 @@ import pandas as pd
 from godot_analysis.diagnosis.rules._crashing import crashed
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._words import count, listed
+from godot_analysis.reconstruction.endings import WITHHELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +25,6 @@ _SKEW: Final = pd.Timedelta(seconds=2)
 _MANY: Final = 10
 _BRIEF: Final = pd.Timedelta(seconds=1)
 _SHOWN: Final = 200
-_WITHHELD: Final = "logs its answers, sent none when"
-"""What the reconstruction notes of a router that got an answer and kept it."""
 _ENDLESS: Final = {
     "outcome": "never ended, and its caller waits for it",
     "answered": "never answered",
@@ -35,7 +34,7 @@ _ENDLESS: Final = {
     "errors too; give its caller a time-out.",
 }
 _IDLE: Final = "No call is seen to have failed of it; the next one has to reconnect first."
-_MISSED: Final = "Nothing was under way at that moment; what was asked of {component} later was never sent."
+_MISSED: Final = "No call is seen to have failed of it then; what was asked of {component} later did."
 _CUT_SHORT: Final = {
     "outcome": "was under way when the log ended",
     "answered": "not answered yet when the log ended",
@@ -96,7 +95,7 @@ def never_ends(facts: Facts) -> Iterator[Match]:
         last, behind = (inner or call).last, open_.after((inner or call).started)
         backend = facts.backend_of(last)
         waited = facts.end - call.started
-        if last.answered and (call.status == "cancelled" or _WITHHELD in call.note):
+        if last.answered and (call.status == "cancelled" or WITHHELD in call.note):
             yield _withheld(call)
             continue
         clues = [Clue(f"nothing shows an end of {call.tool}", 0.5, call.rows)]
@@ -192,11 +191,12 @@ def _hears(call: Call, facts: Facts) -> bool:
     references=("BUG #13, look-alike: a call repeated after a lost connection",),
 )
 def repeated(facts: Facts) -> Iterator[Match]:
+    told = {trouble.record for trouble in facts.signals.troubles}
     for call in facts.troubled.ended("answered", "tool_error"):
         losses = facts.losses_under(call)
         if not losses:
             continue
-        backend, told_apart = losses[-1].backend, losses[-1] in facts.signals.troubles
+        backend, told_apart = losses[-1].backend, losses[-1].record in told
         arrived = facts.arrivals_of(call, backend)
         fresh = facts.arrival_after(backend, losses[0].time)
         sent_there = facts.backend_of(call.last) == backend and (arrived > 1 or fresh)

@@ -29,7 +29,7 @@ _NO_JSON: Final = re.compile(
 _IN_FRONT: Final = re.compile(r"(?:mcp server )?(?:\[([\w.-]+)\]|\"?([\w.-]+)\"?:) ", re.IGNORECASE)
 _BROKEN_OFF: Final = re.compile(r"clos|timed? ?out|failed|disconnect|exited", re.IGNORECASE)
 _PAGE: Final = 4096
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)')
 _CLOSING: Final = {"{": "}", "[": "]"}
 # How readers of lines and frames say that one is longer than they will hold.
 _TOO_LONG: Final = re.compile(

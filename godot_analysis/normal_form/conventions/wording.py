@@ -27,6 +27,17 @@ PEER_KEYS = (
     "to",
     "from",
 )
+SERVER_KEYS = (
+    "backend",
+    "backend_name",
+    "server",
+    "server_name",
+    "mcp_server",
+    "upstream",
+    "target",
+    "peer",
+)
+"""Under which a record names a server, and nobody else."""
 TOOL_KEYS = ("tool_name", "toolName", "tool")
 ARGUMENT_KEYS = ("arguments", "args", "tool_args", "input")
 ID_KEYS = ("request_id", "requestId", "rpc_id", "jsonrpc_id", "id")

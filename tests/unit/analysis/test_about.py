@@ -6,7 +6,7 @@ import pytest
 
 import godot_analysis as ga
 from godot_analysis.loading.tables import log_table
-from godot_analysis.normal_form.about import Speech
+from godot_analysis.normal_form.about import Speech, is_one
 
 TOOLS = ("render_page", "convert_time", "echo")
 COMPONENTS = ("agent", "pdf", "time", "jobs")
@@ -30,6 +30,22 @@ COMPONENTS = ("agent", "pdf", "time", "jobs")
 def test_whom_a_record_names(text, data, tools, servers):
     about = Speech(TOOLS, COMPONENTS).about(text, data)
     assert (about.tools, about.servers) == (tools, servers)
+
+
+@pytest.mark.parametrize("held", [{"server": "prod-7"}, {"target": "tokio"}])
+def test_a_name_that_is_no_component_of_the_log_is_nobodys(held):
+    assert not Speech(TOOLS, COMPONENTS).about("deadline exceeded", held).servers
+
+
+def test_a_prefix_ends_at_a_space():
+    about = Speech(TOOLS, COMPONENTS).about("mcp__gates is down, see mcp__iccm__open", None)
+    assert (about.tools, about.servers) == ({"open"}, {"iccm"})
+
+
+def test_names_in_any_script_are_told_apart():
+    assert not is_one("打开", "关闭")
+    assert is_one("文件_打开", "打开")
+    assert not is_one("--", "..")
 
 
 def test_what_names_nobody_may_be_about_anybody():

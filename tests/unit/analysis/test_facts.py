@@ -114,7 +114,8 @@ def test_records_that_tell_nothing_here(message, data):
         ("No such tool available: mcp__wiki__search", "search"),
         ("Tool search not found", "search"),
         ('MCP error -32602: Tool "search" not found', "search"),
-        ("tool search does not exist; did you mean web_search?", "search"),
+        ("tool search does not exist", "search"),
+        ("tool handler not found: gates_open", "gates_open"),
     ],
 )
 def test_the_tool_that_a_refusal_names(text, tool):
@@ -124,6 +125,42 @@ def test_the_tool_that_a_refusal_names(text, tool):
 @pytest.mark.parametrize("text", ["the tool is not available", "tool call not found", "unknown tool"])
 def test_a_refusal_that_names_no_tool(text):
     assert tool_in(text) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "data"),
+    [
+        ("tools registered", {"tool_count": [1]}),
+        ("registered " + "1" * 5000 + " tools", None),
+        ("process exited with code " + "1" * 5000, None),
+        ("process exited: SIG\u212aILL", {"signal": ["x"]}),
+        ("cannot connect: " + "a" * 100_000, None),
+        ("timed out: " + "." * 100_000, None),
+        ("mcp__ " * 20_000, None),
+        ('{"' + '\\"' * 50_000, None),
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_no_record_however_odd_holds_a_diagnosis_up(message, data):
+    records = [
+        {"component": "host", "level": "ERROR", "message": message, "data": data},
+        {"component": "host", "level": "INFO", "message": message, "data": data},
+    ]
+    assert ga.diagnose(ga.from_records(records)).root_cause is None
+
+
+@pytest.mark.parametrize(
+    ("message", "data", "code"),
+    [
+        ("process exited with code 139", None, 139),
+        ("process exited (code=-6)", None, -6),
+        ("process exited", {"signal": 9}, -9),
+        ("process exited", {"signal": "SIGTERM"}, -15),
+        ("process exited", {"exit_code": True}, None),
+    ],
+)
+def test_how_a_process_ended(message, data, code):
+    assert [item.code for item in told("INFO", message, data)["exits"]] == [code]
 
 
 def test_owner_of_a_tool():

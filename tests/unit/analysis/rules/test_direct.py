@@ -291,6 +291,7 @@ def says(text):
         ("429 Too Many Requests, retry after 2 s", {"q": "a"}, []),
         ("429 Too Many Requests, retry after 2 s", None, ["R09"]),
         ("division by zero", {"q": "a"}, ["R09"]),
+        ("connection rejected by the user service", None, ["R09"]),
         ("Access denied - path outside allowed directories: /etc", {"q": "b"}, []),
         ("Access denied - path outside allowed directories: /etc", None, ["R10"]),
         ("User declined the permission request for find", None, []),
