@@ -301,22 +301,25 @@ class LinkFacts(WireFacts):
 
     @cached_property
     def troubled(self) -> Calls:
-        """The operations that `troubles_under` has troubles for."""
-        table = self.table
-        hit = table.families(table.mask("trace_id", *self._troubles_in.keys() - self._shared_traces))
+        """The operations that `troubles_under` may have troubles for."""
+        table, shared = self.table, self._troubles_in.keys() & self._shared_traces
+        hit = table.families(table.mask("trace_id", *self._troubles_in.keys() - shared))
         codes, names = self.backend_codes
         of_last = codes[table.lasts]
         ended = np.where(table.is_open, micros(self.end), table.ended)
 
-        def under(troubles: list[Trouble]) -> NDArray[np.bool_]:
+        def under(troubles: list[Trouble], places: NDArray[np.int64]) -> NDArray[np.int64]:
             times = np.array([micros(trouble.time) for trouble in troubles], dtype=np.int64)
-            begun: NDArray[np.int64] = np.searchsorted(times, table.started)
-            return begun < np.searchsorted(times, ended, "right")
+            begun = np.searchsorted(times, table.started[places])
+            return places[begun < np.searchsorted(times, ended[places], "right")]
 
         for backend in self._untraced_at.keys() & set(names):
-            hit |= (of_last == names.index(backend)) & under(self._untraced_at[backend])
-        for trace in self._troubles_in.keys() & self._shared_traces:
-            hit |= table.families(table.mask("trace_id", trace)) & under(self._troubles_in[trace])
+            hit[under(self._untraced_at[backend], np.flatnonzero(of_last == names.index(backend)))] = True
+        traces, ids = table.codes("trace_id")
+        own = np.flatnonzero(table.mask("trace_id", *shared)) if shared else np.array([], dtype=np.int64)
+        own = own[np.argsort(traces[own], kind="stable")]
+        for of_one in np.split(own, np.flatnonzero(np.diff(traces[own])) + 1) if len(own) else ():
+            hit[under(self._troubles_in[ids[traces[of_one[0]]]], table.tops[of_one])] = True
         return self.operations.only(hit)
 
     def losses_under(self, call: Call) -> list[Trouble]:
