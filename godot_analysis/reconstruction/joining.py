@@ -271,7 +271,7 @@ class _Joiner:
     def _agree(
         self, outer: NDArray[np.int64], inner: NDArray[np.int64], *, surely: bool
     ) -> NDArray[np.bool_]:
-        """Whether nothing that both ends say differs: pair by pair, the same as `_agrees`."""
+        """Whether nothing that both ends say differs: pair by pair, as `_agrees` for known names."""
         codes = self._codes
         observer, peer = codes["observer"], codes["peer"]
         fits = observer[outer] != observer[inner]

@@ -142,9 +142,8 @@ class Surroundings:
             return []
         rows = self._remarks.get((view.observer, view.trace), [])
         since, times = view.start - SETTLED_US, self.seen.times
-        asked = (
-            view.peer if view.asking else None
-        )  # whom it asks it may name; by whom it was asked, it need not
+        # Whom it asks it may name; by whom it was asked, it need not.
+        asked = view.peer if view.asking else None
         return [
             row
             for row in rows

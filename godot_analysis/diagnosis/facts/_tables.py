@@ -134,7 +134,7 @@ class Facts(ProcessFacts):
         return [item for item in self.refused_by_host if self.owner_of(item) == server]
 
     def works_otherwise(self, refusal: Refused) -> bool:
-        """Whether a host lets its model call a tool well before and after it refused it, without a prefix."""
+        """Whether calls of a tool that a host refused without its prefix went well before and after that."""
         own = refusal.server is None and refusal.by in self.roles.hosts
         return own and self.answered_around(refusal.by, refusal.tool, refusal.time)
 
