@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pandas as pd
@@ -42,7 +43,12 @@ def crashes(facts: Facts) -> list[Crash]:
     if "crashes" not in facts.memo:
         found = facts.operations.ended(*_UNWELL) if facts.signals.exits else ()
         facts.memo["crashes"] = [crash for call in found if (crash := _crash(call, facts)) is not None]
-        facts.memo["numbers of crashes"] = [_numbers(crash, facts) for crash in facts.memo["crashes"]]
+        times: dict[str, list[pd.Timestamp]] = {}
+        for crash in facts.memo["crashes"]:
+            times.setdefault(crash.backend, []).append(crash.exit.time)
+        facts.memo["numbers of crashes"] = [
+            _numbers(crash, sorted(times[crash.backend]), facts) for crash in facts.memo["crashes"]
+        ]
     return list(facts.memo["crashes"])
 
 
@@ -98,10 +104,12 @@ def _last_words(
     return str(own["id"].iloc[at]), str(own["message"].iloc[at])
 
 
-def _numbers(crash: Crash, facts: Facts) -> frozenset[int]:
-    """The call itself, and what was asked of the server before it was greeted anew."""
+def _numbers(crash: Crash, crashes_there: list[pd.Timestamp], facts: Facts) -> frozenset[int]:
+    """The call itself, and what was asked of the server before it was greeted anew, or crashed again."""
     back = facts.arrival_after(crash.backend, crash.exit.time)
-    later = facts.operations.ended(*_UNWELL).after(crash.exit.time).where("callee", crash.call.callee)
+    later = facts.operations.ended(*_UNWELL).where("callee", crash.call.callee).after(crash.exit.time)
+    if (again := bisect_right(crashes_there, crash.exit.time)) < len(crashes_there):
+        later = later.before(crashes_there[again])
     unheard = [
         call
         for call in (later if back is None else later.before(back.time))
