@@ -30,12 +30,13 @@ __all__ = [
     "link_trouble",
 ]
 
-_REFUSED: Final = re.compile(
+# Stricter than where the record itself names a backend (`_scan`): here only the words speak of a connection.
+_SAYS_REFUSED: Final = re.compile(
     r"connection refused|econnrefused|(?:cannot|can't|could not|failed to) connect|connect call failed"
     r"|no route to host|enotfound|getaddrinfo|name or service not known",
     re.IGNORECASE,
 )
-_LOST: Final = re.compile(
+_SAYS_LOST: Final = re.compile(
     r"\bconnection (?:to \S+ )?(?:was |has |is )?(?:been )?(?:lost|closed|ended|reset|aborted)"
     r"|econnreset|epipe|broken pipe|reset by peer|server disconnected",
     re.IGNORECASE,
@@ -197,4 +198,4 @@ def link_trouble(said: str) -> TroubleKind | None:
     >>> link_trouble("Cannot connect to host gates:9051"), link_trouble("connection to gates ended: EPIPE")
     ('refused', 'lost')
     """
-    return "refused" if _REFUSED.search(said) else "lost" if _LOST.search(said) else None
+    return "refused" if _SAYS_REFUSED.search(said) else "lost" if _SAYS_LOST.search(said) else None
