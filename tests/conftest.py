@@ -37,6 +37,10 @@ _FOR_TESTS = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", action="store_true", help="write golden files anew instead of comparing")
+
+
 def pytest_configure() -> None:
     # What the developer's shell points to must not reach a test.
     for name in [name for name in os.environ if name.startswith("GODOT_") and name not in _FOR_TESTS]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from godot_analysis.diagnosis.facts import Calls, Facts
-    from godot_analysis.diagnosis.rules import Judgement
+    from godot_analysis.diagnosis.judge import Judgement
 
 __all__ = ["Asked"]
 
@@ -59,7 +59,7 @@ class Asked:
     def _in_trace(self, judged: Judgement) -> bool:
         if self._rows is None or not self._rows.isdisjoint(judged.finding.evidence):
             return True
-        return any(call.trace == self._trace for call in self._facts.numbered(judged.calls))
+        return any(call.trace == self._trace for call in self._facts.numbered(judged.cause.calls))
 
     def _of_component(self, judged: Judgement) -> bool:
         finding = judged.finding
@@ -70,7 +70,7 @@ class Asked:
     def _of_tool(self, judged: Judgement) -> bool:
         if self._tool is None:
             return True
-        tools = {call.tool for call in self._facts.numbered(judged.calls)}
+        tools = {call.tool for call in self._facts.numbered(judged.cause.calls)}
         if self._tool in tools | {judged.finding.tool}:
             return True
         return judged.finding.tool is None and judged.finding.component == self._owner

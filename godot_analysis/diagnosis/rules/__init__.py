@@ -1,4 +1,4 @@
-"""The knowledge of the diagnosis: one small declarative rule for each kind of fault.
+"""The knowledge of the diagnosis: for each code of the catalogue, the question by which its matches are found.
 
 Confidence is a noisy-or of the clues that a rule names: each clue has a weight, how far it alone would
 convince (0.5: as likely as not), and independent clues together make `1 - (1 - w1)(1 - w2)…`. A doubt is a
@@ -9,37 +9,20 @@ may lie and may be incomplete. The explanation of every finding lists its clues,
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Final
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.rules._judge import Judgement, judge
-from godot_analysis.diagnosis.rules._rule import LAYERS, RULES, Clue, Match, Rule, rule
+from godot_analysis.diagnosis.rules._registry import RULES, rule
 
-__all__ = ["LAYERS", "RULES", "Clue", "Judgement", "Match", "Rule", "judge", "rule"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-_MODULES: Final = (
-    "wire",
-    "unasked",
-    "transport",
-    "handshake",
-    "versions",
-    "connecting",
-    "schema",
-    "offering",
-    "equal_names",
-    "discovery",
-    "routing",
-    "naming",
-    "alike",
-    "process",
-    "asking_back",
-    "official",
-    "arguments",
-    "call",
-    "breaking",
-    "rest",
-    "logging",
-)
-"""In this order the rules are tried: what carries before what is carried, the general after the specific."""
+__all__ = ["RULES", "rule"]
 
-for _module in _MODULES:
-    import_module(f"{__name__}.{_module}")
+
+def _modules() -> Iterator[str]:
+    return (module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
+
+
+for _name in _modules():
+    import_module(f"{__name__}.{_name}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.rules._rule import Clue
+from godot_analysis.diagnosis.matches import Clue
 
 if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Call, Facts

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pandas as pd
 
-from godot_analysis.diagnosis.rules._rule import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

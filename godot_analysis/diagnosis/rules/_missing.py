@@ -10,8 +10,8 @@ import pandas as pd
 
 from godot_analysis.diagnosis.facts import family, nearest, normalised
 from godot_analysis.diagnosis.rules._connecting import connected_later
-from godot_analysis.diagnosis.rules._rule import Clue
-from godot_analysis.diagnosis.rules._words import count, listed
+from godot_analysis.diagnosis.matches import Clue
+from godot_analysis.diagnosis.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

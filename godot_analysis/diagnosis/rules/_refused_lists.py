@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from godot_analysis.comparison import lint
-from godot_analysis.diagnosis.rules._rule import Clue, Match
-from godot_analysis.diagnosis.rules._words import count
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,8 @@ import pandas as pd
 
 from godot_analysis.diagnosis.facts import TOOL_CALL, UNFINISHED, refuses
 from godot_analysis.diagnosis.rules._connecting import connected_later
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._sessions import refused_credentials
 from godot_analysis.diagnosis.rules._texts import (
     METHOD_NOT_FOUND,
@@ -17,7 +18,7 @@ from godot_analysis.diagnosis.rules._texts import (
     generic,
     same_error,
 )
-from godot_analysis.diagnosis.rules._words import count, listed
+from godot_analysis.diagnosis.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,17 +32,7 @@ _CLOSE: Final = pd.Timedelta(seconds=5)
 _GOOD: Final = ("answered", "tool_error")
 
 
-@rule(
-    "R08",
-    layer="routing",
-    severity="error",
-    title="Every call to {component} fails {alike}",
-    summary="{what}.",
-    explanation="{meaning}",
-    fix="{remedy}",
-    supersedes=("F09", "R09", "R10"),
-    references=("F09", "BUG #13, look-alike: one protocol error for all calls"),
-)
+@rule("R08")
 def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
     yield from _dispatched_wrong(facts)
     yield from _credentials_refused(facts)

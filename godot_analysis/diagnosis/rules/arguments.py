@@ -7,9 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from godot_analysis.diagnosis.facts import Check, nearest, takes, unknown_keys
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import blame
-from godot_analysis.diagnosis.rules._words import listed
+from godot_analysis.diagnosis.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,18 +29,7 @@ _DUMMIES: Final = frozenset(
 )  # hosts fill tools without arguments with these
 
 
-@rule(
-    "F29",
-    layer="call",
-    severity="error",
-    title="The result of {tool} is not what its output schema promises",
-    summary="{component} declares an output schema for {tool}, and {what}.",
-    explanation="A tool that declares `outputSchema` must return `structuredContent` that fits it; strict "
-    "clients throw the whole result away.{effect}",
-    fix="Return `structuredContent` that fits the schema of {tool}, or drop the `outputSchema`.",
-    supersedes=("R09", "R10", "R12", "F32"),
-    references=("F29", "koala73/worldmonitor#8328", "opentokenz/mcpx#28"),
-)
+@rule("F29")
 def output_unlike_schema(facts: Facts) -> Iterator[Match]:
     complaints = [item for item in facts.signals.complaints if _STRUCTURED.search(item.said)]
     for call, backend, odd in _results(facts):
@@ -75,17 +65,7 @@ def output_unlike_schema(facts: Facts) -> Iterator[Match]:
         )
 
 
-@rule(
-    "F30",
-    layer="call",
-    severity="error",
-    title="{cause_in} {did}",
-    summary="{cause_in} called {tool} {how}.",
-    explanation="{why} Servers that validate refuse it; others read it wrongly.",
-    fix="Send {names} as the {kind} itself; look at how {cause_in} builds the arguments of nested types.",
-    supersedes=("R19", "R10", "R09", "R12"),
-    references=("F30", "PrefectHQ/fastmcp#932", "microsoft/mcp#220"),
-)
+@rule("F30")
 def argument_as_text(facts: Facts) -> Iterator[Match]:
     for call, backend, _, texts in _unlike(facts, "arguments", _text_check):
         failed = call.status in {"error", "tool_error"} and blame(call) != "callee"
@@ -169,19 +149,7 @@ def _within(given: Any, sent: Any) -> bool:
     return isinstance(given, dict) and isinstance(sent, dict) and sent.items() <= given.items()
 
 
-@rule(
-    "F31",
-    layer="call",
-    severity="warning",
-    title="{tool} ignored arguments that it does not know",
-    summary="{cause_in} called {tool} with {names}, which its schema does not name{meant}; the call went on "
-    "without.",
-    explanation="A schema without `additionalProperties: false` lets misspelt arguments pass, and the tool "
-    "works with its defaults instead: the answer is right for another question.",
-    fix="Correct the arguments; declare `additionalProperties: false` in {component} so that the mistake is "
-    "told.",
-    references=("F31", "daintreehq/daintree#6639", "QuantGeekDev/mcp-framework#176"),
-)
+@rule("F31")
 def argument_ignored(facts: Facts) -> Iterator[Match]:
     for call, backend, told, unknown in _unlike(facts, "arguments", _unknown_check):
         if call.status != "answered":

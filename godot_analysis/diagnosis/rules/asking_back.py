@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pandas as pd
 
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import METHOD_NOT_FOUND
 
 if TYPE_CHECKING:
@@ -47,21 +48,7 @@ class _Need(NamedTuple):
     refused: bool = False
 
 
-@rule(
-    "R21",
-    layer="call",
-    severity="error",
-    title="{tool} fails because {component} asks {client} back, and does not get what it needs",
-    summary="While {tool} was under way, {component} asked {client} for {wanted}; {what}.",
-    explanation="A tool may ask its client for more before it answers; without that it cannot go on.",
-    fix="{remedy}",
-    supersedes=("B08", "F25", "R08", "R09", "R10", "R12", "F32"),
-    references=(
-        "MCP specification: sampling",
-        "MCP specification: elicitation",
-        "MCP specification: multi round-trip requests",
-    ),
-)
+@rule("R21")
 def not_given(facts: Facts) -> Iterator[Match]:
     for need in (*_asked_back(facts), *_input_wanted(facts)):
         yield _match(need, facts)

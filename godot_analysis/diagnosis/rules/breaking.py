@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from godot_analysis.diagnosis.rules._addresses import address_in
 from godot_analysis.diagnosis.rules._crashing import crashed
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import connection_words, refused_words
 
 if TYPE_CHECKING:
@@ -20,17 +21,7 @@ __all__: list[str] = []
 _WORD: Final = re.compile(r"[\w\-]+")
 
 
-@rule(
-    "R15",
-    layer="process",
-    severity="error",
-    title="{tool} failed because {component} could not be reached",
-    summary="{relay} {lost} {component} while {tool} was under way, and gave the call up: {error}.",
-    explanation="The call got no answer from {component}; the error that the client saw was made by {relay}.",
-    fix="Find out why {component} went away at that moment{where}, and call {tool} again when it is back.",
-    supersedes=("B08", "R11", "R09", "R10", "R12"),
-    references=("BUG #13, look-alike: a lost connection",),
-)
+@rule("R15")
 def broke_under_the_call(facts: Facts) -> Iterator[Match]:
     for call in facts.operations.ended("error", "tool_error", "lost", "pending"):
         backend = facts.backend_of(call.last) if call.status != "tool_error" else None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.facts import TOOL_CALL, refuses
 from godot_analysis.diagnosis.rules._crashing import broke_while_running, crashed
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import (
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
@@ -32,19 +33,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 
-@rule(
-    "B28",
-    layer="call",
-    severity="error",
-    title="{component} cannot put the result of {tool} into JSON",
-    summary="{tool} did its work in {component}, but its result holds something that JSON has no form for.",
-    explanation="The tool ran; the answer failed on its way out (a date, a set, bytes, a circular "
-    "structure): {error}",
-    fix="Convert the result of {tool} to plain JSON types before it is returned (ISO text for dates, lists "
-    "for sets).",
-    supersedes=("R09", "R10", "B08"),
-    references=("BUG #28",),
-)
+@rule("B28")
 def unserialisable_result(facts: Facts) -> Iterator[Match]:
     for backend, calls in facts.by_backend.items():
         for call in calls.failed:
@@ -65,17 +54,7 @@ def unserialisable_result(facts: Facts) -> Iterator[Match]:
                 yield _match(call, facts, backend, tuple(clues), {"error": error})
 
 
-@rule(
-    "F09",
-    layer="routing",
-    severity="error",
-    title="{component} lists {tool} and then does not know it",
-    summary="{tool} is in the list of {component}, yet a call of it is answered with “{error}”.",
-    explanation="List and call look in different registries, or {component} lists what it cannot run.",
-    fix="Make {component} answer `tools/list` and `tools/call` from one registry.",
-    supersedes=("R09", "R10", "R01"),
-    references=("F09", "n8n-io/n8n#36863", "openai/codex#24297"),
-)
+@rule("F09")
 def listed_but_unknown(facts: Facts) -> Iterator[Match]:
     for call in facts.calls.leaves.ended("error", "tool_error"):
         if not call.tool or not call.callee:
@@ -98,18 +77,7 @@ def listed_but_unknown(facts: Facts) -> Iterator[Match]:
         yield _match(call, facts, call.callee, tuple(clues), {"error": error_words(call)})
 
 
-@rule(
-    "F32",
-    layer="call",
-    severity="error",
-    title="{tool} failed, but its answer is marked as a success",
-    summary="{component} answered {tool} with a normal result whose text is a failure: “{error}”",
-    explanation="The result carries the error as text and does not set `isError`, so a client that trusts "
-    "the protocol takes it for a success.{whose}",
-    fix="Look at what the text says first; then make {component} set `isError: true` on results that tell "
-    "of a failure.",
-    references=("F32", "intersystems-community/iris-agentic-dev#95"),
-)
+@rule("F32")
 def failure_in_result(facts: Facts) -> Iterator[Match]:
     relays = facts.roles.relays
     heard: set[tuple[str | None, str]] = set()
@@ -138,16 +106,7 @@ def failure_in_result(facts: Facts) -> Iterator[Match]:
         )
 
 
-@rule(
-    "R10",
-    layer="call",
-    severity="error",
-    title="{tool} was called with arguments that {component} cannot accept",
-    summary="{cause_in} called {tool} wrongly; {component} refused with “{error}”",
-    explanation="{component} works and said what it did not like: the mistake is in the call.",
-    fix="Correct the arguments of {tool}; its `inputSchema` says what they must be.",
-    references=("BUG #13, look-alike: a mistake of the caller",),
-)
+@rule("R10")
 def mistake_of_caller(facts: Facts) -> Iterator[Match]:
     for backend, call in _failed(facts):
         if blame(call, facts.parameters(call)) != "caller":
@@ -170,17 +129,7 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
         yield _match(call, facts, backend, tuple(clues), words, cause=facts.client, severity=severity)
 
 
-@rule(
-    "R09",
-    layer="call",
-    severity="error",
-    title="{component} broke while it ran {tool}",
-    summary="{tool} reached {component}, which failed inside: “{error}”",
-    explanation="The call arrived as it should; what went wrong happened in the code of {component}.",
-    fix="Look at {component} at this moment, with its stack trace; repeat the call with the same arguments "
-    "to reproduce it.",
-    references=("BUG #13, look-alike: a bug inside the backend",),
-)
+@rule("R09")
 def defect_of_backend(facts: Facts) -> Iterator[Match]:
     yield from broke_while_running(facts)
     for backend, call in _failed(facts):
@@ -205,18 +154,7 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
         yield _match(call, facts, backend, tuple(clues), words, severity=severity)
 
 
-@rule(
-    "F25",
-    layer="call",
-    severity="error",
-    title="{tool} took longer than its caller would wait",
-    summary="The call of {tool} was given up{when}; {component} {late}.",
-    explanation="The caller's time-out is shorter than the work. Without a `progressToken` in the request, "
-    "progress cannot extend it.",
-    fix="Raise the time-out for {tool}, let {component} report progress for long work, or split the work.",
-    supersedes=("B08", "R12"),
-    references=("F25", "anthropics/claude-code#73955", "modelcontextprotocol/typescript-sdk#2250"),
-)
+@rule("F25")
 def timed_out(facts: Facts) -> Iterator[Match]:
     for call, word in _given_up(facts):
         if call.number in crashed(facts):

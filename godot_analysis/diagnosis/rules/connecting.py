@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from godot_analysis.diagnosis.rules._connecting import broken_off, connected_later, crash_clue, said_of
 from godot_analysis.diagnosis.rules._missing import lacking_calls
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import INVALID_PARAMS
-from godot_analysis.diagnosis.rules._words import listed
+from godot_analysis.diagnosis.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,17 +35,7 @@ _CONNECTING: Final = re.compile(r"\bmcp\b|connect|initiali[sz]|handshake", re.IG
 _GOOD: Final = ("answered", "tool_error")
 
 
-@rule(
-    "R20",
-    layer="handshake",
-    severity="error",
-    title="{client} cannot connect to {component}: no handshake succeeds",
-    summary="{client} tried to connect to {component}, and {what}.",
-    explanation="No handshake with {component} succeeded, so none of its tools can be listed or called.",
-    fix="{remedy}",
-    supersedes=("R17", "R03", "R13", "R02", "B29", "B13", "R14", "R11", "R07", "B08", "R12", "R01"),
-    references=("MCP specification: lifecycle", "MCP specification: transports"),
-)
+@rule("R20")
 def never_connected(facts: Facts) -> Iterator[Match]:
     tried = facts.handshakes.counts("caller", "callee")
     good = facts.requests.ended(*_GOOD).counts("caller", "callee").keys()

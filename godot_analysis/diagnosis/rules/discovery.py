@@ -8,8 +8,9 @@ import pandas as pd
 
 from godot_analysis.diagnosis.rules._connecting import said_of
 from godot_analysis.diagnosis.rules._missing import missing, refused_clue
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
-from godot_analysis.diagnosis.rules._words import count
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
+from godot_analysis.diagnosis.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,19 +25,7 @@ _LOOP: Final = 3
 _REGISTERING: Final = pd.Timedelta(minutes=5)  # later than that, tools are added and not late
 
 
-@rule(
-    "F12",
-    layer="discovery",
-    severity="error",
-    title="{component} answered tools/list before its tools were registered",
-    summary="{asker} asked {component} for its tools too early and got none; later it has {later}.",
-    explanation="The server accepts connections before it has registered its tools, and the empty list is "
-    "kept.",
-    fix="Make {component} listen only when its tools are registered, or send "
-    "`notifications/tools/list_changed` then.",
-    supersedes=("R17", "R03", "R13", "B29", "B13", "R01", "R06", "R12"),
-    references=("F12", "esengine/DeepSeek-Reasonix#5944"),
-)
+@rule("F12")
 def too_early(facts: Facts) -> Iterator[Match]:
     for backend, lists in _by_server(facts).items():
         empty = [item for item in lists if item.count == 0 and not (item.cursor or item.next_cursor)]
@@ -116,18 +105,7 @@ def _registered_after(empty: Listing, full: list[Listing], facts: Facts) -> list
     ]
 
 
-@rule(
-    "R03",
-    layer="discovery",
-    severity="error",
-    title="{component} was reached, but gave {relay} no tools",
-    summary="{relay} is connected to {component}, yet its tools/list {what}.",
-    explanation="The connection and the handshake are fine; without a list there is nothing to route to "
-    "{component}.",
-    fix="Ask {component} for `tools/list` directly and see why it {what}; then let {relay} reconnect.",
-    supersedes=("R13", "R02", "B29", "B13", "R09", "R01", "R12"),
-    references=("BUG #13, look-alike: tools/list failed or empty",),
-)
+@rule("R03")
 def no_list(facts: Facts) -> Iterator[Match]:
     for backend, lists in _by_server(facts).items():
         lacks = [item for item in missing(facts) if item.backend == backend]
@@ -155,19 +133,7 @@ def no_list(facts: Facts) -> Iterator[Match]:
             break
 
 
-@rule(
-    "R13",
-    layer="discovery",
-    severity="error",
-    title="{relay} reached {component} and got its tools, but does not have them",
-    summary="{component} listed its tools to {relay}, and {relay} still knows none of them.",
-    explanation="The list left {component} in order; what arrived was misread, dropped or filtered in "
-    "{relay}.{frame}",
-    fix="Compare the answer of {component} to `tools/list` with those of the backends that work, byte by "
-    "byte, and see how {relay} reads it.",
-    supersedes=("B29", "B13", "R02"),
-    references=("BUG #13, look-alike: tools/list misread", "F10"),
-)
+@rule("R13")
 def misread(facts: Facts) -> Iterator[Match]:
     for item in missing(facts):
         # A list given after the lack was felt explains nothing.
@@ -194,18 +160,7 @@ def misread(facts: Facts) -> Iterator[Match]:
         yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls, {"frame": frame})
 
 
-@rule(
-    "F14",
-    layer="discovery",
-    severity="error",
-    title="The list of the tools of {component} was not read to its end",
-    summary="{component} said that its list goes on, and {lacking}.",
-    explanation="`nextCursor` in an answer to `tools/list` means that there is more under that cursor.",
-    fix="Make the reader repeat `tools/list` with the cursor until there is none; make {component} move the "
-    "cursor on with every page, and leave it out on the last.",
-    supersedes=("R13", "R01", "B13"),
-    references=("F14", "vercel/ai#19240", "github/copilot-cli#4006"),
-)
+@rule("F14")
 def next_page_not_read(facts: Facts) -> Iterator[Match]:
     for backend, lists in _by_server(facts).items():
         last = {listing.cursor: listing.time for listing in lists}
@@ -242,19 +197,7 @@ def next_page_not_read(facts: Facts) -> Iterator[Match]:
             break
 
 
-@rule(
-    "B10",
-    layer="discovery",
-    severity="error",
-    title="{client} was not told, or did not ask, when the tools of {relay} changed",
-    summary="{relay} has {tool}, but {client} still works with a list from before and refuses it.",
-    explanation="Tools that appear at run time reach a client only by `notifications/tools/list_changed` "
-    "followed by a new `tools/list`; {link} is missing here.",
-    fix="Make {relay} declare `tools.listChanged` and send the notification after each change, and the "
-    "client list again on it; until then restart the client.",
-    supersedes=("R13", "R02", "B29", "B13", "R01", "F10"),
-    references=("BUG #10", "F13", "anthropics/claude-code#13646"),
-)
+@rule("B10")
 def list_change_missed(facts: Facts) -> Iterator[Match]:
     for refusal in facts.refused_by_host:
         seen = facts.relay_list(refusal.time)
@@ -297,18 +240,7 @@ def _had_before(got: Listing, given: Listing, facts: Facts) -> bool:
     return bool(came <= went)
 
 
-@rule(
-    "R16",
-    layer="discovery",
-    severity="info",
-    title="The tools of {component} were added at run time, and nobody has called one since",
-    summary="{component} was added to {relay} and reached, but none of its tools was called afterwards.",
-    explanation="Nothing failed. If somebody misses these tools, the client may not have been told that the "
-    "list changed.",
-    fix="If the client does not see the tools, restart it or make {relay} send "
-    "`notifications/tools/list_changed`.",
-    references=("BUG #10",),
-)
+@rule("R16")
 def added_and_unused(facts: Facts) -> Iterator[Match]:
     for command in facts.management:
         if command.verb != "add" or command.name is None:

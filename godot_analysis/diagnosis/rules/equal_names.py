@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from godot_analysis.diagnosis.facts import Check, unknown_keys
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import answers_no, blame
-from godot_analysis.diagnosis.rules._words import count, listed
+from godot_analysis.diagnosis.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,17 +31,7 @@ _SWITCHED: Final = re.compile(
 )
 
 
-@rule(
-    "F16",
-    layer="naming",
-    severity="warning",
-    title="{tool} is a tool of {servers}, and {so}",
-    summary="{servers} list a tool named {tool}; {holder} {end}.",
-    explanation="Names are looked up in one table: the last server wins, or the first, and the other tool "
-    "of that name cannot be called; some clients raise an error instead.",
-    fix="Rename {tool} on one of them, or let {holder} put the server's name in front of it.",
-    references=("F16", "langchain-ai/langchain-mcp-adapters#605", "CopilotKit/CopilotKit#2409"),
-)
+@rule("F16")
 def same_name(facts: Facts) -> Iterator[Match]:
     owners: dict[str, dict[str, Listing]] = {}
     for item in facts.listings:

@@ -10,9 +10,10 @@ import pandas as pd
 from godot_analysis.diagnosis.rules._connecting import broken_off, crash_clue, said_of
 from godot_analysis.diagnosis.rules._foreign import no_messages
 from godot_analysis.diagnosis.rules._missing import lacking_calls, missing, refused_clue
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import INTERNAL_ERROR, INVALID_PARAMS
-from godot_analysis.diagnosis.rules._words import listed
+from godot_analysis.diagnosis.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,19 +61,7 @@ _UNKNOWN_METHOD: Final = re.compile(
 )
 
 
-@rule(
-    "B05",
-    layer="handshake",
-    severity="error",
-    title="{component} does not speak MCP",
-    summary="{relay} reached {component}, but {component} does not understand {methods}.",
-    explanation="There is a server, and the connection works, yet the layer that answers `initialize` and "
-    "`tools/list` is missing or is not the one that listens there.",
-    fix="Give {component} an MCP layer (initialize, tools/list, tools/call as JSON-RPC 2.0), or point "
-    "{relay} to the port where it has one.",
-    supersedes=("R20", "R17", "R03", "R13", "R02", "B29", "B13", "R08", "R09", "R01", "R12"),
-    references=("BUG #5", "BUG #7"),
-)
+@rule("B05")
 def no_mcp_layer(facts: Facts) -> Iterator[Match]:
     for backend in sorted(
         (facts.backends | set(facts.components) | _greeted(facts)) - facts.roles.relays - facts.roles.clients
@@ -118,18 +107,7 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
         yield Match(backend, backend, tuple(clues), lacks[0].tool if lacks else None, numbers, words)
 
 
-@rule(
-    "F19",
-    layer="handshake",
-    severity="error",
-    title="{cause_in} never finished its handshake with {component}",
-    summary="{cause_in} sent no notifications/initialized, so {component} refuses every request as invalid.",
-    explanation="A server may refuse requests until the client has confirmed the handshake; the "
-    "confirmation is missing or misnamed here, and the error, “{error}”, does not say so.",
-    fix="Make {cause_in} send `notifications/initialized` after the answer to `initialize`.",
-    supersedes=("R17", "R19", "B05", "R03", "R08", "R10", "R13", "B13", "B08", "R11", "R07", "R01", "R12"),
-    references=("F19", "PrefectHQ/fastmcp#1213", "awslabs/mcp#1411"),
-)
+@rule("F19")
 def not_confirmed(facts: Facts) -> Iterator[Match]:
     for hand in facts.handshakes:
         if hand.method != "initialize" or hand.status != "answered" or not hand.callee or not hand.caller:
@@ -164,18 +142,7 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
             yield Match(hand.callee, hand.caller, clues, None, numbers, {"error": refused[0][0]})
 
 
-@rule(
-    "F11",
-    layer="handshake",
-    severity="error",
-    title="{component} does not say that it has tools",
-    summary="The capabilities that {component} declared name no tools, so {asker} never asked for any.",
-    explanation="A client asks for `tools/list` only if the answer to `initialize` declares "
-    "`capabilities.tools`.",
-    fix="Declare `tools: {{}}` in the capabilities of {component}.",
-    supersedes=("R17", "R03", "R13", "R02", "B29", "B13", "R01", "R12"),
-    references=("F11", "anthropics/claude-code#34494", "modelcontextprotocol/servers#3649"),
-)
+@rule("F11")
 def no_tools_declared(facts: Facts) -> Iterator[Match]:
     for arrival in facts.arrivals:
         declared = arrival.result.get("capabilities") if isinstance(arrival.result, dict) else None
@@ -247,18 +214,7 @@ def _expected_all_the_same(
         yield Clue(f"but it serves {listed(sorted(uses))}, and may have no tools", -0.3)
 
 
-@rule(
-    "F18",
-    layer="handshake",
-    severity="error",
-    title="{client} speaks the newer protocol to {component}, and does not fall back",
-    summary="{component} {told} {request}{how}, and no initialize followed.",
-    explanation="A server of the older era knows only `initialize`; a client of the newer era has to fall "
-    "back to it on any error, which did not happen here.",
-    fix="Make the client send `initialize` when `{request}` fails, or update {component}.",
-    supersedes=("R20", "B05", "B13", "R13", "R11", "R01", "R12"),
-    references=("F18", "modelcontextprotocol/rust-sdk#1040"),
-)
+@rule("F18")
 def no_fallback(facts: Facts) -> Iterator[Match]:
     discovers = facts.handshakes.where("method", "server/discover")
     for call in discovers.ended("error", "lost", "timed_out", "pending"):

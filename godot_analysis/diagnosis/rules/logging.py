@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
-from godot_analysis.diagnosis.rules._words import count, listed
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
+from godot_analysis.diagnosis.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,17 +18,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 
-@rule(
-    "L01",
-    layer="logging",
-    severity="info",
-    title="A part of the log is missing",
-    summary="Between {begin} and {end} {who} left no records: {why}.",
-    explanation="Whether the system went on working in that time cannot be seen here: that something is not "
-    "in the log then proves nothing.",
-    fix="Nothing to repair in the system; see whether the log store was away then.",
-    references=("BUG13: a hole in the log",),
-)
+@rule("L01")
 def gap(facts: Facts) -> Iterator[Match]:
     for item in facts.gaps:
         words = {
@@ -40,17 +31,7 @@ def gap(facts: Facts) -> Iterator[Match]:
         yield Match(component, None, (Clue(item.why, item.weight, item.records),), words=words)
 
 
-@rule(
-    "L02",
-    layer="logging",
-    severity="info",
-    title="{component} works but does not log",
-    summary="{component} answers calls, yet there is not one record of its own.",
-    explanation="It may log at a higher level, or not at all, or not to this store. Its silence is no sign "
-    "of a fault.",
-    fix="Lower the log level of {component}, or give it the client library, if you want to see its side.",
-    references=("BUG #13, look-alike: a backend that works but does not log",),
-)
+@rule("L02")
 def works_without_log(facts: Facts) -> Iterator[Match]:
     for backend, calls in sorted(facts.by_backend.items()):
         good = calls.ended("answered", "tool_error")
@@ -59,16 +40,7 @@ def works_without_log(facts: Facts) -> Iterator[Match]:
             yield Match(backend, None, (Clue(text, 0.9, good[0].rows),))
 
 
-@rule(
-    "L03",
-    layer="logging",
-    severity="info",
-    title="{component} logs errors that nobody needs to mind",
-    summary="{component} does not know the notification {method} and logs an error at every connect.",
-    explanation="Nobody waits for an answer to a notification, so nothing comes of it.",
-    fix="Make {component} ignore notifications that it does not know, as JSON-RPC asks.",
-    references=("BUG13: harmless differences",),
-)
+@rule("L03")
 def unknown_notification(facts: Facts) -> Iterator[Match]:
     for component, found in facts.notification_errors.items():
         methods = sorted({method for method, _ in found})
@@ -78,17 +50,7 @@ def unknown_notification(facts: Facts) -> Iterator[Match]:
         yield Match(component, None, (clue,), words={"method": listed(methods)})
 
 
-@rule(
-    "L04",
-    layer="logging",
-    severity="info",
-    title="{component} logged errors that no failed request of the log goes with",
-    summary="{component} logged {number} that no request suffered from, such as “{text}”",
-    explanation="Nothing else in the log went wrong at that moment: it is harmless, or tells of something "
-    "that was not logged.",
-    fix="Read the record: log the messages around it if it matters, and lower its level if it is no error.",
-    references=("OpenTelemetry logs data model: severity",),
-)
+@rule("L04")
 def lonely_errors(facts: Facts) -> Iterator[Match]:
     told = facts.named | {row for call in facts.operations.failed for row in call.rows}
     told |= {item.record for item in facts.given_up.values()}

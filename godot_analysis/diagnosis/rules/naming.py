@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.facts import family, nearest, normalised, refuses
 from godot_analysis.diagnosis.rules._missing import misnamed
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
-from godot_analysis.diagnosis.rules._words import count, listed
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
+from godot_analysis.diagnosis.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,18 +20,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 
-@rule(
-    "F08",
-    layer="naming",
-    severity="error",
-    title="The name of {tool} was rewritten between list and call",
-    summary="{tool} was called, but what is listed is {meant}: only separators, case or a prefix differ.",
-    explanation="{how}, so the lookup by exact name fails.",
-    fix="{fix}",
-    supersedes=("R01",),
-    references=("F08", "anthropics/claude-code#80065", "RooCodeInc/Roo-Code#10642"),
-    each_tool=False,
-)
+@rule("F08")
 def name_rewritten(facts: Facts) -> Iterator[Match]:
     yield from _not_put_back(facts)
     for refusal in misnamed(facts):
@@ -95,16 +85,7 @@ def _rewritten(name: str, shown: str) -> bool:
     )
 
 
-@rule(
-    "R01",
-    layer="naming",
-    severity="error",
-    title="There is no tool {tool}",
-    summary="{cause_in} called {tool}, which does not exist; {others}.",
-    explanation="{known}",
-    fix="Call a tool that is listed{suggestion}.",
-    references=("BUG #13, look-alike: a wrong tool name",),
-)
+@rule("R01")
 def wrong_name(facts: Facts) -> Iterator[Match]:
     for refusal in misnamed(facts):
         table = refusal.table or frozenset()

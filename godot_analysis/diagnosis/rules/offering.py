@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.rules._refused_lists import complaints, most_tools
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
-from godot_analysis.diagnosis.rules._words import count
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
+from godot_analysis.diagnosis.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,19 +34,7 @@ _SEPARATORS: Final = re.compile(r"[^a-z0-9]+")
 _LISTEN: Final = "subscriptions/listen"
 
 
-@rule(
-    "F15",
-    layer="discovery",
-    severity="error",
-    title="{client} takes {limit} tools and no more",
-    summary="{client} was given {held} {so}.",
-    explanation="The limit holds for the tools of all servers together; what comes last in the list is left "
-    "out, without an error, or the model's provider refuses the whole request.",
-    fix="Offer fewer tools: switch off servers or single tools in the settings of {client}, or raise its "
-    "limit.",
-    supersedes=("F10", "F33", "R13", "R01", "B13"),
-    references=("F15", "microsoft/vscode#255585", "anyproto/anytype-mcp#5"),
-)
+@rule("F15")
 def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
     for offer in facts.signals.offers:
         if offer.limit is None or offer.count is None or offer.count > offer.limit:
@@ -116,18 +105,7 @@ def _refused_since(client: str, time: pd.Timestamp, facts: Facts) -> list[Refuse
     ]
 
 
-@rule(
-    "F33",
-    layer="discovery",
-    severity="error",
-    title="{client} hides {tool} from the model",
-    summary="{tool} is in the list of {client}, which keeps it hidden ({remark}) and refuses it.",
-    explanation="The tool is there and only not visible in this mode; with lazy loading the tool that would "
-    "load it may be missing itself.",
-    fix="Make {tool} visible in the settings or the mode of {client}, or call the tool that loads it first.",
-    supersedes=("R17", "F10", "R13", "R01", "B13"),
-    references=("F33", "epam/statgpt-backend#520", "google-antigravity/antigravity-cli#436"),
-)
+@rule("F33")
 def hidden_by_mode(facts: Facts) -> Iterator[Match]:
     for refusal in facts.refused_by_host:
         seen = _seen(refusal, facts)
@@ -160,19 +138,7 @@ def _hidden(refusal: Refused, seen: Listing, facts: Facts) -> tuple[str, tuple[s
     return "", ()
 
 
-@rule(
-    "F13",
-    layer="discovery",
-    severity="error",
-    title="{client} works with an old list of the tools of {component}",
-    summary="The tools of {component} changed, and {client} {what}.",
-    explanation="A new tool reaches a client only by `notifications/tools/list_changed` (since 2026-07-28 "
-    "on a `subscriptions/listen` stream) followed by a new `tools/list`; {link} is missing here.",
-    fix="Make {component} send the notification, and {client} listen for it and list again; until then "
-    "restart {client}.",
-    supersedes=("F10", "R13", "R01", "B13", "R02", "R16"),
-    references=("F13", "anthropics/claude-code#13646", "strands-agents/harness-sdk#4112"),
-)
+@rule("F13")
 def list_out_of_date(facts: Facts) -> Iterator[Match]:
     for server, client, time, row in facts.told_changes:
         own = (item for item in reversed(facts.lists_of(server)) if item.caller in {client, None})
@@ -288,20 +254,7 @@ def _unheard(refusal: Refused, server: str, client: str, clue: Clue, facts: Fact
     return Match(server, client if deaf else server, clues, refusal.tool, refusal.calls, words)
 
 
-@rule(
-    "F10",
-    layer="discovery",
-    severity="error",
-    title="{what} is listed, and {client} does not let the model have it",
-    summary="{what} was listed to {holder}, {does}.",
-    explanation="Server and list are fine: the host dropped, deferred or filtered the tool on its own "
-    "side.{unless}",
-    fix="Look at the settings of {client}: limits on the number of tools, allow-lists, tool search, "
-    "permissions.",
-    supersedes=("R01", "R13", "B13", "R02"),
-    references=("F10", "anthropics/claude-code#14605"),
-    each_tool=False,
-)
+@rule("F10")
 def dropped_by_host(facts: Facts) -> Iterator[Match]:
     for refusal in facts.refused_by_host:
         words = {

@@ -11,7 +11,8 @@ from godot_analysis.diagnosis.findings import SEVERITIES
 from godot_analysis.diagnosis.rules._missing import lacking_calls, missing
 from godot_analysis.diagnosis.rules._official import Breach, breaches, speaks_of_form
 from godot_analysis.diagnosis.rules._refused_lists import speaks_of_tools
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.normal_form.sightings import REQUEST
 
 if TYPE_CHECKING:
@@ -49,20 +50,7 @@ def _rank(match: Match) -> int:
     return SEVERITIES.index(match.severity or "error")
 
 
-@rule(
-    "R17",
-    layer="handshake",
-    severity="error",
-    title="What {component} answers to {method} is not what MCP allows",
-    summary="{component} answered {method} with something that the schema of MCP {version} does not allow: "
-    "{fault}.",
-    explanation="Lenient readers overlook it. Strict ones throw the whole answer away, and all tools of "
-    "{component} with it.",
-    fix="Correct {place} in what {component} answers to {method}; the official SDKs write it as the schema "
-    "demands.",
-    supersedes=("R03", "R13", "B13", "B29", "R02", "F10", "R01", "R12", "R11", "R14"),
-    references=("MCP specification: schema",),
-)
+@rule("R17")
 @_gravest
 def answer_breaks_schema(facts: Facts) -> Iterator[Match]:
     for breach in breaches(facts):
@@ -78,19 +66,7 @@ def answer_breaks_schema(facts: Facts) -> Iterator[Match]:
         yield Match(server, server, clues, breach.tool, numbers, _words(breach), severity)
 
 
-@rule(
-    "R18",
-    layer="call",
-    severity="error",
-    title="The result of {tool} is not what MCP allows",
-    summary="{component} answered {tool} with a result that the schema of MCP {version} does not allow: "
-    "{fault}.",
-    explanation="{component} did the work; a client that reads strictly throws the result away.",
-    fix="Correct {place} in the result of {tool}: every result has `content`, a list of parts that each "
-    "name their `type`.",
-    supersedes=("F29", "R09", "R10", "R12", "R15"),
-    references=("MCP specification: schema",),
-)
+@rule("R18")
 @_gravest
 def result_breaks_schema(facts: Facts) -> Iterator[Match]:
     for breach in breaches(facts):
@@ -129,17 +105,7 @@ def _complaints_on(call: Call, component: str, facts: Facts) -> list[Complaint]:
     return early + late
 
 
-@rule(
-    "R19",
-    layer="call",
-    severity="error",
-    title="What {cause_in} sends as {method} is not what MCP allows",
-    summary="{cause_in} sends {method} in a form that the schema of MCP {version} does not allow: {fault}.",
-    explanation="The form of the message is wrong, whatever it asks for, and a strict server refuses it.",
-    fix="Correct {place} in what {cause_in} sends; the official SDKs write it as the schema demands.",
-    supersedes=("R08", "R09", "R10", "R12", "R03", "B05"),
-    references=("MCP specification: schema",),
-)
+@rule("R19")
 def request_breaks_schema(facts: Facts) -> Iterator[Match]:
     alike: dict[tuple[str, str, str], list[Breach]] = {}
     for breach in breaches(facts):

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from godot_analysis.diagnosis.rules._crashing import crashed
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
-from godot_analysis.diagnosis.rules._words import count, listed
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
+from godot_analysis.diagnosis.wording import count, listed
 from godot_analysis.reconstruction.endings import WITHHELD
 
 if TYPE_CHECKING:
@@ -44,20 +45,7 @@ _CUT_SHORT: Final = {
 }
 
 
-@rule(
-    "R07",
-    layer="process",
-    severity="error",
-    title="{component} went away, and {tool} waits for it for ever",
-    summary="The connection to {component} was lost, it did not come back, and the call of {tool} never "
-    "ended.",
-    explanation="{relay} tries to reconnect inside the call, without an end: until {component} is back, "
-    "this call and everything behind it waits.",
-    fix="Start {component} again (and find out why it went); give the reconnect loop of {relay} a limit "
-    "after which the call fails with an error.",
-    supersedes=("B08",),
-    references=("BUG #8",),
-)
+@rule("R07")
 def gone_for_good(facts: Facts) -> Iterator[Match]:
     for call in _unfinished(facts):
         losses = facts.losses_under(call)
@@ -78,16 +66,7 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
         yield Match(backend, backend, tuple(clues), call.tool, call.family)
 
 
-@rule(
-    "B08",
-    layer="process",
-    severity="error",
-    title="{tool} {outcome}",
-    summary="The call of {tool} was sent to {component} and {answered}{behind}.",
-    explanation="{meaning}{how}",
-    fix="{remedy}",
-    references=("BUG #8",),
-)
+@rule("B08")
 def never_ends(facts: Facts) -> Iterator[Match]:
     open_ = facts.operations.ended("pending", "lost")
     told = np.zeros(len(facts.table), dtype=bool)
@@ -178,18 +157,7 @@ def _hears(call: Call, facts: Facts) -> bool:
     return bool(facts.memo[key])
 
 
-@rule(
-    "R05",
-    layer="process",
-    severity="warning",
-    title="{tool} was repeated after {component} had lost the connection",
-    summary="The connection to {component} broke, {relay} reconnected and sent {tool} again{twice}.",
-    explanation="The call succeeded in the end. Whether the first attempt had been carried out before the "
-    "connection broke cannot be told from outside: what is not idempotent may have happened twice.",
-    fix="Find out why {component} went away; repeat only calls that may be repeated, or give each call a "
-    "key by which {component} recognises it.",
-    references=("BUG #13, look-alike: a call repeated after a lost connection",),
-)
+@rule("R05")
 def repeated(facts: Facts) -> Iterator[Match]:
     told = {trouble.record for trouble in facts.signals.troubles}
     for call in facts.troubled.ended("answered", "tool_error"):
@@ -219,17 +187,7 @@ def repeated(facts: Facts) -> Iterator[Match]:
         yield Match(backend, backend, tuple(clues), call.tool, frozenset(), {"twice": twice})
 
 
-@rule(
-    "R11",
-    layer="process",
-    severity="warning",
-    title="{holder} lost its connection to {component}",
-    summary="The connection from {holder} to {component} broke: {error}.",
-    explanation="{after}",
-    fix="Find out why {component} closed the connection: a restart, a crash, an idle time-out on the way.",
-    supersedes=(),
-    references=("BUG #13, look-alike: a lost connection",),
-)
+@rule("R11")
 def connection_lost(facts: Facts) -> Iterator[Match]:
     told = {loss.record for call in facts.troubled for loss in facts.losses_under(call)}
     for trouble in facts.signals.troubles:
@@ -247,17 +205,7 @@ def connection_lost(facts: Facts) -> Iterator[Match]:
         yield Match(server, server, clues, missed.tool, words=words, severity="error")
 
 
-@rule(
-    "R06",
-    layer="process",
-    severity="warning",
-    title="An old instance of {component} answers in the place of the new one",
-    summary="A new {component} is running, but {relay} still talks to the old one.",
-    explanation="After a blue/green switch both instances run. The calls succeed, only not where they "
-    "should: what the new instance fixed or added is not there.",
-    fix="Point {relay} to the new instance of {component} (in its configuration, too) and stop the old one.",
-    references=("BUG #13, look-alike: an old instance answers",),
-)
+@rule("R06")
 def old_instance(facts: Facts) -> Iterator[Match]:
     for backend, calls in facts.by_backend.items():
         served = calls.answered

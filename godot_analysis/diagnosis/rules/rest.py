@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import answers_no, error_words, tells_nothing, temporary
 
 if TYPE_CHECKING:
@@ -16,16 +17,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 
-@rule(
-    "R12",
-    layer="call",
-    severity="error",
-    title="{tool} failed, and the log does not tell why",
-    summary="The call of {tool} ended as {status}{error}.",
-    explanation="None of the known causes fits. The rows below are all that the log has about it.",
-    fix="Repeat the call with every component at level TRACE and diagnose again.",
-    references=("MCP specification: tools, error handling",),
-)
+@rule("R12")
 def failed_somehow(facts: Facts) -> Iterator[Match]:
     for call in facts.operations.ended("error", "tool_error", "lost"):
         missed = next((facts.given_up[leg] for leg in call.family if leg in facts.given_up), None)

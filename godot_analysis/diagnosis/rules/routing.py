@@ -8,8 +8,9 @@ import pandas as pd
 
 from godot_analysis.diagnosis.rules._addresses import known_before, listening, tried
 from godot_analysis.diagnosis.rules._missing import Missing, absence_clue, missing, refused_clue
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
-from godot_analysis.diagnosis.rules._words import listed
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
+from godot_analysis.diagnosis.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,18 +22,7 @@ __all__: list[str] = []
 _SEVERAL: Final = 2
 
 
-@rule(
-    "R04",
-    layer="routing",
-    severity="error",
-    title="{component} was removed from {relay} on purpose, and called afterwards",
-    summary="{component} was taken out of {relay} with {command}, so its tools are unknown there.",
-    explanation="The tools worked as long as the server was registered; the removal was asked for in so "
-    "many words.",
-    fix="Register {component} again ({readd}) if it should be there; otherwise stop calling its tools.",
-    supersedes=("R02", "B29", "B13", "R13"),
-    references=("BUG #13, look-alike: removed on purpose",),
-)
+@rule("R04")
 def removed_on_purpose(facts: Facts) -> Iterator[Match]:
     for item in missing(facts):
         removal = item.removed
@@ -51,19 +41,7 @@ def removed_on_purpose(facts: Facts) -> Iterator[Match]:
         yield Match(item.backend, facts.client, tuple(clues), item.tool, item.calls, words)
 
 
-@rule(
-    "R02",
-    layer="routing",
-    severity="error",
-    title="{component} came up only after {relay} had connected to its backends",
-    summary="{relay} connected when it started, {component} was not there yet, and {relay} does not try "
-    "again by itself.",
-    explanation="A relay that connects once, at its start, leaves out for ever a backend that is late.",
-    fix="Let {relay} reconnect to {component} now (its reconnect tool, or a restart); start {component} "
-    "before {relay}, or make {relay} retry backends that refused.",
-    supersedes=("B29", "B13"),
-    references=("BUG #13, look-alike: a late backend",),
-)
+@rule("R02")
 def came_late(facts: Facts) -> Iterator[Match]:
     for item in missing(facts):
         if item.reached or item.epoch.burst_end is None:
@@ -104,20 +82,7 @@ def came_late(facts: Facts) -> Iterator[Match]:
             )
 
 
-@rule(
-    "B29",
-    layer="routing",
-    severity="error",
-    title="{relay} lost the route to {component} over a restart",
-    summary="{component} worked through {relay} until {relay} was restarted; the route set at run time was "
-    "not persisted.",
-    explanation="A server added or changed at run time lives only in the memory of the relay. After the "
-    "restart the relay knows what its configuration file says, and that is not where {component} is.",
-    fix="Write the route to {component}{where} into the configuration of {relay} and restart it; make its "
-    "add and remove commands persist what they change.",
-    supersedes=("B13",),
-    references=("BUG #29", "BUG #13"),
-)
+@rule("B29")
 def not_persisted(facts: Facts) -> Iterator[Match]:
     for item in missing(facts):
         added = [command for command in item.commands_before if command.verb in {"add", "reconnect"}]
@@ -155,18 +120,7 @@ def not_persisted(facts: Facts) -> Iterator[Match]:
         yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls, words)
 
 
-@rule(
-    "B13",
-    layer="routing",
-    severity="error",
-    title="{relay} {reached} {component}{since}",
-    summary="{relay} has no connection to {component}{since_when}, so none of its tools can be listed or "
-    "called, although {component} itself may be well.",
-    explanation="The call ends inside {relay}.{ports}",
-    fix="Compare the address of {component} in the configuration of {relay} with where {component} really "
-    "listens, correct it in the file (not only at run time), and restart {relay}.{address}",
-    references=("BUG #13",),
-)
+@rule("B13")
 def never_reached(facts: Facts) -> Iterator[Match]:
     for item in missing(facts):
         if item.reached or (item.late_starts and not _wanted(item, facts)):
@@ -188,21 +142,7 @@ def never_reached(facts: Facts) -> Iterator[Match]:
         yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls, words)
 
 
-@rule(
-    "R14",
-    layer="routing",
-    severity="warning",
-    title="Somebody is running whom {relay} never reached",
-    summary="A component that is connected to {host} appears nowhere else in the log, and {relay} greeted "
-    "only the others.",
-    explanation="If it is a backend, its tools are missing from {relay}, and a client that refuses unlisted "
-    "tools by itself leaves no failed call behind: this silence is then all there is to see. It may as well "
-    "be a visitor who is none of our business.",
-    fix="Find out who is connected to {host} ({address}). If it is a backend of {relay}, compare its "
-    "address in the configuration of {relay} with where it listens.",
-    supersedes=(),
-    references=("BUG #13, the failing call itself missing",),
-)
+@rule("R14")
 def unknown_neighbour(facts: Facts) -> Iterator[Match]:
     epoch, visits = facts.epochs[-1], facts.strangers
     # One greeted backend says nothing of others, and a missing one that has a name is told of by that name.

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from godot_analysis.diagnosis.facts import Check
 from godot_analysis.diagnosis.rules._refused_lists import complaints_of, dangles, find, held_lists, says
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import blame
 
 if TYPE_CHECKING:
@@ -23,113 +24,37 @@ _EXPLANATION: Final = (
 _SUPERSEDES: Final = ("F10", "F33", "R13", "B13", "R02", "R03", "R01", "B29", "R17")
 
 
-@rule(
-    "F01",
-    layer="discovery",
-    severity="error",
-    title="The input schema of {tool} has a root that hosts refuse",
-    summary="{tool} of {component} has an input schema that is no plain object{problem}, and was refused "
-    "for it.",
-    explanation=_EXPLANATION,
-    fix="Give {tool} an input schema with `type: object` at its root and no oneOf, anyOf, allOf beside it; "
-    "move alternatives into a property, or make them tools of their own.",
-    supersedes=_SUPERSEDES,
-    references=("F01", "anthropics/claude-code#88049", "makenotion/notion-mcp-server#340"),
-)
+@rule("F01")
 def root_refused(facts: Facts) -> Iterator[Match]:
     yield from find(facts, "F01")
 
 
-@rule(
-    "F03",
-    layer="discovery",
-    severity="error",
-    title="An array in the schema of {tool} does not say what it holds",
-    summary="{tool} of {component} declares an array without `items`{problem}, and was refused for it.",
-    explanation=_EXPLANATION,
-    fix="Add `items` with a type to every array in the schemas of {tool}.",
-    supersedes=_SUPERSEDES,
-    references=("F03", "mark3labs/mcphost#35", "Automattic/wordpress-mcp#103"),
-)
+@rule("F03")
 def array_without_items(facts: Facts) -> Iterator[Match]:
     yield from find(facts, "F03", silently=False)
 
 
-@rule(
-    "F04",
-    layer="discovery",
-    severity="error",
-    title="The schema of {tool} names no properties",
-    summary="{tool} of {component} declares an object without `properties`, or leaves open what else it "
-    "holds{problem}, and a strict host refused it.",
-    explanation=_EXPLANATION
-    + " `{{type: object}}` alone is legal JSON Schema, and still not what they take.",
-    fix="Write `properties: {{}}` and `additionalProperties: false` for a tool without arguments; "
-    "`additionalProperties` as true or false, never as `{{}}`.",
-    supersedes=_SUPERSEDES,
-    references=("F04", "jacksteamdev/obsidian-mcp-tools#63", "xpzouying/xiaohongshu-mcp#677"),
-)
+@rule("F04")
 def no_properties(facts: Facts) -> Iterator[Match]:
     yield from find(facts, "F04", silently=False)
 
 
-@rule(
-    "F05",
-    layer="discovery",
-    severity="error",
-    title="The schema of {tool} uses keywords that its host does not take",
-    summary="{tool} of {component} was refused for a keyword or dialect in its schema{problem}.",
-    explanation=_EXPLANATION,
-    fix="Leave out of {tool} what the error names: `$schema`, and keywords beyond type, properties and "
-    "required.",
-    supersedes=_SUPERSEDES,
-    references=("F05", "modelcontextprotocol/csharp-sdk#342", "modelcontextprotocol/typescript-sdk#745"),
-)
+@rule("F05")
 def keyword_refused(facts: Facts) -> Iterator[Match]:
     yield from find(facts, "F05", silently=False)
 
 
-@rule(
-    "F06",
-    layer="naming",
-    severity="error",
-    title="The name {tool} is too long",
-    summary="With the prefix of the host, {tool} of {component} is longer than providers allow{problem}.",
-    explanation=_EXPLANATION,
-    fix="Shorten {tool}, or the name under which {component} stands in the settings of the host.",
-    supersedes=_SUPERSEDES,
-    references=("F06", "microsoft/vscode#243602", "openai/codex#1289"),
-)
+@rule("F06")
 def name_too_long(facts: Facts) -> Iterator[Match]:
     yield from find(facts, "F06")
 
 
-@rule(
-    "F07",
-    layer="naming",
-    severity="error",
-    title="The name {tool} has characters that hosts refuse",
-    summary="{tool} of {component} was refused for its name{problem}.",
-    explanation=_EXPLANATION,
-    fix="Name {tool} with letters, digits and underscores only, a letter first.",
-    supersedes=_SUPERSEDES,
-    references=("F07", "github/copilot-cli#1879", "thedotmack/claude-mem#3288"),
-)
+@rule("F07")
 def name_refused(facts: Facts) -> Iterator[Match]:
     yield from find(facts, "F07")
 
 
-@rule(
-    "F02",
-    layer="discovery",
-    severity="error",
-    title="{tool} {fault}",
-    summary="The schema of {tool} as {cause_in} hands it on {problem}.",
-    explanation="{why}{origin}",
-    fix="{fix}",
-    supersedes=(*_SUPERSEDES, "R08", "R09", "R10", "F30"),
-    references=("F02", "anthropics/claude-code#76040", "davideast/stitch-mcp#184"),
-)
+@rule("F02")
 def definitions_stripped(facts: Facts) -> Iterator[Match]:
     for item in held_lists(facts):
         listing = item.listing

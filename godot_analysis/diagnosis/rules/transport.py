@@ -12,9 +12,10 @@ import pandas as pd
 from godot_analysis.diagnosis.rules._connecting import connected_later
 from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._refused_lists import speaks_of_tools
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._sessions import refused_sessions
-from godot_analysis.diagnosis.rules._words import count, listed
+from godot_analysis.diagnosis.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,18 +40,7 @@ _BAD_HEADER: Final = re.compile(r"invalid (?:origin|host)(?: header)?(?:[:=]? *(
 _UNKNOWN_ADDRESS: Final = "a server that the log does not name"
 
 
-@rule(
-    "F26",
-    layer="process",
-    severity="error",
-    title="{client} {misuse}",
-    summary="{component} answers {number} with {status} because {reason}.",
-    explanation="A session lives in the memory of the server, and `Mcp-Session-Id` names it in every request "
-    "after `initialize`.{code}",
-    fix="{remedy}",
-    supersedes=("B08", "R12", "R09", "R15", "F27", "R20", "R07", "R11", "R06"),
-    references=("F26", "modelcontextprotocol/python-sdk#1676", "punkpeye/mcp-remote#106"),
-)
+@rule("F26")
 def stale_session(facts: Facts) -> Iterator[Match]:
     for server, refused in _failed_exchanges(facts):
         failed = refused_sessions(refused)
@@ -110,18 +100,7 @@ def stale_session(facts: Facts) -> Iterator[Match]:
         yield Match(server, cause, tuple(clues), hit[0].tool if len(hit) == 1 else None, numbers, words)
 
 
-@rule(
-    "F28",
-    layer="handshake",
-    severity="error",
-    title="{component} refuses requests for their Host or Origin header",
-    summary="{component} answered {status} to {path}: the Host or Origin header is not on its list.",
-    explanation="Servers that guard against DNS rebinding accept only hosts and origins they know. Behind "
-    "Docker or a proxy the header names another host than the server expects.",
-    fix="Add {host} to the allowed hosts and origins of {component}, or let the proxy rewrite the header.",
-    supersedes=("F27", "R20", "B13", "B05", "R13", "B08", "R12", "R14", "R11", "R01"),
-    references=("F28", "modelcontextprotocol/python-sdk#1798", "awslabs/mcp#4507"),
-)
+@rule("F28")
 def host_refused(facts: Facts) -> Iterator[Match]:
     for server, items in _unserved(facts):
         guarded = [
@@ -169,20 +148,7 @@ def _guarding(facts: Facts) -> Iterator[Match]:
             yield Match(item.component, item.component, (clue,), words=words)
 
 
-@rule(
-    "F27",
-    layer="handshake",
-    severity="error",
-    title="{component} is not served at the address that its client asks",
-    summary="The handshake with {component} at {url} was answered with {status}: {why}.",
-    explanation="405 means another transport (SSE where Streamable HTTP is asked, or the reverse), 404 "
-    "another path or port, 3xx a slash too many or too few. A GET that is answered with 405 is a harmless "
-    "probe.",
-    fix="Correct the URL of {component} in the settings of {cause_in} (path, port, slash), and choose the "
-    "transport that {component} speaks.",
-    supersedes=("R20", "B13", "B05", "R13", "B08", "R12", "R14", "R11", "F18", "R01"),
-    references=("F27", "open-webui/mcpo#209", "QwenLM/qwen-code#8784"),
-)
+@rule("F27")
 def wrong_address(facts: Facts) -> Iterator[Match]:
     for server, items in _unserved(facts):
         wrong = [item for item in items if item.status in _ELSEWHERE and item.verb in {"POST", None}]
@@ -203,18 +169,7 @@ def wrong_address(facts: Facts) -> Iterator[Match]:
         yield Match(server, client, clues, None, _open_calls(server, first, facts), words)
 
 
-@rule(
-    "F34",
-    layer="call",
-    severity="error",
-    title="The HTTP headers of {cause_in} contradict the message",
-    summary="{component} refused {request} with {status}: “{error}”",
-    explanation="Since 2026-07-28 `Mcp-Method`, `Mcp-Name` and `MCP-Protocol-Version` repeat in headers "
-    "what the body says, and a server refuses a request where both differ or one is missing.{which}",
-    fix="Make {cause_in}, or the proxy between, set the headers from the very message that it sends.",
-    supersedes=("F26", "F18", "R20", "R08", "R09", "R10", "R12", "B05", "B08", "R03"),
-    references=("F34", "MCP changelog 2026-07-28"),
-)
+@rule("F34")
 def headers_differ(facts: Facts) -> Iterator[Match]:
     told = [
         call

@@ -10,7 +10,8 @@ import pandas as pd
 from godot_analysis.diagnosis.facts import TOOL_CALL, UNFINISHED, Trouble
 from godot_analysis.diagnosis.rules._foreign import foreign_answers
 from godot_analysis.diagnosis.rules._missing import lacking_calls
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,18 +31,7 @@ _ENDED: Final = re.compile(
 )
 
 
-@rule(
-    "F24",
-    layer="wire",
-    severity="error",
-    title="{component} sends answers that nobody asked for{and_then}",
-    summary="{component} sent {what}{and_then}.",
-    explanation="Nobody may answer a notification, and an id of null belongs to unreadable requests alone. "
-    "Lenient clients skip such an answer; strict ones close the transport.",
-    fix="Make {component} answer requests only, each once and with its own id, and never a notification.",
-    supersedes=("R20", "R11", "R07", "B08", "B13", "R13", "R03", "R14", "B05", "R01", "R12"),
-    references=("F24", "zeenix/rust-analyzer-mcp#21", "yjacquin/fast-mcp#39"),
-)
+@rule("F24")
 def answers_unasked(facts: Facts) -> Iterator[Match]:
     seen: set[str] = set()
     for row in facts.unasked:

@@ -7,7 +7,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from godot_analysis.diagnosis.rules._missing import lacking_calls
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,18 +25,7 @@ _UNSUPPORTED_VERSION: Final = -32022  # since 2026-07-28
 _DATE: Final = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 
-@rule(
-    "F17",
-    layer="handshake",
-    severity="error",
-    title="{component} and its client do not agree on a protocol version",
-    summary="{component} and its client found no protocol version in common: “{error}”",
-    explanation="The server knows other versions than the one asked for: it answered with an error instead "
-    "of naming one, or named one that the client does not take.",
-    fix="Make {component} answer with a version it supports, or let the client offer an older one.",
-    supersedes=("R17", "R19", "F26", "R20", "B05", "R03", "B13", "R13", "R01", "R12"),
-    references=("F17", "xpzouying/xiaohongshu-mcp#697"),
-)
+@rule("F17")
 def version_rejected(facts: Facts) -> Iterator[Match]:
     yield from _refused_version(facts)
     yield from _refused_requests(facts)

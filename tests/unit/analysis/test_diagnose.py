@@ -14,7 +14,8 @@ import godot_analysis as ga
 from godot_analysis import columns
 from godot_analysis.diagnosis import rules
 from godot_analysis.diagnosis.report import as_text
-from godot_analysis.diagnosis.rules import LAYERS, RULES
+from godot_analysis.diagnosis.catalogue import catalogue, layers
+from godot_analysis.diagnosis.rules import RULES
 from godot_analysis.loading.tables import log_table
 
 TEXT = {"type": "string", "minLength": 1}
@@ -246,23 +247,42 @@ def test_a_failure_that_goes_on_all_day_is_one_finding():
     assert len(found.ranked[0].evidence) <= 200
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_every_rule_is_fit_to_be_read(rule):
-    assert rule.layer in LAYERS
-    assert re.fullmatch(FINDING["properties"]["code"]["pattern"], rule.code)
-    assert all(code in RULES for code in rule.supersedes), "supersedes a rule that does not exist"
-    assert rule.explanation
-    assert rule.references
-    assert rule.summary.endswith((".", "”"))
-    assert rule.fix.endswith((".", "}"))
-    assert rule.severity in {"error", "warning", "info"}
-    assert (rule.layer == "logging") <= (rule.severity == "info")
+@pytest.mark.parametrize("entry", catalogue().values(), ids=catalogue())
+def test_every_entry_is_fit_to_be_read(entry):
+    assert re.fullmatch(FINDING["properties"]["code"]["pattern"], entry.code)
+    assert entry.explanation
+    assert entry.references
+    assert entry.summary.endswith((".", "”"))
+    assert entry.fix.endswith((".", "}"))
+    assert entry.severity in {"error", "warning", "info"}
+    assert (entry.layer == "log") <= (entry.severity == "info")
 
 
-def test_the_table_of_codes_is_complete():
-    table = (Path(rules.__file__).parent / "README.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (\w+) \|", table, re.MULTILINE)
-    assert sorted(rows) == sorted((rule.code, rule.layer, rule.severity) for rule in RULES.values())
+def test_each_entry_has_its_rule_and_each_rule_its_entry():
+    assert sorted(RULES) == sorted(catalogue())
+
+
+def test_the_entries_of_a_layer_stand_together():
+    order = [entry.layer for entry in catalogue().values()]
+    assert [layer for at, layer in enumerate(order) if at == 0 or order[at - 1] != layer] == list(layers())
+
+
+def test_the_table_of_the_readme_is_made_of_the_catalogue(request):
+    path = Path(rules.__file__).parent / "README.md"
+    text = path.read_text(encoding="utf-8")
+    rows = (
+        f"| `{entry.code}` | {entry.layer} | {entry.severity} | {entry.about} | {entry.blames} |".replace(
+            "|  |", "| |"
+        )
+        for entry in catalogue().values()
+    )
+    table = "\n".join(
+        ["| code | layer | severity | what it says | cause in |", "|---|---|---|---|---|", *rows]
+    )
+    made = re.sub(r"^\| code \|.*?(?=\n\n)", lambda _: table, text, flags=re.DOTALL | re.MULTILINE)
+    if request.config.getoption("--record"):
+        path.write_text(made, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == made, "pytest --record, if this is meant"
 
 
 def test_records_delivered_twice_count_once():

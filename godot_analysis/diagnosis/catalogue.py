@@ -1,0 +1,51 @@
+"""Loads the catalogue: what is told to people about each kind of finding, and which explains which."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from godot_analysis.diagnosis.findings import Severity
+
+__all__ = ["Entry", "catalogue", "layers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One kind of finding: its place in the order of precedence, and the templates of its texts.
+
+    `about` says in one line what it is, `blames` who it is that usually causes it.
+    """
+
+    code: str
+    rank: int
+    layer: str
+    severity: Severity
+    about: str
+    title: str
+    summary: str
+    explanation: str
+    fix: str
+    references: tuple[str, ...]
+    blames: str = ""
+    explains: bool = True
+    stands: bool = False
+    each_tool: bool = True
+
+
+@cache
+def catalogue() -> dict[str, Entry]:
+    """All entries by code, in order of precedence."""
+    text = (files("godot_analysis.diagnosis") / "catalogue.toml").read_text(encoding="utf-8")
+    return {
+        code: Entry(code, rank, **(told | {"references": tuple(told["references"])}))
+        for rank, (code, told) in enumerate(tomllib.loads(text).items())
+    }
+
+
+@cache
+def layers() -> tuple[str, ...]:
+    """The layers in order: from what carries to what is carried."""
+    return tuple(dict.fromkeys(entry.layer for entry in catalogue().values()))

@@ -1,0 +1,102 @@
+"""Runs all rules over the facts of one log, keeps one finding for each cause, and ranks them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from godot_analysis.diagnosis.catalogue import catalogue, layers
+from godot_analysis.diagnosis.causes import Cause, Causes
+from godot_analysis.diagnosis.findings import SEVERITIES, Finding
+from godot_analysis.diagnosis.rules import RULES
+from godot_analysis.diagnosis.wording import count
+from godot_analysis.progress import Progress
+
+if TYPE_CHECKING:
+    from godot_analysis.diagnosis.facts import Facts
+
+__all__ = ["Judgement", "judge"]
+
+_LIKELY: Final = 0.5
+_MOST_EVIDENCE: Final = 200
+_STOPS: Final = re.compile(r"(?<!\.)\.\.(?!\.)")
+_NOBODY: Final = "somebody"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A cause that stands, and the finding made of it."""
+
+    cause: Cause
+    finding: Finding
+
+
+def judge(facts: Facts) -> list[Judgement]:
+    """All findings, ranked, the root cause first.
+
+    Rules run in the order of the catalogue. A match only adds its rows to another one when the same rule has
+    matched the same component and tool, when a match above it on the same component, tool or call explains it
+    (`causes`), or when all failed calls that it tells of are accounted for already. What is left is ranked by
+    severity, then likely before unlikely, then by layer (a fault of the wire before the calls that it broke),
+    then by confidence.
+    """
+    causes = Causes()
+    with Progress("diagnose", steps=len(RULES), records=len(facts.flow.logs)) as progress:
+        for code, entry in catalogue().items():
+            progress.begin(code)
+            for match in RULES[code](facts):
+                causes.add(entry, match)
+                if (match.severity or entry.severity) != "info":
+                    facts.named.update(match.records)
+    rows = facts.rows_among(row for cause in causes.kept for row in cause.rows)
+    return sorted((Judgement(cause, _finding(cause, rows, facts)) for cause in causes.kept), key=_rank)
+
+
+def _rank(judged: Judgement) -> tuple[int, bool, int, float, int]:
+    finding = judged.finding
+    return (
+        SEVERITIES.index(finding.severity),
+        finding.confidence < _LIKELY,
+        layers().index(judged.cause.entry.layer),
+        -finding.confidence,
+        -len(finding.evidence),
+    )
+
+
+def _plain(text: str) -> str:
+    """On one line, whatever the log that is quoted holds, and with one full stop at the end of a sentence."""
+    return _STOPS.sub(".", " ".join(text.split()))
+
+
+def _finding(cause: Cause, rows: frozenset[str], facts: Facts) -> Finding:
+    entry, match = cause.entry, cause.match
+    words: dict[str, Any] = {
+        "component": match.component or _NOBODY,
+        "cause_in": match.cause_in or "an unknown place",
+        "tool": match.tool or "its tools",
+        "relay": facts.relay,
+        **match.words,
+    }
+    because = [clue.text for clue in sorted(match.clues, key=lambda clue: -clue.weight) if clue.text]
+    explanation = entry.explanation.format(**words)
+    if because:
+        explanation += f" The log shows: {'; '.join(because)}."
+    if cause.repeats:
+        explanation += f" The same happened {count(cause.repeats, 'more time')}."
+    records = tuple(row for row in cause.rows if row in rows)[:_MOST_EVIDENCE]
+    return Finding(
+        code=entry.code,
+        severity=cause.severity,
+        title=_plain(entry.title.format(**words)),
+        component=match.component,
+        cause_in=match.cause_in,
+        tool=match.tool,
+        confidence=round(match.confidence, 2),
+        summary=_plain(entry.summary.format(**words)),
+        explanation=_plain(explanation),
+        fix=_plain(entry.fix.format(**words)),
+        evidence=records,
+        references=entry.references,
+        lines=facts.line_numbers(records),
+    )
