@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from godot_analysis.diagnosis.facts import Check
 from godot_analysis.diagnosis.rules._refused_lists import complaints_of, dangles, find, held_lists, says
 from godot_analysis.diagnosis.rules._rule import Clue, Match, rule
 from godot_analysis.diagnosis.rules._texts import blame
+from godot_analysis.schema import Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
