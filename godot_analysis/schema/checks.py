@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import takewhile
 from typing import Any, Final
 
 from godot_analysis.schema.keywords import (
@@ -40,7 +41,7 @@ _DEEPEST: Final = 16
 _SILENCING: Final = ("patternProperties", *ALTERNATIVES, "if", "$ref", "unevaluatedProperties")
 
 
-def takes(schema: Any, root: Any) -> frozenset[str]:
+def takes(schema: Any, root: Any, depth: int = 0) -> frozenset[str]:
     """The JSON types that a schema allows, through references and branches; empty when it does not say.
 
     >>> nullable = {"anyOf": [{"$ref": "#/$defs/Name"}, {"type": "null"}]}
@@ -48,14 +49,14 @@ def takes(schema: Any, root: Any) -> frozenset[str]:
     (['null', 'string'], frozenset())
     """
     schema = _sure(schema, root)
-    if not isinstance(schema, dict):
+    if not isinstance(schema, dict) or depth > _DEEPEST:  # a branch may refer to the schema that it is in
         return frozenset()
     if (named := named_types(schema)) is not None:
         return named
     for key in BRANCHES:
         if isinstance(branches := schema.get(key), list):
-            kinds = [takes(branch, root) for branch in branches]
-            return frozenset[str]().union(*kinds) if all(kinds) else frozenset()
+            kinds = list(takewhile(bool, (takes(branch, root, depth + 1) for branch in branches)))
+            return frozenset[str]().union(*kinds) if len(kinds) == len(branches) else frozenset()
     return frozenset()
 
 
