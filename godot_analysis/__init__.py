@@ -67,13 +67,5 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _picture(flow: Flow) -> str:
-    drawn: str = import_module(_LATER["svg"]).sequence(flow)
-    return drawn
-
-
-Flow.picture = _picture
-
-
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LATER, *_COMPARISON})

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from typing import Any, Final
 
-__all__ = ["cell_width", "clip", "line", "pretty_json"]
+__all__ = ["cell_width", "clip", "line", "pretty_json", "written"]
 
 # What would move the cursor, reorder the text around it or hide in it: C0, C1 and DEL, zero-width and
 # bidirectional controls, line separators, the byte order mark, lone surrogates and tag characters.
@@ -70,6 +70,15 @@ def pretty_json(value: Any, most: int | None = None) -> str:
     if most is not None and len(text) > most:
         text = f"{text[:most]}\n… {len(text) - most:,} more characters"
     return _UNSAFE_JSON.sub(_escape, text)
+
+
+def written(text: str) -> str:
+    r"""The text as it can be written in UTF-8: lone surrogates, which JSON may hold, become their escapes.
+
+    >>> written("a\ud800")
+    'a\\ud800'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _visible(match: re.Match[str]) -> str:

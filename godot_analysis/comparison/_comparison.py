@@ -112,11 +112,11 @@ class Comparison:
         return f"<Comparison: {self.left} and {self.right}, {total}{breaking}>"
 
     def __str__(self) -> str:
-        from godot_analysis.comparison._report import as_text  # noqa: PLC0415 - the report needs this class
+        from godot_analysis.presentation.comparison import as_text  # noqa: PLC0415 - drawn when it is shown
 
         return as_text(self)
 
     def _repr_html_(self) -> str:
-        from godot_analysis.comparison._report import as_html  # noqa: PLC0415 - the report needs this class
+        from godot_analysis.presentation.comparison import as_html  # noqa: PLC0415 - drawn when it is shown
 
         return as_html(self)

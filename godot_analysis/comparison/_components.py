@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from godot_analysis.comparison._difference import Difference
-    from godot_analysis.comparison._json import Budget
     from godot_analysis.comparison._observed import Exchange, Listing, Observed
     from godot_analysis.reconstruction.flow import Flow
+    from godot_analysis.schema.walk import Budget
 
 __all__ = ["EVERYTHING", "HANDSHAKE", "component_differences"]
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from godot_analysis.comparison._json import sample, written
+from godot_analysis.comparison._json import sample
 from godot_analysis.comparison._judgement import BREAKING, JUDGEMENTS, RULES, verdict
 from godot_analysis.loading.frames import frame
+from godot_analysis.printable import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,14 +10,14 @@ import pandas as pd
 from godot_analysis.comparison._comparison import Comparison
 from godot_analysis.comparison._components import EVERYTHING, HANDSHAKE, component_differences
 from godot_analysis.comparison._difference import ranked
-from godot_analysis.comparison._json import Budget
-from godot_analysis.comparison._lint import lint_frame
 from godot_analysis.comparison._observed import Log
 from godot_analysis.comparison._tools import tool_differences
 from godot_analysis.comparison._traces import trace_differences
 from godot_analysis.errors import BadFilter, BadFrame
 from godot_analysis.reconstruction.flow import Flow
 from godot_analysis.reconstruction.reconstruct import reconstruct
+from godot_analysis.schema.lint import lint_frame
+from godot_analysis.schema.walk import Budget
 
 if TYPE_CHECKING:
     from godot_analysis.comparison._difference import Difference

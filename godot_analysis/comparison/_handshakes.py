@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.comparison._difference import difference
-from godot_analysis.comparison._json import canonical, join
+from godot_analysis.comparison._json import canonical
 from godot_analysis.comparison._judgement import COMPATIBLE, Verdict
+from godot_analysis.schema.pointers import join
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,8 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
-from godot_analysis.comparison._json import canonical, join
+from godot_analysis.comparison._json import canonical
+from godot_analysis.schema.pointers import join
 
 __all__ = ["Change", "payload_changes", "steady"]
 

@@ -5,24 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.comparison._difference import difference
-from godot_analysis.comparison._json import Budget, canonical, join
+from godot_analysis.comparison._effects import effect_of_limit, effect_of_sets, effect_of_types
+from godot_analysis.comparison._json import canonical
 from godot_analysis.comparison._judgement import RULES
-from godot_analysis.comparison._keywords import (
+from godot_analysis.schema.keywords import (
     ALTERNATIVES,
     ANNOTATIONS,
     CONDITIONS,
     DEFINITIONS,
     LIMITS,
-    accepted_types,
     as_schema,
     closed,
-    effect_of_limit,
-    effect_of_sets,
-    effect_of_types,
     members,
-    names,
+    named_types,
+    required_names,
 )
-from godot_analysis.comparison._references import resolve
+from godot_analysis.schema.pointers import join
+from godot_analysis.schema.references import resolve
+from godot_analysis.schema.walk import Budget
 
 if TYPE_CHECKING:
     from godot_analysis.comparison._difference import Difference
@@ -128,7 +128,7 @@ class _Walk:
         self._remarks(path, one, other)
 
     def _values(self, path: str, left: dict[str, Any], right: dict[str, Any]) -> None:
-        effect = effect_of_types(accepted_types(left), accepted_types(right))
+        effect = effect_of_types(named_types(left), named_types(right))
         if effect:
             told = f"{_types(left)} on the left, {_types(right)} on the right"
             self._say(join(path, "type"), "type", left.get("type"), right.get("type"), told, effect)
@@ -154,7 +154,7 @@ class _Walk:
                 self._say(here, "property added", None, theirs[name], told, new)
             else:
                 self._todo.append((here, mine[name], theirs[name]))
-        needed, asked = names(left), names(right)
+        needed, asked = required_names(left), required_names(right)
         for name in [*needed, *(name for name in asked if name not in needed)]:
             if (name in needed) != (name in asked):
                 where = "left" if name in needed else "right"
@@ -278,7 +278,7 @@ def _openness(additional: Any) -> int:
 
 
 def _types(schema: dict[str, Any]) -> str:
-    types = accepted_types(schema)
+    types = named_types(schema)
     return "any type" if types is None else " or ".join(sorted(types)) or "no type"
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from godot_analysis.comparison._checks import subschemas
 from godot_analysis.comparison._difference import difference
-from godot_analysis.comparison._json import join
 from godot_analysis.naming import family
+from godot_analysis.schema.keywords import closed
+from godot_analysis.schema.pointers import join
+from godot_analysis.schema.walk import subschemas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -70,8 +71,7 @@ def _conventions(tool: dict[str, Any]) -> Iterable[str]:
         yield "required is an empty list" if "required" in schema else "required is left out"
     if not schema.get("properties"):
         yield "properties is empty" if "properties" in schema else "properties is left out"
-    additional = schema.get("additionalProperties", True)
-    yield "further arguments are " + ("refused" if additional is False else "accepted")
+    yield "further arguments are " + ("refused" if closed(schema) else "accepted")
 
 
 def _names(tool: dict[str, Any]) -> Iterable[str]:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from godot_analysis.comparison._difference import Difference
-    from godot_analysis.comparison._json import Budget
     from godot_analysis.comparison._tracks import Link
     from godot_analysis.reconstruction.flow import Flow
+    from godot_analysis.schema.walk import Budget
 
 __all__ = ["trace_differences"]
 

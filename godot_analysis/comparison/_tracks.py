@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from godot_analysis.comparison._json import canonical, join
+from godot_analysis.comparison._json import canonical
 from godot_analysis.comparison._observed import rows
 from godot_analysis.comparison._payloads import steady
+from godot_analysis.schema.pointers import join
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

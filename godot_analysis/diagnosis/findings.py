@@ -123,12 +123,12 @@ class Diagnosis:
         return f"<Diagnosis: {line(found)}; {len(self.ranked)} findings, {self.calls.get('total', 0)} calls>"
 
     def __str__(self) -> str:
-        from godot_analysis.diagnosis.report import as_text  # noqa: PLC0415 - the report needs this class
+        from godot_analysis.presentation.diagnosis import as_text  # noqa: PLC0415 - drawn when it is shown
 
         return as_text(self)
 
     def _repr_html_(self) -> str:
-        from godot_analysis.diagnosis.report import as_html  # noqa: PLC0415 - the report needs this class
+        from godot_analysis.presentation.diagnosis import as_html  # noqa: PLC0415 - drawn when it is shown
 
         return as_html(self)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from godot_analysis.columns import STATUSES
 from godot_analysis.normal_form.official import validated
@@ -68,9 +68,6 @@ class Flow:
     clocks: pd.DataFrame
     read: Later
 
-    picture: ClassVar[Callable[[Flow], str] | None] = None
-    """Draws a flow for notebooks; set by the package, so that reconstructing needs no drawing."""
-
     @cached_property
     def messages(self) -> pd.DataFrame:
         """`columns.MESSAGES`: one row per observed message, judged when they are first asked for.
@@ -116,9 +113,10 @@ class Flow:
         }
         return sorted(names)
 
-    def _repr_html_(self) -> str | None:
-        draw = type(self).picture
-        return None if draw is None else draw(self)
+    def _repr_html_(self) -> str:
+        from godot_analysis.presentation.svg import sequence  # noqa: PLC0415 - drawn when it is shown
+
+        return sequence(self)
 
     def __repr__(self) -> str:
         calls = self.calls["status"].value_counts()

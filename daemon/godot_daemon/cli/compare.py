@@ -69,7 +69,7 @@ def compare(
       godot compare 7c9e6679-7425-40de-944b-e07fc1f90ae7 0192f0c1-2d3e-7a4b-8c5d-6e7f80912a3b
       godot compare demo/captures/healthy.jsonl demo/captures/bug13.jsonl --json | jq .first
     """  # noqa: D301 - \b keeps click from rewrapping
-    from godot_analysis.comparison import as_text
+    from godot_analysis.presentation.comparison import as_text
 
     found = _compare(a, b, what, since=since, file=file, database_url=database_url)
     if as_json:

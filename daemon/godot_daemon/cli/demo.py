@@ -170,7 +170,7 @@ def _wait_until_stored(stack: Stack, settings: Settings) -> int:
 def _show(scenario: Scenario, facts: DemoRun, database_url: str, *, as_json: bool) -> None:
     """The trace and the diagnosis, from the database alone."""
     import godot_analysis as ga
-    from godot_analysis.diagnosis.report import as_text
+    from godot_analysis.presentation.diagnosis import as_text
     from godot_analysis.presentation.text import sequence
     from godot_daemon.cli.diagnose import paint
 

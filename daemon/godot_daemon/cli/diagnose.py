@@ -70,7 +70,7 @@ def diagnose(
       godot diagnose --file demo/captures/bug13.jsonl
     """  # noqa: D301 - \b keeps click from rewrapping
     from godot_analysis.diagnosis.diagnose import diagnose as find_causes
-    from godot_analysis.diagnosis.report import as_text
+    from godot_analysis.presentation.diagnosis import as_text
 
     source = str(file) if file else Settings.load({"database_url": database_url}).database_url
     logs = _load(source, trace_id, beginning(since, of_file=file is not None))

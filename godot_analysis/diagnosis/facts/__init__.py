@@ -15,7 +15,6 @@ from godot_analysis.diagnosis.facts._names import family, nearest, normalised
 from godot_analysis.diagnosis.facts._refusals import refuses
 from godot_analysis.diagnosis.facts._roles import Roles, roles
 from godot_analysis.diagnosis.facts._scan import scan
-from godot_analysis.diagnosis.facts._schemas import Check, takes, unknown_keys
 from godot_analysis.diagnosis.facts._signals import (
     Complaint,
     Connection,
@@ -44,7 +43,6 @@ __all__ = [
     "Arrival",
     "Call",
     "Calls",
-    "Check",
     "Complaint",
     "Connection",
     "Epoch",
@@ -69,8 +67,6 @@ __all__ = [
     "nearest",
     "normalised",
     "refuses",
-    "takes",
-    "unknown_keys",
 ]
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from godot_analysis.diagnosis.facts._names import family
 from godot_analysis.diagnosis.facts._processes import ProcessFacts
 from godot_analysis.diagnosis.facts._refusals import refuses
-from godot_analysis.diagnosis.facts._schemas import takes
 from godot_analysis.diagnosis.facts._table import Calls, micros
+from godot_analysis.schema import takes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.facts import family, nearest, normalised
-from godot_analysis.diagnosis.rules._connecting import connected_later
 from godot_analysis.diagnosis.matches import Clue
+from godot_analysis.diagnosis.rules._connecting import connected_later
 from godot_analysis.diagnosis.wording import count, listed
 
 if TYPE_CHECKING:

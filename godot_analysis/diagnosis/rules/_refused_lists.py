@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from godot_analysis.comparison import lint
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.wording import count
+from godot_analysis.schema.lint import lint_frame as lint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

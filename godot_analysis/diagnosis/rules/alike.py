@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.facts import TOOL_CALL, UNFINISHED, refuses
-from godot_analysis.diagnosis.rules._connecting import connected_later
 from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._connecting import connected_later
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._sessions import refused_credentials
 from godot_analysis.diagnosis.rules._texts import (

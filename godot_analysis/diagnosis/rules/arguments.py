@@ -6,11 +6,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from godot_analysis.diagnosis.facts import Check, nearest, takes, unknown_keys
+from godot_analysis.diagnosis.facts import nearest
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import blame
 from godot_analysis.diagnosis.wording import listed
+from godot_analysis.schema import Check, takes, unknown_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._addresses import address_in
 from godot_analysis.diagnosis.rules._crashing import crashed
-from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import connection_words, refused_words
 

@@ -7,8 +7,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.facts import TOOL_CALL, refuses
-from godot_analysis.diagnosis.rules._crashing import broke_while_running, crashed
 from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._crashing import broke_while_running, crashed
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import (
     INVALID_PARAMS,

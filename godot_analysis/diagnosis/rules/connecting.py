@@ -6,9 +6,9 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
+from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._connecting import broken_off, connected_later, crash_clue, said_of
 from godot_analysis.diagnosis.rules._missing import lacking_calls
-from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import INVALID_PARAMS
 from godot_analysis.diagnosis.wording import listed

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._connecting import said_of
 from godot_analysis.diagnosis.rules._missing import missing, refused_clue
-from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count
 

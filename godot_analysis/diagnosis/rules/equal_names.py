@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from godot_analysis.diagnosis.facts import Check, unknown_keys
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import answers_no, blame
 from godot_analysis.diagnosis.wording import count, listed
+from godot_analysis.schema import Check, unknown_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._connecting import broken_off, crash_clue, said_of
 from godot_analysis.diagnosis.rules._foreign import no_messages
 from godot_analysis.diagnosis.rules._missing import lacking_calls, missing, refused_clue
-from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import INTERNAL_ERROR, INVALID_PARAMS
 from godot_analysis.diagnosis.wording import listed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.facts import family, nearest, normalised, refuses
-from godot_analysis.diagnosis.rules._missing import misnamed
 from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._missing import misnamed
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 

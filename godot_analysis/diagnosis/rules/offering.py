@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.rules._refused_lists import complaints, most_tools
 from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._refused_lists import complaints, most_tools
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count
 

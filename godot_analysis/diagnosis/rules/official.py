@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.findings import SEVERITIES
+from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._missing import lacking_calls, missing
 from godot_analysis.diagnosis.rules._official import Breach, breaches, speaks_of_form
 from godot_analysis.diagnosis.rules._refused_lists import speaks_of_tools
-from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.normal_form.sightings import REQUEST
 

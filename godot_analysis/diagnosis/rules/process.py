@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from godot_analysis.diagnosis.rules._crashing import crashed
 from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._crashing import crashed
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 from godot_analysis.reconstruction.endings import WITHHELD

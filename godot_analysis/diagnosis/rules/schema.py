@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from godot_analysis.diagnosis.facts import Check
-from godot_analysis.diagnosis.rules._refused_lists import complaints_of, dangles, find, held_lists, says
 from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._refused_lists import complaints_of, dangles, find, held_lists, says
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import blame
+from godot_analysis.schema import Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

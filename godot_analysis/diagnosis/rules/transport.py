@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._connecting import connected_later
 from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._refused_lists import speaks_of_tools
-from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._sessions import refused_sessions
 from godot_analysis.diagnosis.wording import count, listed

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.facts import TOOL_CALL, UNFINISHED, Trouble
+from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._foreign import foreign_answers
 from godot_analysis.diagnosis.rules._missing import lacking_calls
-from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 
 if TYPE_CHECKING:

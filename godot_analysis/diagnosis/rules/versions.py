@@ -6,8 +6,8 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._registry import rule
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 import godot_analysis as ga
-from godot_analysis.diagnosis.facts import Check, gather
+from godot_analysis.diagnosis.facts import gather
 from godot_analysis.loading.tables import log_table
+from godot_analysis.schema import Check
 
 TABLE = """
     0.0  client sends relay  ? 1 tools/call gates_open {"path": "/a"}

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import godot_analysis as ga
-from godot_analysis.comparison._json import join
 from godot_analysis.comparison._schemas import schema_differences
 from godot_analysis.comparison._tools import tool_differences
+from godot_analysis.schema.pointers import join
 
 NAMES = st.sampled_from(["a", "b", "path", "x/y", "~", "", "$ref", "type", "é", "\ud800"])
 LEAVES = st.none() | st.booleans() | st.integers(-3, 3) | st.floats(allow_nan=False) | st.text(max_size=3)

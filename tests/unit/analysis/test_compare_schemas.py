@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from godot_analysis.comparison._json import Budget
 from godot_analysis.comparison._schemas import schema_differences
+from godot_analysis.schema.walk import Budget
 
 
 def closed(**properties):

@@ -13,10 +13,10 @@ import pytest
 import godot_analysis as ga
 from godot_analysis import columns
 from godot_analysis.diagnosis import rules
-from godot_analysis.diagnosis.report import as_text
 from godot_analysis.diagnosis.catalogue import catalogue, layers
 from godot_analysis.diagnosis.rules import RULES
 from godot_analysis.loading.tables import log_table
+from godot_analysis.presentation.diagnosis import as_text
 
 TEXT = {"type": "string", "minLength": 1}
 NAME = {"type": ["string", "null"]}

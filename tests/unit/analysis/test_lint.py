@@ -9,12 +9,10 @@ import pytest
 
 import godot_analysis as ga
 from godot_analysis.comparison import PROBLEMS, hosts
-from godot_analysis.comparison._checks import LIST_CHECKS, TOOL_CHECKS
 from godot_analysis.loading.tables import log_table
+from godot_analysis.schema.host_rules import LIST_CHECKS, TOOL_CHECKS
 
-RULES = json.loads(files("godot_analysis.comparison").joinpath("hosts.json").read_text(encoding="utf-8"))[
-    "rules"
-]
+RULES = json.loads(files("godot_analysis.schema").joinpath("hosts.json").read_text(encoding="utf-8"))["rules"]
 STRING = {"type": "string"}
 GOOD = {
     "name": "open_file",

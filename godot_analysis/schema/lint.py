@@ -1,4 +1,4 @@
-"""`lint`: checks a list of tools against the rules of the common hosts, which `hosts.json` holds."""
+"""Checks a list of tools against the rules of the common hosts, which `hosts.json` holds."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from godot_analysis.comparison._checks import LIST_CHECKS, TOOL_CHECKS, Tool
-from godot_analysis.comparison._json import join, written
 from godot_analysis.errors import BadFilter
 from godot_analysis.loading.frames import frame
+from godot_analysis.printable import written
+from godot_analysis.schema.host_rules import LIST_CHECKS, TOOL_CHECKS, Tool
+from godot_analysis.schema.pointers import join
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
-    from godot_analysis.comparison._checks import Broken
+    from godot_analysis.schema.host_rules import Broken
 
 __all__ = ["PROBLEMS", "hosts", "lint_frame", "lint_rows"]
 
@@ -41,7 +42,7 @@ _SEVERITIES: Final = ("error", "warning", "info")
 
 @cache
 def _rules() -> dict[str, Any]:
-    held = files("godot_analysis.comparison").joinpath("hosts.json").read_text(encoding="utf-8")
+    held = files("godot_analysis.schema").joinpath("hosts.json").read_text(encoding="utf-8")
     rules: dict[str, Any] = json.loads(held)
     return rules
 

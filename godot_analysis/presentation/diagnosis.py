@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Iterable
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from godot_analysis.presentation.prose import plain, wrapped
 from godot_analysis.printable import clip, line
 from godot_analysis.theme import fragment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from godot_analysis.diagnosis.findings import Diagnosis, Finding
+    from godot_analysis.presentation.prose import Style
 
 __all__ = ["as_html", "as_text"]
-
-Style = Callable[[str, str], str]
-"""Paints a text in a role: error, warning, info, healthy, label or quiet."""
 
 _MOST_EVIDENCE: Final = 8
 _LABEL: Final = 9
@@ -55,7 +54,7 @@ def as_text(diagnosis: Diagnosis, *, width: int = 100, style: Style | None = Non
     style : callable, optional
         Given a text and its role, returns it painted; nothing is painted without.
     """
-    paint: Style = style or (lambda text, _role: text)
+    paint = style or plain
     blocks = [_verdict(diagnosis, paint)]
     loud = [finding for finding in diagnosis.ranked if finding.severity != "info"]
     quiet = [finding for finding in diagnosis.ranked if finding.severity == "info"]
@@ -63,7 +62,7 @@ def as_text(diagnosis: Diagnosis, *, width: int = 100, style: Style | None = Non
     if quiet:
         notes = [paint("Harmless, but good to know:", "label")]
         notes += [
-            _wrapped(f"· {finding.code} {finding.summary}", width, "  ", hang="    ") for finding in quiet
+            wrapped(f"· {finding.code} {finding.summary}", width, "  ", hang="    ") for finding in quiet
         ]
         blocks.append("\n".join(notes))
     blocks.append("\n".join(_tail(diagnosis, width, paint)))
@@ -72,9 +71,9 @@ def as_text(diagnosis: Diagnosis, *, width: int = 100, style: Style | None = Non
 
 def as_html(diagnosis: Diagnosis) -> str:
     """The diagnosis as a self-contained HTML fragment; every text that came from a log is escaped."""
-    body = [f"<h3>{escape(_verdict(diagnosis, lambda text, _role: text))}</h3>"]
+    body = [f"<h3>{escape(_verdict(diagnosis, plain))}</h3>"]
     body += [_finding_html(finding, diagnosis) for finding in diagnosis.ranked]
-    notes = "<br>".join(escape(text) for text in _tail(diagnosis, 10_000, lambda text, _role: text))
+    notes = "<br>".join(escape(text) for text in _tail(diagnosis, 10_000, plain))
     body.append(f'<p class="quiet">{notes}</p>')
     return fragment("godot-diagnosis", _CSS, "".join(body))
 
@@ -99,7 +98,7 @@ def _finding_text(finding: Finding, diagnosis: Diagnosis, width: int, paint: Sty
     head = f"{_SIGNS[finding.severity]} {finding.code}  {line(finding.title)}"
     lines = [paint(clip(head, width), finding.severity)]
     for label, text in _entries(finding):
-        body = _wrapped(text, width, " " * (_LABEL + 2)).lstrip()
+        body = wrapped(text, width, " " * (_LABEL + 2)).lstrip()
         lines.append(f"  {paint(label.ljust(_LABEL), 'label')}{body}")
     rows = list(_evidence(finding, diagnosis))
     for number, cells in enumerate(rows):
@@ -153,7 +152,7 @@ def _finding_html(finding: Finding, diagnosis: Diagnosis) -> str:
 
 def _tail(diagnosis: Diagnosis, width: int, paint: Style) -> Iterable[str]:
     for note in diagnosis.notes:
-        yield paint(_wrapped(f"Note: {note}", width, "", hang="      "), "label")
+        yield paint(wrapped(f"Note: {note}", width, "", hang="      "), "label")
     calls = diagnosis.calls
     if calls.get("total"):
         ends = ", ".join(
@@ -162,7 +161,7 @@ def _tail(diagnosis: Diagnosis, width: int, paint: Style) -> Iterable[str]:
             if number and name != "total"
         )
         yield paint(
-            _wrapped(f"{calls['total']} tool call{'' if calls['total'] == 1 else 's'}: {ends}.", width, ""),
+            wrapped(f"{calls['total']} tool call{'' if calls['total'] == 1 else 's'}: {ends}.", width, ""),
             "quiet",
         )
     elif calls:
@@ -170,20 +169,9 @@ def _tail(diagnosis: Diagnosis, width: int, paint: Style) -> Iterable[str]:
             f"No tool call {f'concerns {diagnosis.scope}' if diagnosis.scope else 'in this log'}.", "quiet"
         )
     for gap in diagnosis.gaps:
-        yield paint(_wrapped(f"Gap: {_gap(gap)}", width, "", hang="     "), "quiet")
+        yield paint(wrapped(f"Gap: {_gap(gap)}", width, "", hang="     "), "quiet")
 
 
 def _gap(gap: dict[str, Any]) -> str:
     span = f"{gap['from'] or 'the beginning'} to {gap['to'] or 'the end'}"
     return f"{line(gap['component'])}, {span}: {line(gap['why'])}"
-
-
-def _wrapped(text: str, width: int, indent: str, hang: str | None = None) -> str:
-    safe = line(text, 10_000)
-    return textwrap.fill(
-        safe,
-        width,
-        initial_indent=indent,
-        subsequent_indent=indent if hang is None else hang,
-        break_on_hyphens=False,
-    )

@@ -6,8 +6,10 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from godot_analysis.comparison._json import Budget, join
-from godot_analysis.comparison._references import is_local, resolve
+from godot_analysis.schema.keywords import members, named_types
+from godot_analysis.schema.pointers import join
+from godot_analysis.schema.references import is_local, reference_of, resolve
+from godot_analysis.schema.walk import subschemas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,24 +24,7 @@ class Broken(NamedTuple):
     facts: dict[str, Any] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
 
 
-_SUBSCHEMAS: Final = frozenset(
-    {
-        "items",
-        "additionalProperties",
-        "contains",
-        "not",
-        "if",
-        "then",
-        "else",
-        "propertyNames",
-        "unevaluatedItems",
-        "unevaluatedProperties",
-    }
-)
-_MAPS: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
-_LISTS: Final = frozenset({"anyOf", "oneOf", "allOf", "prefixItems", "items"})
 _SCHEMAS: Final = ("inputSchema", "outputSchema")
-_MOST_SUBSCHEMAS: Final = 20_000
 
 
 class Tool:
@@ -64,26 +49,6 @@ class Tool:
     def inputs(self) -> list[tuple[str, dict[str, Any]]]:
         """The schemas of its arguments, which alone are shown to the model."""
         return [(path, schema) for path, schema, _ in self.schemas if path.startswith(_SCHEMAS[0])]
-
-
-def subschemas(schema: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A schema and all schemas in it, each with its path; cycles end, and depth does not matter."""
-    todo = [(path, schema)]
-    seen: set[int] = set()
-    budget = Budget(_MOST_SUBSCHEMAS)
-    while todo and budget.take():
-        here, found = todo.pop()
-        if not isinstance(found, dict) or id(found) in seen:
-            continue
-        seen.add(id(found))
-        yield here, found
-        for key, held in found.items():
-            if isinstance(held, dict) and key in _SUBSCHEMAS:
-                todo.append((join(here, key), held))
-            elif isinstance(held, dict) and key in _MAPS:
-                todo += [(join(here, key, str(name)), value) for name, value in held.items()]
-            elif isinstance(held, list) and key in _LISTS:
-                todo += [(join(here, key, number), value) for number, value in enumerate(held)]
 
 
 def has_name(tool: Tool, _: Mapping[str, Any]) -> Iterator[Broken]:
@@ -131,9 +96,7 @@ def no_empty_additional_properties(tool: Tool, _: Mapping[str, Any]) -> Iterator
 
 def arrays_have_items(tool: Tool, _: Mapping[str, Any]) -> Iterator[Broken]:
     for path, schema, _root in tool.schemas:
-        types = schema.get("type")
-        is_array = types == "array" or (isinstance(types, list) and "array" in types)
-        if is_array and "items" not in schema and "prefixItems" not in schema:
+        if "array" in (named_types(schema) or ()) and "items" not in schema and "prefixItems" not in schema:
             yield Broken(path)
 
 
@@ -146,22 +109,21 @@ def references_resolve(tool: Tool, _: Mapping[str, Any]) -> Iterator[Broken]:
 
 def references_are_local(tool: Tool, _: Mapping[str, Any]) -> Iterator[Broken]:
     for path, schema, _root in tool.schemas:
-        reference = schema.get("$ref")
-        if isinstance(reference, str) and not is_local(reference):
+        reference = reference_of(schema)
+        if reference is not None and not is_local(reference):
             yield Broken(path, {"reference": reference})
 
 
 def no_references(tool: Tool, _: Mapping[str, Any]) -> Iterator[Broken]:
     for path, schema, _root in tool.schemas:
-        reference = schema.get("$ref")
-        if isinstance(reference, str):
+        reference = reference_of(schema)
+        if reference is not None:
             yield Broken(path, {"reference": reference})
 
 
 def property_names_match(tool: Tool, given: Mapping[str, Any]) -> Iterator[Broken]:
     for path, schema in tool.inputs:
-        properties = schema.get("properties")
-        for name in properties if isinstance(properties, dict) else ():
+        for name in members(schema, "properties"):
             if not re.fullmatch(given["pattern"], str(name)):
                 yield Broken(join(path, "properties", str(name)))
 

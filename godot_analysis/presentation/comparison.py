@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from godot_analysis.comparison._judgement import JUDGEMENTS
+from godot_analysis.comparison import JUDGEMENTS
+from godot_analysis.presentation.prose import plain, wrapped
 from godot_analysis.printable import clip, line, pretty_json
 from godot_analysis.theme import fragment
 
 if TYPE_CHECKING:
-    from godot_analysis.comparison._comparison import Comparison
-    from godot_analysis.comparison._difference import Difference
+    from collections.abc import Iterable
+
+    from godot_analysis.comparison import Comparison, Difference
+    from godot_analysis.presentation.prose import Style
 
 __all__ = ["as_html", "as_text"]
-
-Style = Callable[[str, str], str]
-"""Paints a text in a role: a judgement, healthy, label or quiet."""
 
 _SIGNS: Final = {"breaking": "✗", "compatible": "·", "cosmetic": " "}
 _TITLES: Final = {"breaking": "Breaking", "compatible": "Compatible", "cosmetic": "Cosmetic"}
@@ -63,19 +61,19 @@ def as_text(comparison: Comparison, *, width: int = 100, style: Style | None = N
     style : callable, optional
         Given a text and its role, returns it painted; nothing is painted without.
     """
-    paint: Style = style or (lambda text, _role: text)
+    paint = style or plain
     blocks = [_verdict(comparison, paint, width)]
     blocks += [_group_text(judgement, list(found), width, paint) for judgement, found in _grouped(comparison)]
     if comparison.remarks:
         blocks.append(
-            "\n".join(paint(_wrapped(remark, width, "", "  "), "quiet") for remark in comparison.remarks)
+            "\n".join(paint(wrapped(remark, width, "", "  "), "quiet") for remark in comparison.remarks)
         )
     return "\n\n".join(blocks)
 
 
 def _verdict(comparison: Comparison, paint: Style, width: int) -> str:
     role = "breaking" if comparison.breaking else "healthy" if _told(comparison) else "quiet"
-    return paint(_wrapped(_headline(comparison), width, "", "  "), role)
+    return paint(wrapped(_headline(comparison), width, "", "  "), role)
 
 
 def _headline(comparison: Comparison) -> str:
@@ -104,7 +102,7 @@ def _group_text(judgement: str, found: list[Difference], width: int, paint: Styl
         told = f"{sign} {item.message}"
         if judgement == "breaking" and item.affects:
             told += f" (breaks: {item.affects.replace(',', ', ')})"
-        lines.append(paint(_wrapped(told, width, "", "  "), judgement))
+        lines.append(paint(wrapped(told, width, "", "  "), judgement))
         lines.append(paint(clip(f"  at {_path(item)}", width), "quiet"))
         lines += [
             paint(clip(f"  {side:<5} {_short(value)}", width), "quiet")
@@ -185,9 +183,3 @@ def _short(value: Any) -> str:
 def _grouped(comparison: Comparison) -> Iterable[tuple[str, Iterable[Difference]]]:
     ordered = sorted(comparison.ranked, key=lambda item: JUDGEMENTS.index(item.judgement))
     return groupby(ordered, key=lambda item: item.judgement)
-
-
-def _wrapped(text: str, width: int, indent: str, hang: str) -> str:
-    return textwrap.fill(
-        line(text, 10_000), width, initial_indent=indent, subsequent_indent=hang, break_on_hyphens=False
-    )

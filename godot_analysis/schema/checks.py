@@ -1,11 +1,22 @@
-"""The few checks of JSON Schema that a diagnosis needs: what surely breaks a schema, without guessing."""
+"""What a value breaks in a schema, and which values it takes: what is sure, without guessing."""
 
 from __future__ import annotations
 
 import json
+from itertools import takewhile
 from typing import Any, Final
 
-__all__ = ["Check", "resolved", "takes", "unknown_keys"]
+from godot_analysis.schema.keywords import (
+    ALTERNATIVES,
+    BRANCHES,
+    closed,
+    members,
+    named_types,
+    required_names,
+)
+from godot_analysis.schema.references import resolve
+
+__all__ = ["Check", "takes", "unknown_keys"]
 
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "object": (dict,),
@@ -27,45 +38,36 @@ _EXACT: Final[dict[str, type]] = {
     "number": float,
 }
 _DEEPEST: Final = 16
-_BRANCHES: Final = ("anyOf", "oneOf")
-_SILENCING: Final = ("patternProperties", "anyOf", "oneOf", "allOf", "if", "$ref", "unevaluatedProperties")
+_SILENCING: Final = ("patternProperties", *ALTERNATIVES, "if", "$ref", "unevaluatedProperties")
 
 
-def resolved(schema: Any, root: Any) -> Any:
-    """The schema that a local `$ref` names; an empty one, which takes everything, where it leads nowhere."""
-    for _ in range(_DEEPEST):
-        if not isinstance(schema, dict) or not isinstance(reference := schema.get("$ref"), str):
-            return schema
-        found = root if reference.startswith("#") else {}
-        for part in reference.lstrip("#").split("/")[1:]:
-            found = (
-                found.get(part.replace("~1", "/").replace("~0", "~"), {}) if isinstance(found, dict) else {}
-            )
-        schema = found
-    return {}
+def takes(schema: Any, root: Any, depth: int = 0) -> frozenset[str]:
+    """The JSON types that a schema allows, through references and branches; empty when it does not say.
 
-
-def takes(schema: Any, root: Any) -> frozenset[str]:
-    """The JSON types that a schema allows; empty when it does not say."""
-    schema = resolved(schema, root)
-    if not isinstance(schema, dict):
+    >>> nullable = {"anyOf": [{"$ref": "#/$defs/Name"}, {"type": "null"}]}
+    >>> sorted(takes(nullable, {"$defs": {"Name": {"type": "string"}}})), takes({}, {})
+    (['null', 'string'], frozenset())
+    """
+    schema = _sure(schema, root)
+    if not isinstance(schema, dict) or depth > _DEEPEST:  # a branch may refer to the schema that it is in
         return frozenset()
-    told = schema.get("type")
-    if isinstance(told, str):
-        return frozenset({told})
-    if isinstance(told, list):
-        return frozenset(one for one in told if isinstance(one, str))
-    for key in _BRANCHES:
+    if (named := named_types(schema)) is not None:
+        return named
+    for key in BRANCHES:
         if isinstance(branches := schema.get(key), list):
-            kinds = [takes(branch, root) for branch in branches]
-            return frozenset[str]().union(*kinds) if all(kinds) else frozenset()
+            kinds = list(takewhile(bool, (takes(branch, root, depth + 1) for branch in branches)))
+            return frozenset[str]().union(*kinds) if len(kinds) == len(branches) else frozenset()
     return frozenset()
 
 
 def unknown_keys(arguments: dict[str, Any], schema: Any) -> list[str]:
-    """Arguments that an object schema neither describes nor refuses, so that they are ignored."""
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    if not isinstance(properties, dict) or not properties or any(key in schema for key in _SILENCING):
+    """Arguments that an object schema neither describes nor refuses, so that they are ignored.
+
+    >>> unknown_keys({"temp": 20, "unit": "C"}, {"properties": {"temp": {"type": "number"}}})
+    ['unit']
+    """
+    properties = members(schema, "properties")
+    if not properties or any(key in schema for key in _SILENCING):
         return []
     if schema.get("additionalProperties") is not None:
         return []  # refused, described, or welcomed in so many words
@@ -82,18 +84,15 @@ class Check:
 
     def __init__(self, schema: Any, root: Any = None, depth: int = 0) -> None:
         self._root = schema if root is None else root
-        schema = resolved(schema, self._root)
+        schema = _sure(schema, self._root)
         self._schema = schema if isinstance(schema, dict) and depth <= _DEEPEST else {}
         self._depth = depth
         self._allowed = takes(self._schema, self._root)
         self._surely = frozenset(_EXACT[kind] for kind in self._allowed if kind in _EXACT)
         self._parts: dict[str, Check] = {}
-        properties, required = self._schema.get("properties"), self._schema.get("required")
-        self._properties = properties if isinstance(properties, dict) else {}
-        self._required = required if isinstance(required, list) else []
-        self._closed = (
-            self._schema.get("additionalProperties") is False and "patternProperties" not in self._schema
-        )
+        self._properties = members(self._schema, "properties")
+        self._required = required_names(self._schema)
+        self._closed = closed(self._schema) and "patternProperties" not in self._schema
 
     def __call__(self, value: Any, path: str = "") -> str | None:
         """What breaks the schema, with the path to it; None when nothing surely does."""
@@ -102,7 +101,7 @@ class Check:
             return f"{path or 'it'} is {_kind(value)} instead of {' or '.join(sorted(kinds))}"
         if isinstance(choices := self._schema.get("enum"), list) and value not in choices:
             return f"{path or 'it'} is none of {json.dumps(choices, ensure_ascii=False)[:80]}"
-        if any(key in self._schema for key in _BRANCHES):
+        if any(key in self._schema for key in BRANCHES):
             return None
         if isinstance(value, dict):
             return self._inside(value, f"{path}." if path else "")
@@ -114,7 +113,7 @@ class Check:
 
     def _inside(self, value: dict[str, Any], front: str) -> str | None:
         for name in self._required:
-            if isinstance(name, str) and name not in value:
+            if name not in value:
                 return f"{front}{name} is missing"
         for name, schema in self._properties.items():
             if name in value:
@@ -129,6 +128,15 @@ class Check:
         if name not in self._parts:
             self._parts[name] = Check(schema, self._root, self._depth + 1)
         return self._parts[name]
+
+
+def _sure(schema: Any, root: Any) -> Any:
+    """The schema that a reference names; an empty one, which takes everything, where nobody knows it.
+
+    Keywords beside a `$ref` are left out: which of them are in force depends on the draft.
+    """
+    found = resolve(schema, root, beside=False)
+    return found.schema if found.complete else {}
 
 
 def _is(value: Any, kind: str) -> bool:
