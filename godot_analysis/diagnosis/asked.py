@@ -27,7 +27,7 @@ class Asked:
         self._trace, self._component, self._tool = trace_id, component, tool
         self._rows = None if trace_id is None else set(logs.loc[logs["trace_id"] == trace_id, "id"])
         self._own = set() if component is None else set(logs.loc[logs["component"] == component, "id"])
-        self._owner = None if tool is None else facts.owners.of(tool) or family(tool)
+        self._owner = None if tool is None else facts.tools.owners.of(tool) or family(tool)
 
     @property
     def scope(self) -> str:
@@ -59,7 +59,7 @@ class Asked:
     def _in_trace(self, judged: Judgement) -> bool:
         if self._rows is None or not self._rows.isdisjoint(judged.finding.evidence):
             return True
-        return any(call.trace == self._trace for call in self._facts.numbered(judged.cause.calls))
+        return any(call.trace == self._trace for call in self._facts.operations.numbered(judged.cause.calls))
 
     def _of_component(self, judged: Judgement) -> bool:
         finding = judged.finding
@@ -70,14 +70,14 @@ class Asked:
     def _of_tool(self, judged: Judgement) -> bool:
         if self._tool is None:
             return True
-        tools = {call.tool for call in self._facts.numbered(judged.cause.calls)}
+        tools = {call.tool for call in self._facts.operations.numbered(judged.cause.calls)}
         if self._tool in tools | {judged.finding.tool}:
             return True
         return judged.finding.tool is None and judged.finding.component == self._owner
 
     def _operations(self) -> Calls:
         """The operations that have a leg in the trace, one at the component and one of the tool."""
-        table, found = self._facts.table, self._facts.operations
+        table, found = self._facts.operations.table, self._facts.operations.roots
         if self._trace is not None:
             found = found.with_any(table.mask("trace_id", self._trace))
         if self._component is not None:
@@ -87,15 +87,20 @@ class Asked:
 
     def _known_tools(self) -> set[str]:
         facts = self._facts
-        names = {tool for (tool,) in facts.calls.counts("tool") if tool}
-        names |= {item.tool for item in facts.refused}
-        for listing in facts.listings:
+        names = {tool for (tool,) in facts.operations.calls.counts("tool") if tool}
+        names |= {item.tool for item in facts.tools.refused}
+        for listing in facts.tools.listings:
             names |= listing.names or frozenset()
-        return names.union(*(table for _, table, _ in facts.tables))
+        return names.union(*(table for _, table, _ in facts.tools.tables))
 
     def _known_components(self) -> set[str]:
         facts = self._facts
-        known = {*facts.flow.components, *facts.roles.relays, *facts.roles.clients, *facts.backends}
+        known = {
+            *facts.flow.components,
+            *facts.topology.roles.relays,
+            *facts.topology.roles.clients,
+            *facts.topology.backends,
+        }
         families: Iterable[str | None] = map(family, self._known_tools())
         return known | {name for name in families if name is not None}
 

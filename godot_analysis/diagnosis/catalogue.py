@@ -6,8 +6,10 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.findings import Severity
+if TYPE_CHECKING:
+    from godot_analysis.diagnosis.findings import Severity
 
 __all__ = ["Entry", "catalogue", "layers"]
 

@@ -65,6 +65,11 @@ class Causes:
         self._of_tool: dict[str, list[Cause]] = defaultdict(list)
         self._of_call: dict[int, Cause] = {}
 
+    @property
+    def rows(self) -> frozenset[str]:
+        """The rows that the faults found so far go by."""
+        return frozenset[str]().union(*(cause.rows for cause in self.kept if not cause.remark))
+
     def add(self, entry: Entry, match: Match) -> None:
         """Keep a match, or give it to the one that explains it; in the order of the catalogue."""
         own = Cause(entry, match)

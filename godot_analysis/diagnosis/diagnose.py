@@ -107,14 +107,16 @@ def _judged(
     expected = {component} if component else set()
     if tool is not None and (named := family(tool)) is not None:
         expected.add(named)
-    facts = gather(flow, live=bool(logs.attrs.get("live")) if live is None else live)
+    goes_on = bool(logs.attrs.get("live")) if live is None else live
+    facts = gather(flow, live=goes_on)
+    if unheard := _unheard(expected, facts):
+        facts = gather(flow, expected=unheard, live=goes_on)
     asked = Asked(facts, trace_id, component, tool)
-    facts = replace(facts, expected=_unheard(expected, facts))
     findings = tuple(judged.finding for judged in judge(facts) if asked.concerns(judged))
     return Diagnosis(
         ranked=findings,
         calls=asked.count(),
-        gaps=[_gap(gap) for gap in facts.gaps],
+        gaps=[_gap(gap) for gap in facts.log.gaps],
         cited=_cited(logs, findings),
         records=len(logs),
         scope=asked.scope,
@@ -124,9 +126,9 @@ def _judged(
 
 def _unheard(expected: Iterable[str], facts: Facts) -> frozenset[str]:
     """The names that the reader gave which are backends, for all that the log tells."""
-    others = facts.roles.relays | facts.roles.clients
+    others = facts.topology.roles.relays | facts.topology.roles.clients
     return frozenset(
-        name for name in expected if name not in others and facts.owners.of(f"{name}_") in {None, name}
+        name for name in expected if name not in others and facts.tools.owners.of(f"{name}_") in {None, name}
     )
 
 

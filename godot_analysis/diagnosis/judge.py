@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from godot_analysis.diagnosis.catalogue import catalogue, layers
 from godot_analysis.diagnosis.causes import Cause, Causes
 from godot_analysis.diagnosis.findings import SEVERITIES, Finding
-from godot_analysis.diagnosis.rules import RULES
+from godot_analysis.diagnosis.rules import LEFTOVERS, RULES
 from godot_analysis.diagnosis.wording import count
 from godot_analysis.progress import Progress
 
@@ -45,11 +45,13 @@ def judge(facts: Facts) -> list[Judgement]:
     with Progress("diagnose", steps=len(RULES), records=len(facts.flow.logs)) as progress:
         for code, entry in catalogue().items():
             progress.begin(code)
-            for match in RULES[code](facts):
-                causes.add(entry, match)
-                if (match.severity or entry.severity) != "info":
-                    facts.named.update(match.records)
-    rows = facts.rows_among(row for cause in causes.kept for row in cause.rows)
+            if code in RULES:
+                for match in RULES[code](facts):
+                    causes.add(entry, match)
+            else:
+                for match in LEFTOVERS[code](facts, causes.rows):
+                    causes.add(entry, match)
+    rows = facts.log.rows_among(row for cause in causes.kept for row in cause.rows)
     return sorted((Judgement(cause, _finding(cause, rows, facts)) for cause in causes.kept), key=_rank)
 
 
@@ -75,7 +77,7 @@ def _finding(cause: Cause, rows: frozenset[str], facts: Facts) -> Finding:
         "component": match.component or _NOBODY,
         "cause_in": match.cause_in or "an unknown place",
         "tool": match.tool or "its tools",
-        "relay": facts.relay,
+        "relay": facts.topology.relay,
         **match.words,
     }
     because = [clue.text for clue in sorted(match.clues, key=lambda clue: -clue.weight) if clue.text]
@@ -98,5 +100,5 @@ def _finding(cause: Cause, rows: frozenset[str], facts: Facts) -> Finding:
         fix=_plain(entry.fix.format(**words)),
         evidence=records,
         references=entry.references,
-        lines=facts.line_numbers(records),
+        lines=facts.log.line_numbers(records),
     )

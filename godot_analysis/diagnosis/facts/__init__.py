@@ -1,19 +1,18 @@
-"""What the rules reason about, computed once: roles, connections, lives of the relay, tool tables, calls."""
+"""What the rules reason about, each question answered in one place and composed into `Facts`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from godot_analysis.diagnosis.facts._calls import HANDSHAKES, LIST, TOOL_CALL, UNFINISHED, Call
-from godot_analysis.diagnosis.facts._epochs import Epoch
 from godot_analysis.diagnosis.facts._exchanges import HttpExchange
 from godot_analysis.diagnosis.facts._exits import EXIT_KEYS
-from godot_analysis.diagnosis.facts._given import Gap
-from godot_analysis.diagnosis.facts._lists import Arrival, Listing, arrivals_of, listings_of
-from godot_analysis.diagnosis.facts._management import Management, management_of
+from godot_analysis.diagnosis.facts._lists import Arrival, Listing
+from godot_analysis.diagnosis.facts._management import Management
 from godot_analysis.diagnosis.facts._names import family, nearest, normalised
 from godot_analysis.diagnosis.facts._refusals import refuses
-from godot_analysis.diagnosis.facts._roles import Roles, roles
+from godot_analysis.diagnosis.facts._refused_http import refused_credentials, refused_sessions
 from godot_analysis.diagnosis.facts._scan import scan
 from godot_analysis.diagnosis.facts._signals import (
     Complaint,
@@ -28,8 +27,32 @@ from godot_analysis.diagnosis.facts._signals import (
     TimeOut,
     Trouble,
 )
-from godot_analysis.diagnosis.facts._table import Calls, CallTable
-from godot_analysis.diagnosis.facts._tables import Facts, Refused
+from godot_analysis.diagnosis.facts.absences import Missing, find_missing, lacking_calls, misnamed
+from godot_analysis.diagnosis.facts.addresses import address_in, known_before, listening, tried
+from godot_analysis.diagnosis.facts.breaches import Breach, find_breaches, speaks_of_form
+from godot_analysis.diagnosis.facts.call import HANDSHAKES, LIST, TOOL_CALL, UNFINISHED, Call
+from godot_analysis.diagnosis.facts.calls import Calls, CallTable
+from godot_analysis.diagnosis.facts.connecting import broken_off, connected_later, crash_clue, said_of
+from godot_analysis.diagnosis.facts.crashes import Crash, find_crashes
+from godot_analysis.diagnosis.facts.declared import (
+    Declared,
+    Held,
+    ListComplaint,
+    most_tools,
+    says,
+    speaks_of_tools,
+)
+from godot_analysis.diagnosis.facts.foreign import find_foreign_answers, no_messages
+from godot_analysis.diagnosis.facts.incarnations import Incarnation
+from godot_analysis.diagnosis.facts.incidents import Incidents
+from godot_analysis.diagnosis.facts.log import Gap, Log
+from godot_analysis.diagnosis.facts.operations import Operations
+from godot_analysis.diagnosis.facts.processes import Processes
+from godot_analysis.diagnosis.facts.roles import Roles
+from godot_analysis.diagnosis.facts.sessions import Sessions
+from godot_analysis.diagnosis.facts.tools import Refused, Tools
+from godot_analysis.diagnosis.facts.topology import Topology
+from godot_analysis.diagnosis.facts.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,20 +61,27 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXIT_KEYS",
+    "HANDSHAKES",
+    "LIST",
     "TOOL_CALL",
     "UNFINISHED",
     "Arrival",
+    "Breach",
     "Call",
     "Calls",
     "Complaint",
     "Connection",
-    "Epoch",
+    "Crash",
     "Exit",
     "Facts",
     "Gap",
+    "Held",
     "HttpExchange",
+    "Incarnation",
+    "ListComplaint",
     "Listing",
     "Management",
+    "Missing",
     "Offer",
     "Refused",
     "Registered",
@@ -62,32 +92,101 @@ __all__ = [
     "Start",
     "TimeOut",
     "Trouble",
+    "address_in",
+    "broken_off",
+    "connected_later",
+    "crash_clue",
     "family",
     "gather",
+    "known_before",
+    "lacking_calls",
+    "listening",
+    "misnamed",
+    "most_tools",
     "nearest",
+    "no_messages",
     "normalised",
+    "refused_credentials",
+    "refused_sessions",
     "refuses",
+    "said_of",
+    "says",
+    "scan",
+    "speaks_of_form",
+    "speaks_of_tools",
+    "tried",
 ]
 
 
+@dataclass
+class Facts:
+    """Everything that rules may ask of one log.
+
+    Each part answers the questions of one subject, and is made of those above it: `log`, `topology` (who takes
+    part), `operations` (calls), `wire` (messages as such), `incidents` (what went wrong besides), `sessions`
+    (connections), `tools` (lists), `processes`.
+    """
+
+    flow: Flow
+    events: Signals
+    live: bool
+    """The log goes on: what is open at its end may still end."""
+    log: Log
+    topology: Topology
+    operations: Operations
+    wire: Wire
+    incidents: Incidents
+    sessions: Sessions
+    tools: Tools
+    processes: Processes
+    declared: Declared
+
+    @cached_property
+    def missing(self) -> list[Missing]:
+        """Every backend that the relay lacks, the refused ones first, then those conspicuous by silence."""
+        return find_missing(self)
+
+    @cached_property
+    def crashes(self) -> list[Crash]:
+        """The calls under which the process of their server ended of itself."""
+        return find_crashes(self)
+
+    @cached_property
+    def crashed(self) -> frozenset[int]:
+        """The numbers of these calls, and of those that failed because the server was not back yet."""
+        return frozenset[int]().union(*(crash.calls for crash in self.crashes))
+
+    @cached_property
+    def breaches(self) -> list[Breach]:
+        """What breaks the official schema of MCP, in the order of time."""
+        return find_breaches(self)
+
+    @cached_property
+    def foreign_answers(self) -> dict[str, list[dict[str, Any]]]:
+        """JSON without a frame of those who never said a word of JSON-RPC, by who sent it."""
+        return find_foreign_answers(self)
+
+
 def gather(flow: Flow, *, expected: Iterable[str] = (), live: bool = False) -> Facts:
-    """Compute the facts of one flow."""
-    signals = scan(flow.others)
-    table = CallTable(flow)
-    calls = table.all(TOOL_CALL)
-    arrivals = arrivals_of(table.all(*HANDSHAKES))
-    parts = roles(signals, calls, arrivals)
-    counts = [(item.time, item.component, item.count, item.record) for item in signals.tool_counts]
+    """Compute the facts of one flow; `expected` are backends that the reader of the diagnosis named."""
+    events, table = scan(flow.others), CallTable(flow)
+    log = Log(flow, flow.logs.attrs.get("lines", {}))
+    topology = Topology(flow, events, table, frozenset(expected))
+    operations = Operations(flow, events, log, topology, table)
+    incidents = Incidents(events, log, topology, operations)
+    sessions = Sessions(flow, events, log, topology, operations, incidents)
+    tools = Tools(flow, events, topology, operations, sessions)
     return Facts(
         flow=flow,
-        signals=signals,
-        table=table,
-        calls=calls,
-        roles=parts,
-        arrivals=arrivals,
-        listings=listings_of(table.all(LIST), flow, counts),
-        management=management_of(calls.only(table.roots), parts.relays),
-        expected=frozenset(expected),
+        events=events,
         live=live,
-        _lines=flow.logs.attrs.get("lines", {}),
+        log=log,
+        topology=topology,
+        operations=operations,
+        wire=Wire(flow, operations),
+        incidents=incidents,
+        sessions=sessions,
+        tools=tools,
+        processes=Processes(events, log, operations, incidents, sessions),
+        declared=Declared(events, topology, tools),
     )

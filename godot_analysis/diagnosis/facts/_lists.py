@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts._calls import UNFINISHED
+from godot_analysis.diagnosis.facts.call import UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from godot_analysis.diagnosis.facts._calls import Call
+    from godot_analysis.diagnosis.facts.call import Call
     from godot_analysis.reconstruction.flow import Flow
 
 __all__ = ["Arrival", "Listing", "arrivals_of", "listings_of"]

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from godot_analysis.diagnosis.facts._calls import Call
-    from godot_analysis.diagnosis.facts._table import Calls
+    from godot_analysis.diagnosis.facts.call import Call
+    from godot_analysis.diagnosis.facts.calls import Calls
 
 __all__ = ["Management", "management_of"]
 

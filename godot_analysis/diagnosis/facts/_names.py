@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from godot_analysis.naming import family, nearest, normalised
 
-__all__ = ["Owners", "family", "nearest", "normalised"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Owners", "count_families", "family", "nearest", "normalised"]
 
 
 class Owners:
@@ -30,3 +34,8 @@ class Owners:
     def tools_of(self, backend: str) -> frozenset[str]:
         """The tools seen at `backend`."""
         return frozenset(tool for tool, counts in self._tools.items() if counts[backend])
+
+
+def count_families(tools: Iterable[str]) -> Counter[str]:
+    """How many of these tools are of each family, by its lower-case name."""
+    return Counter(found.lower() for tool in tools if (found := family(tool)) is not None)

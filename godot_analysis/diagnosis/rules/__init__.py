@@ -1,4 +1,4 @@
-"""The knowledge of the diagnosis: for each code of the catalogue, the question by which its matches are found.
+"""The knowledge of the diagnosis: for each code of the catalogue, how its matches are found.
 
 Confidence is a noisy-or of the clues that a rule names: each clue has a weight, how far it alone would
 convince (0.5: as likely as not), and independent clues together make `1 - (1 - w1)(1 - w2)…`. A doubt is a
@@ -12,12 +12,12 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.rules._registry import RULES, rule
+from godot_analysis.diagnosis.rules._registry import LEFTOVERS, RULES, leftover, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["RULES", "rule"]
+__all__ = ["LEFTOVERS", "RULES", "leftover", "rule"]
 
 
 def _modules() -> Iterator[str]:

@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.matches import Match
 
     Find = Callable[[Facts], Iterable[Match]]
+    FindRest = Callable[[Facts, frozenset[str]], Iterable[Match]]
 
-__all__ = ["RULES", "rule"]
+__all__ = ["LEFTOVERS", "RULES", "leftover", "rule"]
 
 RULES: Final[dict[str, Find]] = {}
 """The function of each code."""
+
+LEFTOVERS: Final[dict[str, FindRest]] = {}
+"""Those that look at what is left: they get the rows that all other findings go by, too."""
 
 
 def rule(code: str) -> Callable[[Find], Find]:
@@ -25,6 +29,16 @@ def rule(code: str) -> Callable[[Find], Find]:
         if code in RULES:
             raise ValueError(f"two rules have the code {code}")
         RULES[code] = find
+        return find
+
+    return register
+
+
+def leftover(code: str) -> Callable[[FindRest], FindRest]:
+    """Register a function that is asked after all others, with the rows that their findings go by."""
+
+    def register(find: FindRest) -> FindRest:
+        LEFTOVERS[code] = find
         return find
 
     return register

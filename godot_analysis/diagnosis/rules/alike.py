@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import TOOL_CALL, UNFINISHED, refuses
+from godot_analysis.diagnosis.facts import (
+    TOOL_CALL,
+    UNFINISHED,
+    connected_later,
+    refused_credentials,
+    refuses,
+)
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._connecting import connected_later
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.rules._sessions import refused_credentials
 from godot_analysis.diagnosis.rules._texts import (
     METHOD_NOT_FOUND,
     blame,
@@ -40,7 +44,7 @@ def all_calls_fail_alike(facts: Facts) -> Iterator[Match]:
 
 def _dispatched_wrong(facts: Facts) -> Iterator[Match]:
     """Backends that answer each call with one and the same error."""
-    for backend, calls in facts.by_backend.items():
+    for backend, calls in facts.operations.by_backend.items():
         errors, good = calls.ended("error"), calls.ended("answered")
         if not errors or good.since(errors.by_time()[0].started):
             continue
@@ -58,7 +62,7 @@ def _dispatched_wrong(facts: Facts) -> Iterator[Match]:
             continue  # something worked before: then only an error that is not about one tool says it all
         error, number = error_words(told[0]), count(len(errors), "call")
         since = f" since {errors.by_time()[0].started:%H:%M:%S}" if good else ""
-        rows = tuple(row for call in errors for row in facts.operation_of(call).rows)
+        rows = tuple(row for call in errors for row in facts.operations.operation_of(call).rows)
         clues = [
             Clue(
                 f"all {number}{since} ({listed(sorted(filter(None, tools)))}) got “{error}”",
@@ -78,7 +82,7 @@ def _dispatched_wrong(facts: Facts) -> Iterator[Match]:
             "dispatch of `tools/call`. The relay and the client are not to blame.",
         }
         tool = errors[0].tool if len(tools) == 1 else None
-        numbers = frozenset[int]().union(*(facts.operation_of(call).family for call in errors))
+        numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in errors))
         yield Match(backend, backend, tuple(clues), tool, numbers, words)
 
 
@@ -87,19 +91,21 @@ def _around(backend: str, failed: Call, facts: Facts) -> Iterator[Clue]:
     if failed.error_code == METHOD_NOT_FOUND:
         yield Clue("the method it does not find is `tools/call`, which every MCP server must know", 0.4)
     fine = {
-        name: call for name in facts.by_backend if name != backend and (call := facts.well_answered(name))
+        name: call
+        for name in facts.operations.by_backend
+        if name != backend and (call := facts.operations.well_answered(name))
     }
     if fine:
         row = next(iter(fine.values())).rows[-1:]
         yield Clue(f"calls to {listed(sorted(fine))} through the same relay are answered", 0.5, row)
-    lists = [listing for listing in facts.lists_of(backend) if not listing.failed]
+    lists = [listing for listing in facts.tools.lists_of(backend) if not listing.failed]
     if lists:
         yield Clue(f"{backend} was asked for its tools without an error", 0.3, lists[-1].records)
 
 
 def _credentials_refused(facts: Facts) -> Iterator[Match]:
     """Servers that did answer their client, and now refuse whatever it sends for its token."""
-    for server, items in facts.failed_exchanges.items():
+    for server, items in facts.incidents.failed_exchanges.items():
         refused = [
             item
             for item in items
@@ -114,7 +120,7 @@ def _credentials_refused(facts: Facts) -> Iterator[Match]:
 
 
 def _without_token(server: str, witness: str, refused: list[HttpExchange], facts: Facts) -> Iterator[Match]:
-    asked = facts.requests.where("callee", server)
+    asked = facts.operations.requests.where("callee", server)
     if witness != server:
         asked = asked.where("caller", witness, None)
     good = asked.ended(*_GOOD).by_time()
@@ -123,7 +129,7 @@ def _without_token(server: str, witness: str, refused: list[HttpExchange], facts
     own = [item for item in refused if item.component == witness and item.time > good[-1].started]
     if not own:
         return  # there is a new token
-    client = witness if witness != server else good[-1].caller or facts.client
+    client = witness if witness != server else good[-1].caller or facts.topology.client
     hurt = asked.ended("error", *UNFINISHED).since(own[0].time - _CLOSE).after(good[-1].started)
     if not hurt or connected_later(client, server, own[-1].time, facts):
         return
@@ -148,7 +154,7 @@ def _without_token(server: str, witness: str, refused: list[HttpExchange], facts
     }
     tools = {call.tool for call in calls}
     tool = calls[0].tool if len(tools) == 1 else None
-    numbers = frozenset[int]().union(*(facts.operation_of(call).family for call in calls))
+    numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in calls))
     yield Match(server, client, clues, tool, numbers, words)
 
 

@@ -32,12 +32,16 @@ _DUMMIES: Final = frozenset(
 
 @rule("F29")
 def output_unlike_schema(facts: Facts) -> Iterator[Match]:
-    complaints = [item for item in facts.signals.complaints if _STRUCTURED.search(item.said)]
+    complaints = [item for item in facts.events.complaints if _STRUCTURED.search(item.said)]
     for call, backend, odd in _results(facts):
         if not isinstance(call.result, dict):
             continue
         # The server itself may notice, or whoever stands between it and the first sender.
-        ends = (one for one in (call, facts.operation_of(call)) if one.status in {"error", "tool_error"})
+        ends = (
+            one
+            for one in (call, facts.operations.operation_of(call))
+            if one.status in {"error", "tool_error"}
+        )
         worded = next((one.error_text for one in ends if _STRUCTURED.search(one.error_text)), None)
         if worded is None and (call.status != "answered" or odd is None):
             continue
@@ -46,14 +50,14 @@ def output_unlike_schema(facts: Facts) -> Iterator[Match]:
             item
             for item in complaints
             if call.started <= item.time
-            and (str(call.tool) in item.said or facts.last_before(item.time) is call)
+            and (str(call.tool) in item.said or facts.operations.last_before(item.time) is call)
         ]
         clues = [Clue(f"{call.tool} was listed with an outputSchema, and {what}", 0.75, call.rows)]
         clues += [
             Clue(f"{one.component} logged: {one.text[:160]}", 0.6, (one.record,)) for one in refused[:1]
         ]
         effect = "" if refused or worded else " Nobody seems to have checked it here: it works by luck."
-        numbers = facts.operation_of(call).family
+        numbers = facts.operations.operation_of(call).family
         words = {"what": what, "effect": effect}
         yield Match(
             backend,
@@ -83,7 +87,7 @@ def argument_as_text(facts: Facts) -> Iterator[Match]:
         }
         if call.failed and not failed:
             continue
-        numbers = facts.operation_of(call).family
+        numbers = facts.operations.operation_of(call).family
         yield Match(
             backend,
             _sender(call, facts),
@@ -99,13 +103,13 @@ def argument_as_text(facts: Facts) -> Iterator[Match]:
 
 def _lost_on_the_way(facts: Facts) -> Iterator[Match]:
     """Calls that a backend refused, and whose arguments a hop had handed on without a part of them."""
-    for backend, calls in facts.by_backend.items():
+    for backend, calls in facts.operations.by_backend.items():
         for call in calls.ended("error", "tool_error"):
-            top = facts.operation_of(call)
+            top = facts.operations.operation_of(call)
             near = call.parent == top.number and top.tool == call.tool
             if not near or call.caller is None or blame(call) != "caller":
                 continue
-            lost = _lost(top.arguments, call.arguments, facts.listed_properties(call))
+            lost = _lost(top.arguments, call.arguments, facts.tools.listed_properties(call))
             if lost:
                 clues = (
                     Clue(f"{call.caller} was given {lost} and did not hand it on", 0.8, _asked(call, top)),
@@ -161,7 +165,7 @@ def argument_ignored(facts: Facts) -> Iterator[Match]:
         if meant:
             clues.append(Clue(f"{meant} is almost the same name, and was not sent", 0.5))
         words = {"names": listed(unknown), "meant": f" (perhaps {meant})" if meant else ""}
-        numbers = facts.operation_of(call).family
+        numbers = facts.operations.operation_of(call).family
         yield Match(backend, _sender(call, facts), tuple(clues), call.tool, numbers, words)
 
 
@@ -173,7 +177,7 @@ def _unlike(
     `read` makes of what a list says of a tool a check of one value of the column; None when nothing it says
     can be broken. So each schema is read once, however many calls there are.
     """
-    for backend, calls in facts.by_backend.items():
+    for backend, calls in facts.operations.by_backend.items():
         found = [
             (call, told, odd)
             for told, some in _described(backend, calls, facts)
@@ -186,18 +190,21 @@ def _unlike(
 
 def _results(facts: Facts) -> Iterator[tuple[Call, str, str | None]]:
     """The calls of tools with an output schema that failed, or whose result is unlike it, and how."""
-    failed = facts.table.mask("status", "error", "tool_error")
-    for backend, calls in facts.by_backend.items():
+    failed = facts.operations.table.mask("status", "error", "tool_error")
+    for backend, calls in facts.operations.by_backend.items():
         found: dict[int, tuple[Call, str | None]] = {}
         for told, some in _described(backend, calls, facts):
             if (check := _result_check(told)) is not None:
-                found |= {call.number: (call, None) for call in some.only(failed | failed[facts.table.tops])}
+                found |= {
+                    call.number: (call, None)
+                    for call in some.only(failed | failed[facts.operations.table.tops])
+                }
                 found |= {call.number: (call, odd) for call, odd in some.telling("result", check)}
         for number in sorted(found):
             call, odd = found[number]
             yield call, backend, odd
-    handed_on = facts.calls.only(facts.table.passing_on).ended("answered")
-    for relay in sorted(facts.roles.relays):
+    handed_on = facts.operations.calls.only(facts.operations.table.passing_on).ended("answered")
+    for relay in sorted(facts.topology.roles.relays):
         for told, some in _described(relay, handed_on.where("callee", relay), facts):
             check = _result_check(told)
             for call, odd in some.telling("result", check) if check else ():
@@ -208,8 +215,8 @@ def _results(facts: Facts) -> Iterator[tuple[Call, str, str | None]]:
 
 def _described(backend: str, calls: Calls, facts: Facts) -> Iterator[tuple[dict[str, Any], Calls]]:
     """What the lists of a backend say of each tool, with the calls of it that were made under that list."""
-    lists = facts.descriptions(backend)
-    for tool, some in calls.groups(*facts.table.codes("tool")).items() if lists else ():
+    lists = facts.tools.descriptions(backend)
+    for tool, some in calls.groups(*facts.operations.table.codes("tool")).items() if lists else ():
         rows = lists.get(tool, [])
         for at, (since, told) in enumerate(rows):
             under = some.since(since)
@@ -269,10 +276,10 @@ def _properties(told: dict[str, Any]) -> dict[str, Any]:
 
 def _sender(call: Call, facts: Facts) -> str:
     """Who made the arguments: the first sender, unless a hop on the way changed them."""
-    top = facts.operation_of(call)
+    top = facts.operations.operation_of(call)
     if top is not call and top.arguments is not None and top.arguments != call.arguments and call.caller:
         return call.caller
-    return facts.client
+    return facts.topology.client
 
 
 def _is_json(text: Any) -> bool:

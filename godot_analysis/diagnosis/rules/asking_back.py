@@ -56,7 +56,7 @@ def not_given(facts: Facts) -> Iterator[Match]:
 
 def _asked_back(facts: Facts) -> Iterator[_Need]:
     """What servers asked for by a request of their own."""
-    for ask in facts.table.all(*_ASKS).failed.leaves:
+    for ask in facts.operations.table.all(*_ASKS).failed.leaves:
         call = _under_way(ask, facts)
         if call is None or ask.callee is None:
             continue
@@ -74,9 +74,9 @@ def _asked_back(facts: Facts) -> Iterator[_Need]:
 
 def _input_wanted(facts: Facts) -> Iterator[_Need]:
     """What servers of the stateless era asked for by a result, with which the call is to be made again."""
-    for call, wanted in facts.calls.leaves.ended("answered").telling("result", _input_required):
-        again = list(itertools.islice(facts.calls_like(call), _NEXT))
-        if call.caller is None or any(_CONTINUED & facts.asked(one).keys() for one in again):
+    for call, wanted in facts.operations.calls.leaves.ended("answered").telling("result", _input_required):
+        again = list(itertools.islice(facts.operations.calls_like(call), _NEXT))
+        if call.caller is None or any(_CONTINUED & facts.operations.asked(one).keys() for one in again):
             continue
         told = _told(call, call.ended or call.started, call.caller, facts)
         clue = Clue(f"the result of {call.tool} was {_INPUT}, and no answer to it followed", 0.6, call.rows)
@@ -98,7 +98,7 @@ def _input_required(result: Any) -> str | None:
 
 def _under_way(ask: Call, facts: Facts) -> Call | None:
     """The tool call under which a server asked back, if it did not end well."""
-    calls = facts.calls.where("caller", ask.callee).where("callee", ask.caller).before(ask.started)
+    calls = facts.operations.calls.where("caller", ask.callee).where("callee", ask.caller).before(ask.started)
     open_then = [call for call in calls.failed if call.ended is None or call.ended >= ask.started]
     return open_then[-1] if open_then else None
 
@@ -108,7 +108,7 @@ def _told(call: Call, since: pd.Timestamp, client: str, facts: Facts) -> list[Co
     ends = {client, call.callee, call.last.callee}
     return [
         item
-        for item in facts.signals.complaints
+        for item in facts.events.complaints
         if item.component in ends
         and since <= item.time <= since + _SOON
         and (item.tool == call.tool or (call.tool or "") in item.said)
@@ -117,7 +117,7 @@ def _told(call: Call, since: pd.Timestamp, client: str, facts: Facts) -> list[Co
 
 def _match(need: _Need, facts: Facts) -> Match:
     call, client, wanted = need.call, need.client, need.wanted
-    server = facts.backend_of(call.last) or call.callee
+    server = facts.operations.backend_of(call.last) or call.callee
     cause: str | None = client
     clues = [*need.clues]
     remedy = f"Make {client} answer what servers ask it for ({wanted}), if need be with a refusal."
@@ -133,15 +133,19 @@ def _match(need: _Need, facts: Facts) -> Match:
         clues.append(Clue(f"{said.component} logged: {said.text[:120]}", 0.5, (said.record,)))
     clues.append(Clue(f"{call.tool} did not end well", 0.2, call.rows))
     words = {"client": client, "wanted": wanted, "what": need.what, "remedy": remedy}
-    return Match(server, cause, tuple(clues), call.tool, facts.operation_of(call).family, words)
+    return Match(server, cause, tuple(clues), call.tool, facts.operations.operation_of(call).family, words)
 
 
 def _capabilities(call: Call, client: str, facts: Facts) -> dict[str, Any] | None:
     """What the client declared to the server of this call, as far as the log shows."""
-    named = facts.asked(call).get("_meta")
+    named = facts.operations.asked(call).get("_meta")
     if isinstance(named, dict) and _CAPABILITIES in named:
         able = named[_CAPABILITIES]
     else:
-        hands = facts.handshakes.where("caller", client).where("callee", call.callee).before(call.started)
-        able = facts.asked(hands[-1]).get("capabilities") if hands else None
+        hands = (
+            facts.operations.handshakes.where("caller", client)
+            .where("callee", call.callee)
+            .before(call.started)
+        )
+        able = facts.operations.asked(hands[-1]).get("capabilities") if hands else None
     return able if isinstance(able, dict) else None

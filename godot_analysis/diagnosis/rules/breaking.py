@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from godot_analysis.diagnosis.facts import address_in
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._addresses import address_in
-from godot_analysis.diagnosis.rules._crashing import crashed
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import connection_words, refused_words
 
@@ -23,16 +22,16 @@ _WORD: Final = re.compile(r"[\w\-]+")
 
 @rule("R15")
 def broke_under_the_call(facts: Facts) -> Iterator[Match]:
-    for call in facts.operations.ended("error", "tool_error", "lost", "pending"):
-        backend = facts.backend_of(call.last) if call.status != "tool_error" else None
+    for call in facts.operations.roots.ended("error", "tool_error", "lost", "pending"):
+        backend = facts.operations.backend_of(call.last) if call.status != "tool_error" else None
         backend = backend or _unreached(call, facts)
-        broken = facts.losses_under(call)
-        died = facts.exits_under(call)
+        broken = facts.incidents.losses_under(call)
+        died = facts.processes.exits_under(call)
         given_up = bool(died) or any(trouble.tool == call.tool for trouble in broken)
         if (
             (call.status == "pending" and not given_up)
             or backend is None
-            or call.number in crashed(facts)
+            or call.number in facts.crashed
             or not (broken or died or connection_words(call.error_text))
         ):
             continue
@@ -60,7 +59,9 @@ def broke_under_the_call(facts: Facts) -> Iterator[Match]:
 
 def _unreached(call: Call, facts: Facts) -> str | None:
     """The backend that a relay says it could not reach, where it passed a call on to nobody."""
-    if call.legs or call.callee not in facts.roles.relays or not connection_words(call.error_text):
+    if call.legs or call.callee not in facts.topology.roles.relays or not connection_words(call.error_text):
         return None
-    named = (facts.backends - facts.roles.relays).intersection(_WORD.findall(call.error_text))
+    named = (facts.topology.backends - facts.topology.roles.relays).intersection(
+        _WORD.findall(call.error_text)
+    )
     return next(iter(named)) if len(named) == 1 else None

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.facts import TOOL_CALL, refuses
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._crashing import broke_while_running, crashed
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import (
     INVALID_PARAMS,
@@ -35,11 +34,11 @@ __all__: list[str] = []
 
 @rule("B28")
 def unserialisable_result(facts: Facts) -> Iterator[Match]:
-    for backend, calls in facts.by_backend.items():
+    for backend, calls in facts.operations.by_backend.items():
         for call in calls.failed:
             told = [
                 item
-                for item in facts.complaints_during(call, backend)
+                for item in facts.incidents.complaints_during(call, backend)
                 if unserialisable(item.text) and item.tool in {None, call.tool}
             ]
             clues = []
@@ -56,12 +55,12 @@ def unserialisable_result(facts: Facts) -> Iterator[Match]:
 
 @rule("F09")
 def listed_but_unknown(facts: Facts) -> Iterator[Match]:
-    for call in facts.calls.leaves.ended("error", "tool_error"):
+    for call in facts.operations.calls.leaves.ended("error", "tool_error"):
         if not call.tool or not call.callee:
             continue
         if not (refuses(call.error_text) or call.error_code == METHOD_NOT_FOUND):
             continue
-        last = facts.last_list(call.callee, call.started)
+        last = facts.tools.last_list(call.callee, call.started)
         clues = [Clue(f"it answered the call with “{error_words(call)}”", 0.6, call.rows)]
         if last is not None and call.tool in (last.names or ()):
             clues.append(Clue(f"{call.callee} listed {call.tool}", 0.7, last.records))
@@ -69,9 +68,11 @@ def listed_but_unknown(facts: Facts) -> Iterator[Match]:
             last is None
             and call.parent is not None
             and refuses(call.error_text)
-            and call.callee not in facts.roles.relays
+            and call.callee not in facts.topology.roles.relays
         ):
-            clues.append(Clue(f"{call.caller or facts.relay} would not have sent it there unlisted", 0.3))
+            clues.append(
+                Clue(f"{call.caller or facts.topology.relay} would not have sent it there unlisted", 0.3)
+            )
         else:
             continue
         yield _match(call, facts, call.callee, tuple(clues), {"error": error_words(call)})
@@ -79,17 +80,17 @@ def listed_but_unknown(facts: Facts) -> Iterator[Match]:
 
 @rule("F32")
 def failure_in_result(facts: Facts) -> Iterator[Match]:
-    relays = facts.roles.relays
+    relays = facts.topology.roles.relays
     heard: set[tuple[str | None, str]] = set()
-    own = facts.calls.ended("answered", "tool_error").only(~facts.table.passing_on)
-    at_relay = facts.table.mask("callee", *relays)  # a relay only hands it on
+    own = facts.operations.calls.ended("answered", "tool_error").only(~facts.operations.table.passing_on)
+    at_relay = facts.operations.table.mask("callee", *relays)  # a relay only hands it on
     telling = (own.only(where).telling("result", failure_inside) for where in (~at_relay, at_relay))
     for call, told in chain.from_iterable(telling):
-        backend = facts.backend_of(call) or call.callee
+        backend = facts.operations.backend_of(call) or call.callee
         if backend is None or (backend in relays and (call.tool, told) in heard) or asked_for(call, told):
             continue
         heard.add((call.tool, told))
-        guilty = blame(replace(call, error_text=told), facts.parameters(call))
+        guilty = blame(replace(call, error_text=told), facts.tools.parameters(call))
         whose = (
             " What it says sounds like a mistake in the arguments of the call." if guilty == "caller" else ""
         )
@@ -102,14 +103,14 @@ def failure_in_result(facts: Facts) -> Iterator[Match]:
             backend,
             (clue,),
             {"error": told[:200], "whose": whose},
-            cause=facts.client if guilty == "caller" else backend,
+            cause=facts.topology.client if guilty == "caller" else backend,
         )
 
 
 @rule("R10")
 def mistake_of_caller(facts: Facts) -> Iterator[Match]:
     for backend, call in _failed(facts):
-        if blame(call, facts.parameters(call)) != "caller":
+        if blame(call, facts.tools.parameters(call)) != "caller":
             continue
         sent = ", ".join(sorted(call.arguments or {})) or "none"
         clues = [
@@ -121,46 +122,63 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
         ]
         if call.error_code == INVALID_PARAMS:
             clues.append(Clue("-32602 is the code for invalid arguments", 0.6))
-        fine = facts.well_answered(backend, call.tool)
+        fine = facts.operations.well_answered(backend, call.tool)
         if fine is not None:
             clues.append(Clue(f"another call of {call.tool} was answered", 0.5, fine.rows[-1:]))
         words = {"error": error_words(call)}
-        severity: Severity | None = "info" if facts.put_right(call) else _severity(call)
-        yield _match(call, facts, backend, tuple(clues), words, cause=facts.client, severity=severity)
+        severity: Severity | None = "info" if facts.operations.put_right(call) else _severity(call)
+        yield _match(
+            call, facts, backend, tuple(clues), words, cause=facts.topology.client, severity=severity
+        )
 
 
 @rule("R09")
 def defect_of_backend(facts: Facts) -> Iterator[Match]:
-    yield from broke_while_running(facts)
+    yield from _broke_while_running(facts)
     for backend, call in _failed(facts):
-        guilty = blame(call, facts.parameters(call))
+        guilty = blame(call, facts.tools.parameters(call))
         if guilty == "caller":
             continue
         weight = 0.7 if guilty == "callee" else 0.45
         clues = [Clue(f"{call.tool} was answered with “{error_words(call)}”", weight, _rows(call, facts))]
-        own = facts.complaints_during(call, backend)
+        own = facts.incidents.complaints_during(call, backend)
         if tells_nothing(call) and not own:
             continue
         if own:
             clues.append(
                 Clue(f"{backend} logged an error itself: {own[0].text[:120]}", 0.5, (own[0].record,))
             )
-        fine = facts.well_answered(backend)
+        fine = facts.operations.well_answered(backend)
         if fine is not None:
             clues.append(Clue(f"other calls to {backend} were answered", 0.2, fine.rows[-1:]))
         words = {"error": error_words(call)}
-        over = temporary(call.error_text) and facts.succeeded_later(call)
+        over = temporary(call.error_text) and facts.operations.succeeded_later(call)
         severity: Severity | None = "info" if over else _severity(call)
         yield _match(call, facts, backend, tuple(clues), words, severity=severity)
+
+
+def _broke_while_running(facts: Facts) -> Iterator[Match]:
+    """One match for each call under which its server broke."""
+    for crash in facts.crashes:
+        call, told = crash.call, crash.exit.text[:160]
+        clues = [
+            Clue(f"{crash.exit.component} logged: {told}", 0.7, (crash.exit.record,)),
+            Clue(f"{call.tool} was under way, and never answered by {crash.backend}", 0.4, call.rows),
+        ]
+        if crash.last_words is not None:
+            record, line = crash.last_words
+            clues.append(Clue(f"the last words of {crash.backend}: {line[:160]}", 0.6, (record,)))
+            told = f"{told}: {line.strip()[:160]}"
+        yield Match(crash.backend, crash.backend, tuple(clues), call.tool, crash.calls, {"error": told})
 
 
 @rule("F25")
 def timed_out(facts: Facts) -> Iterator[Match]:
     for call, word in _given_up(facts):
-        if call.number in crashed(facts):
+        if call.number in facts.crashed:
             continue
         last = call.last
-        backend = facts.backend_of(last) or call.callee or facts.relay
+        backend = facts.operations.backend_of(last) or call.callee or facts.topology.relay
         late = word is not None and call.answered
         late = late or last.status == "answered" or "answer came after" in f"{call.note} {last.note}"
         clues = [Clue(f"{call.tool} was given up without an answer", 0.6, call.rows)]
@@ -176,7 +194,7 @@ def timed_out(facts: Facts) -> Iterator[Match]:
 
 def _given_up(facts: Facts) -> Iterator[tuple[Call, TimeOut | None]]:
     """The operations that somebody would wait no longer for, with the record that says so, if one does."""
-    for call in facts.operations.ended("timed_out", "error"):
+    for call in facts.operations.roots.ended("timed_out", "error"):
         last = call.last
         # Whoever stands between may have given up, and told the first sender so, before the answer came.
         early = not last.answered
@@ -184,8 +202,8 @@ def _given_up(facts: Facts) -> Iterator[tuple[Call, TimeOut | None]]:
             early = last.ended > call.ended
         if call.status == "timed_out" or (early and timed_out_words(call.error_text)):
             yield call, None
-    for call in facts.numbered(facts.given_up):
-        top, word = facts.operation_of(call), facts.given_up[call.number]
+    for call in facts.operations.numbered(facts.incidents.given_up):
+        top, word = facts.operations.operation_of(call), facts.incidents.given_up[call.number]
         if call.method != TOOL_CALL or top.status not in {"answered", "tool_error", "lost", "pending"}:
             continue
         if call.ended is None or call.ended > word.time:  # else the answer left in time, and got lost
@@ -194,7 +212,7 @@ def _given_up(facts: Facts) -> Iterator[tuple[Call, TimeOut | None]]:
 
 def _failed(facts: Facts) -> Iterator[tuple[str, Call]]:
     """The calls that a backend answered with an error."""
-    for backend, calls in facts.by_backend.items():
+    for backend, calls in facts.operations.by_backend.items():
         for call in calls.ended("error", "tool_error"):
             yield backend, call
 
@@ -209,7 +227,7 @@ def _match(
     cause: str | None = None,
     severity: Severity | None = None,
 ) -> Match:
-    numbers = facts.operation_of(call).family
+    numbers = facts.operations.operation_of(call).family
     return Match(backend, cause or backend, clues, call.tool, numbers, words, severity)
 
 
@@ -219,4 +237,4 @@ def _severity(call: Call) -> Severity | None:
 
 
 def _rows(call: Call, facts: Facts) -> tuple[str, ...]:
-    return facts.operation_of(call).rows
+    return facts.operations.operation_of(call).rows

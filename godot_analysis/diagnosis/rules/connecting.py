@@ -6,9 +6,8 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
+from godot_analysis.diagnosis.facts import broken_off, connected_later, crash_clue, lacking_calls, said_of
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._connecting import broken_off, connected_later, crash_clue, said_of
-from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import INVALID_PARAMS
 from godot_analysis.diagnosis.wording import listed
@@ -37,18 +36,18 @@ _GOOD: Final = ("answered", "tool_error")
 
 @rule("R20")
 def never_connected(facts: Facts) -> Iterator[Match]:
-    tried = facts.handshakes.counts("caller", "callee")
-    good = facts.requests.ended(*_GOOD).counts("caller", "callee").keys()
+    tried = facts.operations.handshakes.counts("caller", "callee")
+    good = facts.operations.requests.ended(*_GOOD).counts("caller", "callee").keys()
     for caller, server in tried:
         if server is None or {(caller, server), (None, server)} & good:
             continue
         if caller is None and any(callee == server for _, callee in good):
             continue
-        hands = facts.handshakes.where("callee", server).where("caller", caller)
-        yield from _failing(caller or facts.client, server, hands, facts)
-    for server, items in facts.failed_exchanges.items():
+        hands = facts.operations.handshakes.where("callee", server).where("caller", caller)
+        yield from _failing(caller or facts.topology.client, server, hands, facts)
+    for server, items in facts.incidents.failed_exchanges.items():
         said = [item for item in items if item.peer is not None and _CONNECTING.search(item.body)]
-        if server is None or any(callee == server for _, callee in tried) or facts.sent_to(server):
+        if server is None or any(callee == server for _, callee in tried) or facts.operations.sent_to(server):
             continue
         refused = _refused(said, {said[0].component} if said else set())
         if refused and not connected_later(refused[0].component, server, refused[-1].time, facts):
@@ -58,16 +57,16 @@ def never_connected(facts: Facts) -> Iterator[Match]:
 
 def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
     """Servers whose process could not even be started, as their client says, and that nobody ever reached."""
-    said: list[Complaint | Trouble] = [*facts.signals.complaints, *facts.troubles]
+    said: list[Complaint | Trouble] = [*facts.events.complaints, *facts.incidents.troubles]
     failed: dict[tuple[str, str], list[Complaint | Trouble]] = defaultdict(list)
     for item in sorted(said, key=lambda item: item.time):
         if item.backend and item.tool is None and _NO_PROGRAM.search(item.said):
             failed[item.component, item.backend].append(item)
     for (client, server), items in failed.items():
         last = items[-1]
-        offered = any(server in name for offer in facts.signals.offers for name in offer.names or ())
-        reached = server in tried or facts.sent_to(server) or offered or client == server
-        if reached or connected_later(client, server, facts.start, facts):
+        offered = any(server in name for offer in facts.events.offers for name in offer.names or ())
+        reached = server in tried or facts.operations.sent_to(server) or offered or client == server
+        if reached or connected_later(client, server, facts.log.start, facts):
             continue
         rows = tuple(item.record for item in items)
         clues = (
@@ -85,7 +84,7 @@ def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
 
 def _failing(client: str, server: str, hands: Calls, facts: Facts) -> Iterator[Match]:
     """What the log shows of why these handshakes failed, the plainest sign first."""
-    refused = _refused(facts.failed_exchanges.get(server, []), {client, server})
+    refused = _refused(facts.incidents.failed_exchanges.get(server, []), {client, server})
     last, first = hands[-1], hands[0]
     numbers = lacking_calls(facts, server)
     if refused and refused[-1].time >= first.started:
@@ -101,11 +100,13 @@ def _failing(client: str, server: str, hands: Calls, facts: Facts) -> Iterator[M
             "remedy": f"Remove what {cause} is refused or fails for: “{text[:160]}”",
         }
         yield Match(server, cause, clues, None, numbers, words)
-    elif not facts.sent_to(server).after(first.started).where("method", "tools/call", "tools/list"):
+    elif (
+        not facts.operations.sent_to(server).after(first.started).where("method", "tools/call", "tools/list")
+    ):
         # What was asked later shows that an answer came, even if no record tells of it.
         ends, crash = broken_off(last, facts), crash_clue(last, facts)
         complaints = said_of(client, server, last.started, facts)
-        if (ends or complaints) and server not in facts.confirmed:
+        if (ends or complaints) and server not in facts.sessions.initialized:
             behind = _stuck_itself(server, facts)
             unanswered = Clue(f"{last.method} was not answered", 0.3, last.rows)
             silence = (unanswered, *ends, *complaints, *crash, *behind)
@@ -120,9 +121,9 @@ def _failing(client: str, server: str, hands: Calls, facts: Facts) -> Iterator[M
 
 def _stuck_itself(server: str, facts: Facts) -> list[Clue]:
     """The doubt whether a server that only connects to another one, and could not, is to blame itself."""
-    tried = facts.handshakes.where("caller", server)
+    tried = facts.operations.handshakes.where("caller", server)
     behind = {call.callee for call in tried if call.callee}
-    if not behind or facts.requests.ended(*_GOOD).where("caller", server):
+    if not behind or facts.operations.requests.ended(*_GOOD).where("caller", server):
         return []
     return [Clue(f"but {server} itself could not connect to {listed(sorted(behind))}", -0.4, tried[0].rows)]
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from godot_analysis.diagnosis.facts import said_of
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._connecting import said_of
-from godot_analysis.diagnosis.rules._missing import missing, refused_clue
+from godot_analysis.diagnosis.rules._absence import refused_clue
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count
 
@@ -32,10 +32,10 @@ def too_early(facts: Facts) -> Iterator[Match]:
         if not empty:
             continue
         full = [listing for listing in lists if listing.count and listing.time > empty[0].time]
-        lacks = [item for item in missing(facts) if item.backend == backend]
+        lacks = [item for item in facts.missing if item.backend == backend]
         refused = [
             item
-            for item in facts.missed(backend)
+            for item in facts.tools.missed(backend)
             if full and empty[0].time < item.time < full[0].time and item.tool in (full[0].names or ())
         ]
         said = _registered_after(empty[-1], full, facts)
@@ -58,7 +58,7 @@ def too_early(facts: Facts) -> Iterator[Match]:
             tuple(clues),
             first.tool if first else None,
             first.calls if first else frozenset(),
-            {"asker": empty[0].caller or facts.relay, "later": later},
+            {"asker": empty[0].caller or facts.topology.relay, "later": later},
             "warning" if full and not first else None,
         )
 
@@ -69,27 +69,27 @@ def _left_with(empty: Listing, later: Listing, facts: Facts) -> bool:
     A client may ask again of its own accord, unless the server has promised to tell it.
     """
     server = empty.server
-    if not facts.verbatim(server, *filter(None, [empty.caller])):
+    if not facts.wire.verbatim(server, *filter(None, [empty.caller])):
         return False
-    hands = facts.arrivals_at(server)
+    hands = facts.sessions.arrivals_at(server)
     if later.caller != empty.caller or any(empty.time < one.time <= later.time for one in hands):
         return True
     results = [one.result for one in hands if one.time <= empty.time and isinstance(one.result, dict)]
     able = results[-1].get("capabilities") if results else None
     tools = able.get("tools") if isinstance(able, dict) else None
-    return isinstance(tools, dict) and tools.get("listChanged") is True and not facts.stateless(server)
+    return isinstance(tools, dict) and tools.get("listChanged") is True and not facts.wire.stateless(server)
 
 
 def _registered_after(empty: Listing, full: list[Listing], facts: Facts) -> list[Registered]:
     """Where one and the same process said that it got its tools after its empty list, and told nobody."""
     later = next((item for item in full if item.time > empty.time), None)
-    until = facts.end if later is None else later.time
+    until = facts.log.end if later is None else later.time
     if (later is None and full) or (later is not None and not _left_with(empty, later, facts)):
         return []
     server, messages, logs = empty.server, facts.flow.observed, facts.flow.logs
     told = messages[messages["method"] == "notifications/tools/list_changed"]
     told = told[(told["sender"] == server) & (told["time"] > empty.time)]
-    anew = [item.time for item in (*facts.signals.starts, *facts.signals.exits) if item.component == server]
+    anew = [item.time for item in (*facts.events.starts, *facts.events.exits) if item.component == server]
     if len(told) or any(empty.time < time <= until for time in anew):
         return []
     own = logs[logs["component"] == server]
@@ -97,7 +97,7 @@ def _registered_after(empty: Listing, full: list[Listing], facts: Facts) -> list
     others = frozenset(own.loc[~own["instance"].isin(writers), "id"]) if len(writers) else frozenset()
     return [
         item
-        for item in facts.signals.registered
+        for item in facts.events.registered
         if item.component == server
         and item.count
         and empty.time < item.time <= min(until, empty.time + _REGISTERING)
@@ -108,21 +108,21 @@ def _registered_after(empty: Listing, full: list[Listing], facts: Facts) -> list
 @rule("R03")
 def no_list(facts: Facts) -> Iterator[Match]:
     for backend, lists in _by_server(facts).items():
-        lacks = [item for item in missing(facts) if item.backend == backend]
+        lacks = [item for item in facts.missing if item.backend == backend]
         usable = [listing for listing in lists if _usable(listing)]
         for listing in lists:
             what = _fault(listing, backend, facts)
             recovered = bool(usable) and usable[-1].time > listing.time
             if what is None or (recovered and not lacks):
                 continue
-            if listing.unanswered and not (lacks or facts.by_backend.get(backend) is None):
+            if listing.unanswered and not (lacks or facts.operations.by_backend.get(backend) is None):
                 continue
-            if facts.served_in(backend, facts.epoch_at(listing.time)) and not lacks:
+            if facts.sessions.served_in(backend, facts.sessions.incarnation_at(listing.time)) and not lacks:
                 continue
             clues = [Clue(f"its tools/list {what}", 0.7, listing.records)]
             clues += [
                 Clue(f"it logged “{c.text[:120]}”", 0.5, (c.record,))
-                for c in facts.signals.complaints
+                for c in facts.events.complaints
                 if c.component == backend and c.method == "tools/list"
             ][:1]
             for item in lacks:
@@ -135,7 +135,7 @@ def no_list(facts: Facts) -> Iterator[Match]:
 
 @rule("R13")
 def misread(facts: Facts) -> Iterator[Match]:
-    for item in missing(facts):
+    for item in facts.missing:
         # A list given after the lack was felt explains nothing.
         lists = [listing for listing in item.listings if item.first is None or listing.time <= item.first]
         if not item.reached or not item.refusals or not any(_usable(listing) for listing in lists):
@@ -143,12 +143,14 @@ def misread(facts: Facts) -> Iterator[Match]:
         last = next(listing for listing in reversed(lists) if _usable(listing))
         said = f"{count(last.count, 'tool')}" if last.count else "its tools"
         clues = [
-            Clue(f"{item.backend} got {facts.relay}'s handshake", 0.3, item.reached[-1].records),
+            Clue(f"{item.backend} got {facts.topology.relay}'s handshake", 0.3, item.reached[-1].records),
             Clue(f"it listed {said} without an error", 0.5, last.records),
             *refused_clue(item, 0.6),
         ]
         frame = ""
-        shrugs = [s for s in facts.signals.shrugs if s.component == item.backend and item.epoch.holds(s.time)]
+        shrugs = [
+            s for s in facts.events.shrugs if s.component == item.backend and item.incarnation.holds(s.time)
+        ]
         if shrugs:
             frame = (
                 f" {item.backend} also answers a notification with an error; a reader that takes the next "
@@ -157,7 +159,7 @@ def misread(facts: Facts) -> Iterator[Match]:
             clues.append(
                 Clue(f"it logged an error about {shrugs[0].method} in between", 0.2, (shrugs[0].record,))
             )
-        yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls, {"frame": frame})
+        yield Match(item.backend, facts.topology.relay, tuple(clues), item.tool, item.calls, {"frame": frame})
 
 
 @rule("F14")
@@ -180,14 +182,14 @@ def next_page_not_read(facts: Facts) -> Iterator[Match]:
                 continue
             lacking = [
                 refusal
-                for refusal in facts.refused
+                for refusal in facts.tools.refused
                 if refusal.time > listing.time and refusal.tool not in (listing.names or ())
             ]
             clues = [Clue("its list ends with a nextCursor that no request followed", 0.8, listing.records)]
             if lacking:
                 refused = lacking[0]
                 clues.append(Clue(f"{refused.tool} was then refused as unknown", 0.4, refused.records))
-            reader = listing.caller or facts.relay
+            reader = listing.caller or facts.topology.relay
             tool = lacking[0].tool if lacking else None
             numbers = frozenset[int]().union(*(refusal.calls for refusal in lacking))
             beyond = f"{tool} is on a later page" if tool else "some tools are on a later page"
@@ -199,22 +201,26 @@ def next_page_not_read(facts: Facts) -> Iterator[Match]:
 
 @rule("B10")
 def list_change_missed(facts: Facts) -> Iterator[Match]:
-    for refusal in facts.refused_by_host:
-        seen = facts.relay_list(refusal.time)
-        if seen is not None and refusal.tool in facts.held(seen.server, refusal.time):
+    for refusal in facts.tools.refused_by_host:
+        seen = facts.tools.relay_list(refusal.time)
+        if seen is not None and refusal.tool in facts.tools.held(seen.server, refusal.time):
             continue
         # Relays of the older kind do not log the lists they give; then only the command tells of a change.
-        last = facts.start if seen is None else seen.time
-        routed = None if seen is None else facts.backend_list(refusal.tool, refusal.time)
+        last = facts.log.start if seen is None else seen.time
+        routed = None if seen is None else facts.tools.backend_list(refusal.tool, refusal.time)
         fresh = routed if routed is not None and routed.time > last else None
         if fresh is not None and seen is not None and _had_before(fresh, seen, facts):
             fresh = None
-        backend = facts.owner_of(refusal)
-        added = [command for command in facts.joined(backend) if command.time <= refusal.time]
-        reached = any(added and one.time >= added[-1].time for one in facts.arrivals_at(backend or "")[-1:])
+        backend = facts.tools.owner_of(refusal)
+        added = [
+            command for command in facts.sessions.connect_commands(backend) if command.time <= refusal.time
+        ]
+        reached = any(
+            added and one.time >= added[-1].time for one in facts.sessions.arrivals_at(backend or "")[-1:]
+        )
         if fresh is None and not (added and added[-1].time > last and (seen is not None or reached)):
             continue
-        told = any(last <= time <= refusal.time for time, _ in facts.list_changes)
+        told = any(last <= time <= refusal.time for time, _ in facts.sessions.list_changes)
         link = "the second" if told else "the first"
         clues = [
             Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records),
@@ -222,10 +228,12 @@ def list_change_missed(facts: Facts) -> Iterator[Match]:
         if seen is not None:
             clues.append(Clue("its last tools/list is older than the tool", 0.5, seen.records))
         if fresh is not None:
-            clues.append(Clue(f"{fresh.server} listed it to {facts.relay} after that", 0.5, fresh.records))
+            clues.append(
+                Clue(f"{fresh.server} listed it to {facts.topology.relay} after that", 0.5, fresh.records)
+            )
         if added:
             clues.append(Clue(f"{backend} was added with {added[-1].call.tool}", 0.4, added[-1].call.rows))
-        cause = refusal.by if told else facts.relay
+        cause = refusal.by if told else facts.topology.relay
         words = {"client": refusal.by, "link": link}
         yield Match(backend, cause, tuple(clues), refusal.tool, refusal.calls, words)
 
@@ -242,26 +250,26 @@ def _had_before(got: Listing, given: Listing, facts: Facts) -> bool:
 
 @rule("R16")
 def added_and_unused(facts: Facts) -> Iterator[Match]:
-    for command in facts.management:
+    for command in facts.topology.commands:
         if command.verb != "add" or command.name is None:
             continue
-        arrived = [a for a in facts.arrivals if a.backend == command.name and a.time >= command.time]
-        later = facts.operations.after(command.time)
-        used = any(facts.backend_of(call.last) == command.name for call in later)
-        refused = any(facts.owners.of(item.tool) == command.name for item in facts.refused)
+        arrived = [a for a in facts.sessions.arrivals if a.backend == command.name and a.time >= command.time]
+        later = facts.operations.roots.after(command.time)
+        used = any(facts.operations.backend_of(call.last) == command.name for call in later)
+        refused = any(facts.tools.owners.of(item.tool) == command.name for item in facts.tools.refused)
         if arrived and later and not used and not refused:
             clue = Clue(
                 f"{command.call.tool} succeeded, {count(len(later), 'call')} followed, none of them for it",
                 0.4,
                 (*command.call.rows, *arrived[0].records),
             )
-            yield Match(command.name, facts.relay, (clue,))
+            yield Match(command.name, facts.topology.relay, (clue,))
 
 
 def _by_server(facts: Facts) -> dict[str, list[Listing]]:
     found: dict[str, list[Listing]] = {}
-    for listing in facts.listings:
-        if listing.server not in facts.roles.relays:
+    for listing in facts.tools.listings:
+        if listing.server not in facts.topology.roles.relays:
             found.setdefault(listing.server, []).append(listing)
     return found
 
@@ -277,7 +285,7 @@ def _fault(listing: Listing, backend: str, facts: Facts) -> str | None:
         return "was empty"
     if listing.unanswered and (
         not _never_telling(backend, facts)
-        or said_of(listing.caller or facts.client, backend, listing.time, facts)
+        or said_of(listing.caller or facts.topology.client, backend, listing.time, facts)
     ):
         return "was never answered"
     return None
@@ -285,4 +293,4 @@ def _fault(listing: Listing, backend: str, facts: Facts) -> str | None:
 
 def _never_telling(backend: str, facts: Facts) -> bool:
     """Whether the backend logs what it gets but not what it answers: a missing answer says nothing there."""
-    return all(listing.failed or not listing.told for listing in facts.lists_of(backend))
+    return all(listing.failed or not listing.told for listing in facts.tools.lists_of(backend))

@@ -34,20 +34,22 @@ _SWITCHED: Final = re.compile(
 @rule("F16")
 def same_name(facts: Facts) -> Iterator[Match]:
     owners: dict[str, dict[str, Listing]] = {}
-    for item in facts.listings:
-        if item.server not in facts.roles.relays or item.server in facts.roles.hosts:
+    for item in facts.tools.listings:
+        if item.server not in facts.topology.roles.relays or item.server in facts.topology.roles.hosts:
             for name in item.names or ():
                 owners.setdefault(name, {})[item.server] = item
     for tool, lists in sorted(owners.items()):
         callers = {item.caller for item in lists.values()}
         if len(lists) < 2 or len(callers) != 1:  # noqa: PLR2004 - two make a collision
             continue
-        holder = callers.pop() or facts.relay
-        calls = facts.calls.where("tool", tool).where("callee", *lists)
+        holder = callers.pop() or facts.topology.relay
+        calls = facts.operations.calls.where("tool", tool).where("callee", *lists)
         reached = {callee for (callee,) in calls.counts("callee")}
         if len(reached) > 1:
             continue
-        said = [one for one in facts.remarks_on(tool) if one.component == holder and _names(one.text, tool)]
+        said = [
+            one for one in facts.log.remarks_on(tool) if one.component == holder and _names(one.text, tool)
+        ]
         told = [one for one in said if _EQUAL_NAMES.search(one.text) and not _MADE_UNIQUE.search(one.text)]
         if not reached:
             yield from _given_up(tool, lists, holder, told, facts)
@@ -72,7 +74,7 @@ def same_name(facts: Facts) -> Iterator[Match]:
         other = min(set(lists) - {winner})
         if told and all(_misled(call, other, facts) for call in calls):
             clues.append(Clue(f"{winner} refused arguments that {other} takes", 0.4, calls[-1].rows))
-            numbers = frozenset[int]().union(*(facts.operation_of(call).family for call in calls))
+            numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in calls))
             yield Match(other, holder, tuple(clues), tool, numbers, words, "error")
         else:
             yield Match(other, holder, tuple(clues), tool, words=words)
@@ -80,7 +82,7 @@ def same_name(facts: Facts) -> Iterator[Match]:
 
 def _misled(call: Call, other: str, facts: Facts) -> bool:
     """Whether a call was refused for its arguments, which are as another server of the tool wants them."""
-    schema, arguments = facts.input_schema(call, other), call.arguments or {}
+    schema, arguments = facts.tools.input_schema(call, other), call.arguments or {}
     return (
         call.status in {"error", "tool_error"}
         and blame(call) == "caller"
@@ -96,7 +98,7 @@ def _given_up(
 ) -> Iterator[Match]:
     """That the holder would not work with two tools of one name, and called nobody any more."""
     raised = [one for one in told if _RAISED.search(one.text)]
-    if raised and not facts.calls.where("caller", holder).after(raised[0].time):
+    if raised and not facts.operations.calls.where("caller", holder).after(raised[0].time):
         rows = tuple(row for item in lists.values() for row in item.records)
         clues = (
             Clue(f"{listed(sorted(lists))} list {tool}", 0.5, rows),
@@ -119,9 +121,7 @@ def _names(text: str, name: str) -> bool:
 
 def _under_one_name(tool: str, holder: str, facts: Facts) -> bool:
     """Whether the holder handed tools of this name on as one, or as two that nobody can tell apart."""
-    offers = [
-        offer for offer in facts.signals.offers if offer.component == holder and offer.names is not None
-    ]
+    offers = [offer for offer in facts.events.offers if offer.component == holder and offer.names is not None]
     if offers:
         return sum(name == tool or name.endswith(f"__{tool}") for name in offers[-1].names or ()) == 1
-    return tool in facts.held(holder, facts.end)
+    return tool in facts.tools.held(holder, facts.log.end)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from godot_analysis.diagnosis.facts import broken_off, crash_clue, lacking_calls, no_messages, said_of
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._connecting import broken_off, crash_clue, said_of
-from godot_analysis.diagnosis.rules._foreign import no_messages
-from godot_analysis.diagnosis.rules._missing import lacking_calls, missing, refused_clue
+from godot_analysis.diagnosis.rules._absence import refused_clue
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import INTERNAL_ERROR, INVALID_PARAMS
 from godot_analysis.diagnosis.wording import listed
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
-    from godot_analysis.diagnosis.facts import Arrival, Call, Complaint, Epoch, Facts, Refused
-    from godot_analysis.diagnosis.rules._missing import Missing
+    from godot_analysis.diagnosis.facts import Arrival, Call, Complaint, Facts, Incarnation, Missing, Refused
 
 __all__: list[str] = []
 
@@ -64,10 +62,12 @@ _UNKNOWN_METHOD: Final = re.compile(
 @rule("B05")
 def no_mcp_layer(facts: Facts) -> Iterator[Match]:
     for backend in sorted(
-        (facts.backends | set(facts.components) | _greeted(facts)) - facts.roles.relays - facts.roles.clients
+        (facts.topology.backends | set(facts.topology.components) | _greeted(facts))
+        - facts.topology.roles.relays
+        - facts.topology.roles.clients
     ):
-        lacks = [item for item in missing(facts) if item.backend == backend]
-        hands = [arrival for arrival in facts.arrivals if arrival.backend == backend]
+        lacks = [item for item in facts.missing if item.backend == backend]
+        hands = [arrival for arrival in facts.sessions.arrivals if arrival.backend == backend]
         foreign = no_messages(backend, facts)
         # Of an answer that is no message nothing is left but that the request arrived.
         well = [hand for hand in hands if not hand.failed and (hand.result is not None or not foreign)]
@@ -81,7 +81,7 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
             ),
             *(
                 ("tools/list", listing.text, listing.records)
-                for listing in facts.lists_of(backend)
+                for listing in facts.tools.lists_of(backend)
                 if listing.failed and _UNKNOWN_METHOD.search(listing.text)
             ),
             *(
@@ -99,7 +99,7 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
         if not clues:
             continue
         clues += [
-            Clue(f"{listed(item.tools) or 'its tools'} are unknown to {facts.relay}", 0.4, item.rows)
+            Clue(f"{listed(item.tools) or 'its tools'} are unknown to {facts.topology.relay}", 0.4, item.rows)
             for item in lacks
         ]
         numbers = frozenset[int]().union(*(item.calls for item in lacks))
@@ -109,26 +109,27 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
 
 @rule("F19")
 def not_confirmed(facts: Facts) -> Iterator[Match]:
-    for hand in facts.handshakes:
+    for hand in facts.operations.handshakes:
         if hand.method != "initialize" or hand.status != "answered" or not hand.callee or not hand.caller:
             continue
-        if hand.callee in facts.confirmed or not facts.verbatim(hand.callee, hand.caller):
+        if hand.callee in facts.sessions.initialized or not facts.wire.verbatim(hand.callee, hand.caller):
             continue
-        if facts.well_answered(hand.callee) is not None or any(
-            listing.time > hand.started and listing.tools for listing in reversed(facts.lists_of(hand.callee))
+        if facts.operations.well_answered(hand.callee) is not None or any(
+            listing.time > hand.started and listing.tools
+            for listing in reversed(facts.tools.lists_of(hand.callee))
         ):
             continue  # it answers requests, so nothing was missing
         refused = [
-            (listing.text, listing.records) for listing in facts.lists_of(hand.callee) if listing.failed
+            (listing.text, listing.records) for listing in facts.tools.lists_of(hand.callee) if listing.failed
         ]
         refused += [
             (call.error_text, call.rows)
-            for call in facts.sent_to_backend(hand.callee).ended("error")
+            for call in facts.operations.sent_to_backend(hand.callee).ended("error")
             if call.error_code == INVALID_PARAMS
         ]
         refused += [
             (item.text, (item.record,))
-            for item in facts.signals.complaints
+            for item in facts.events.complaints
             if item.component == hand.callee and _UNCONFIRMED.search(item.said) and item.time >= hand.started
         ]
         if refused:
@@ -137,36 +138,39 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
                 Clue(f"what followed was answered with “{refused[0][0]}”", 0.6, refused[0][1]),
             )
             numbers = frozenset[int]().union(
-                *(facts.operation_of(call).family for call in facts.sent_to_backend(hand.callee))
+                *(
+                    facts.operations.operation_of(call).family
+                    for call in facts.operations.sent_to_backend(hand.callee)
+                )
             )
             yield Match(hand.callee, hand.caller, clues, None, numbers, {"error": refused[0][0]})
 
 
 @rule("F11")
 def no_tools_declared(facts: Facts) -> Iterator[Match]:
-    for arrival in facts.arrivals:
+    for arrival in facts.sessions.arrivals:
         declared = arrival.result.get("capabilities") if isinstance(arrival.result, dict) else None
         # An array is no MCP at all, and harmless where it occurs: only a proper declaration can lack
         # something.
         if arrival.failed or not isinstance(declared, dict) or "tools" in declared:
             continue
-        asked = any(listing.time >= arrival.time for listing in facts.lists_of(arrival.backend)[-1:])
-        lacks = [item for item in missing(facts) if item.backend == arrival.backend]
-        refused = [item for item in facts.missed(arrival.backend) if item.time > arrival.time]
-        if asked or facts.well_answered(arrival.backend) is not None:
+        asked = any(listing.time >= arrival.time for listing in facts.tools.lists_of(arrival.backend)[-1:])
+        lacks = [item for item in facts.missing if item.backend == arrival.backend]
+        refused = [item for item in facts.tools.missed(arrival.backend) if item.time > arrival.time]
+        if asked or facts.operations.well_answered(arrival.backend) is not None:
             continue
-        words = {"asker": arrival.caller or facts.relay}
+        words = {"asker": arrival.caller or facts.topology.relay}
         if not (lacks or refused):
             if said := _left_without(arrival, facts):
                 clue = Clue("its answer declares no tools", 0.5, arrival.records)
                 yield Match(arrival.backend, arrival.backend, (clue, *said), words=words, severity="warning")
                 continue
             # A server may be there for something else, but not for nothing.
-            others = any(item.server != arrival.backend for item in facts.listings)
+            others = any(item.server != arrival.backend for item in facts.tools.listings)
             if (
                 others
                 and not declared.keys() & _USES
-                and facts.verbatim(arrival.backend, arrival.caller or "")
+                and facts.wire.verbatim(arrival.backend, arrival.caller or "")
             ):
                 clue = Clue("its answer to initialize declares nothing that it serves", 0.55, arrival.records)
                 yield Match(arrival.backend, arrival.backend, (clue,), words=words, severity="warning")
@@ -187,10 +191,10 @@ def _left_without(arrival: Arrival, facts: Facts) -> list[Clue]:
     """That the client minds: for want of a declaration the model gets no tools of the server."""
     return [
         Clue(f"{item.component} logged: {item.text[:120]}", 0.5, (item.record,))
-        for item in facts.signals.complaints
+        for item in facts.events.complaints
         if item.time >= arrival.time
         and arrival.backend in item.said
-        and item.component == (arrival.caller or facts.client)
+        and item.component == (arrival.caller or facts.topology.client)
         and _NOT_DECLARED.search(item.said)
         and _NOT_FOR_MODEL.search(item.said)
     ][:1]
@@ -201,11 +205,11 @@ def _expected_all_the_same(
 ) -> Iterator[Clue]:
     """What tells a server that forgot to declare its tools from one that has none."""
     yield Clue(f"{refused.by} refused {refused.tool}", 0.2, refused.records)
-    told = [item for item in facts.signals.registered if item.component == server and item.count]
+    told = [item for item in facts.events.registered if item.component == server and item.count]
     said = [(item.text, item.record) for item in told]
     said += [
         (item.said, item.record)
-        for item in facts.signals.complaints
+        for item in facts.events.complaints
         if server in item.said and _NOT_DECLARED.search(item.said)
     ]
     for text, record in said:
@@ -216,13 +220,13 @@ def _expected_all_the_same(
 
 @rule("F18")
 def no_fallback(facts: Facts) -> Iterator[Match]:
-    discovers = facts.handshakes.where("method", "server/discover")
+    discovers = facts.operations.handshakes.where("method", "server/discover")
     for call in discovers.ended("error", "lost", "timed_out", "pending"):
         if not call.callee or (call.status != "error" and not _not_of_itself(call, facts)):
             continue
-        greeted = facts.handshakes.where("method", "initialize").where("callee", call.callee)
+        greeted = facts.operations.handshakes.where("method", "initialize").where("callee", call.callee)
         later = greeted.since(call.started)
-        used = facts.calls.ended("answered").where("callee", call.callee).after(call.started)
+        used = facts.operations.calls.ended("answered").where("callee", call.callee).after(call.started)
         if not later and not used:
             refused = call.status == "error"
             said = f"answered with “{call.error_text or 'an error'}”" if refused else "not answered"
@@ -238,35 +242,39 @@ def no_fallback(facts: Facts) -> Iterator[Match]:
                 "how": " with an error" if refused else "",
             }
             numbers = lacking_calls(facts, call.callee)
-            yield Match(call.callee, call.caller or facts.client, clues, calls=numbers, words=words)
+            yield Match(call.callee, call.caller or facts.topology.client, clues, calls=numbers, words=words)
     yield from _without_handshake(facts)
 
 
 def _without_handshake(facts: Facts) -> Iterator[Match]:
     """Clients that need no handshake, at servers which say that they wait for one."""
-    greeted = facts.handshakes.counts("caller", "callee").keys()
-    good = facts.requests.ended("answered", "tool_error").counts("caller", "callee").keys()
-    for caller, server in facts.requests.failed.counts("caller", "callee"):
+    greeted = facts.operations.handshakes.counts("caller", "callee").keys()
+    good = facts.operations.requests.ended("answered", "tool_error").counts("caller", "callee").keys()
+    for caller, server in facts.operations.requests.failed.counts("caller", "callee"):
         if server is None or {(caller, server), (None, server)} & (greeted | good):
             continue
-        asked = facts.requests.failed.where("callee", server).where("caller", caller).by_time()
+        asked = facts.operations.requests.failed.where("callee", server).where("caller", caller).by_time()
         told = [
             (call, text, record)
             for call in asked[:_LOOKED_AT]
-            if facts.version_of(call) is not None
+            if facts.operations.version_of(call) is not None
             for text, record in _said_to(call, facts)
             if _WAITS_FOR_HANDSHAKE.search(text) or _refused_whole(call, text, facts)
         ]
         if not told:
             continue
-        client = caller or facts.client
+        client = caller or facts.topology.client
         call, text, record = told[0]
         clues = (
             Clue(f"{call.method} was refused: {text[:160]}", 0.7, (record, *call.rows)),
-            Clue(f"{client} names the protocol version {facts.version_of(call)} in its request", 0.3),
+            Clue(
+                f"{client} names the protocol version {facts.operations.version_of(call)} in its request", 0.3
+            ),
             Clue("no initialize was sent on any connection to it", 0.5),
         )
-        numbers = lacking_calls(facts, server).union(*(facts.operation_of(one).family for one in asked))
+        numbers = lacking_calls(facts, server).union(
+            *(facts.operations.operation_of(one).family for one in asked)
+        )
         words = {
             "client": client,
             "told": "answered" if call.answered else "refused",
@@ -278,7 +286,7 @@ def _without_handshake(facts: Facts) -> Iterator[Match]:
 
 def _refused_whole(call: Call, text: str, facts: Facts) -> bool:
     """Whether parameters were called invalid that hold nothing but what the newer era asks for."""
-    asked = facts.asked(call)
+    asked = facts.operations.asked(call)
     whole = set(asked) == {"_meta"} and _ABILITIES in asked["_meta"]
     return whole and call.error_code == INVALID_PARAMS and "version" not in text.lower()
 
@@ -288,10 +296,10 @@ def _said_to(call: Call, facts: Facts) -> Iterator[tuple[str, str]]:
     if call.status == "error" and call.error_code != INTERNAL_ERROR:
         yield call.error_text, call.rows[-1]
     until = min(call.ended or call.started, call.started + _AROUND) + _AROUND
-    for item in facts.failed_exchanges.get(call.callee, []):
+    for item in facts.incidents.failed_exchanges.get(call.callee, []):
         if call.started <= item.time <= until:
             yield item.body, item.record
-    for word in facts.signals.complaints:
+    for word in facts.events.complaints:
         if word.component == call.callee and call.started <= word.time <= until:
             yield word.said, word.record
 
@@ -299,7 +307,7 @@ def _said_to(call: Call, facts: Facts) -> Iterator[tuple[str, str]]:
 def _not_of_itself(call: Call, facts: Facts) -> bool:
     """Whether nothing but `server/discover` is seen to have kept a server from answering it."""
     broken = broken_off(call, facts) or said_of(
-        call.caller or facts.client, call.callee or "", call.started, facts
+        call.caller or facts.topology.client, call.callee or "", call.started, facts
     )
     last_words = crash_clue(call, facts)
     if last_words:
@@ -311,41 +319,41 @@ def _not_understood(backend: str, lacks: list[Missing], facts: Facts) -> list[Co
     """Errors of the backend about the handshake, or about whatever it got while the relay connected."""
     return [
         item
-        for item in facts.signals.complaints
+        for item in facts.events.complaints
         if item.component == backend
         and _UNKNOWN_METHOD.search(item.text)
         and (
             item.method in _SETUP
             or any(name in item.text for name in _SETUP)
-            or any(_while_connecting(item.time, lack.epoch) for lack in lacks)
+            or any(_while_connecting(item.time, lack.incarnation) for lack in lacks)
         )
     ]
 
 
 def _greeted(facts: Facts) -> set[str]:
     """The servers that somebody shook hands with, or tried to."""
-    return {callee for (callee,) in facts.handshakes.counts("callee") if callee}
+    return {callee for (callee,) in facts.operations.handshakes.counts("callee") if callee}
 
 
 def _mute_visits(backend: str, lacks: list[Missing], facts: Facts) -> list[Clue]:
     """Connections made to the backend when the relay connected, on which no request was ever understood."""
     visits = [
         item
-        for item in facts.signals.connections
-        if item.component == backend and any(_while_connecting(item.time, lack.epoch) for lack in lacks)
+        for item in facts.events.connections
+        if item.component == backend and any(_while_connecting(item.time, lack.incarnation) for lack in lacks)
     ]
     text = "a connection to it was opened, but no MCP request was ever understood on it"
     return [Clue(text, 0.5, tuple(item.record for item in visits[:3]))] if visits else []
 
 
-def _while_connecting(time: pd.Timestamp, epoch: Epoch) -> bool:
-    if epoch.begin is None or epoch.burst_end is None:
+def _while_connecting(time: pd.Timestamp, incarnation: Incarnation) -> bool:
+    if incarnation.begin is None or incarnation.burst_end is None:
         return False
-    return bool(epoch.begin - _AROUND <= time <= epoch.burst_end + _AROUND)
+    return bool(incarnation.begin - _AROUND <= time <= incarnation.burst_end + _AROUND)
 
 
 def _all_unknown(backend: str, facts: Facts) -> bool:
     """Whether the backend answered all it was asked with an error, its handshake apart."""
-    lists = facts.lists_of(backend)
+    lists = facts.tools.lists_of(backend)
     bad = lists and all(listing.failed and _UNKNOWN_METHOD.search(listing.text) for listing in lists)
-    return bool(bad) and not facts.sent_to_backend(backend).ended("answered", "tool_error")
+    return bool(bad) and not facts.operations.sent_to_backend(backend).ended("answered", "tool_error")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._registry import rule
+from godot_analysis.diagnosis.rules._registry import leftover, rule
 from godot_analysis.diagnosis.wording import count, listed
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__: list[str] = []
 
 @rule("L01")
 def gap(facts: Facts) -> Iterator[Match]:
-    for item in facts.gaps:
+    for item in facts.log.gaps:
         words = {
             "begin": f"{item.begin:%H:%M:%S}" if item.begin is not None else "the beginning",
             "end": f"{item.end:%H:%M:%S}" if item.end is not None else "the end",
@@ -33,16 +33,16 @@ def gap(facts: Facts) -> Iterator[Match]:
 
 @rule("L02")
 def works_without_log(facts: Facts) -> Iterator[Match]:
-    for backend, calls in sorted(facts.by_backend.items()):
+    for backend, calls in sorted(facts.operations.by_backend.items()):
         good = calls.ended("answered", "tool_error")
-        if good and backend not in facts.components:
+        if good and backend not in facts.topology.components:
             text = f"{count(len(good), 'call')} answered by it, no record from it"
             yield Match(backend, None, (Clue(text, 0.9, good[0].rows),))
 
 
 @rule("L03")
 def unknown_notification(facts: Facts) -> Iterator[Match]:
-    for component, found in facts.notification_errors.items():
+    for component, found in facts.incidents.notification_errors.items():
         methods = sorted({method for method, _ in found})
         clue = Clue(
             f"{count(len(found), 'error record')} about it", 0.9, tuple(record for _, record in found)[:10]
@@ -50,20 +50,20 @@ def unknown_notification(facts: Facts) -> Iterator[Match]:
         yield Match(component, None, (clue,), words={"method": listed(methods)})
 
 
-@rule("L04")
-def lonely_errors(facts: Facts) -> Iterator[Match]:
-    told = facts.named | {row for call in facts.operations.failed for row in call.rows}
-    told |= {item.record for item in facts.given_up.values()}
+@leftover("L04")
+def lonely_errors(facts: Facts, explained: frozenset[str]) -> Iterator[Match]:
+    told = explained | {row for call in facts.operations.roots.failed for row in call.rows}
+    told |= {item.record for item in facts.incidents.given_up.values()}
     waiting: dict[str, pd.Timestamp] = {}  # since when each end of a call without an end may complain of it
-    for call in facts.requests.failed:
+    for call in facts.operations.requests.failed:
         for end in {call.caller, call.callee}:
             if end is None:
                 continue
-            told |= {item.record for item in facts.complaints_during(call, end)}
+            told |= {item.record for item in facts.incidents.complaints_during(call, end)}
             if call.ended is None:
                 waiting.setdefault(end, call.started)
     by_component: dict[str, list[Complaint]] = {}
-    for item in facts.signals.complaints:
+    for item in facts.events.complaints:
         if item.record not in told and not (
             item.component in waiting and item.time >= waiting[item.component]
         ):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts import family, nearest, normalised, refuses
+from godot_analysis.diagnosis.facts import family, misnamed, nearest, normalised, refuses
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._missing import misnamed
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 
@@ -25,12 +24,12 @@ def name_rewritten(facts: Facts) -> Iterator[Match]:
     yield from _not_put_back(facts)
     for refusal in misnamed(facts):
         known = refusal.table or _listed(facts, refusal.time)
-        owner = facts.owners.of(refusal.tool)
+        owner = facts.tools.owners.of(refusal.tool)
         same = sorted(
             name
             for name in known
             if normalised(name) == normalised(refusal.tool)
-            and (owner is None or facts.owners.of(name) in {owner, None})
+            and (owner is None or facts.tools.owners.of(name) in {owner, None})
         )
         if same and refusal.tool not in known:
             clue = Clue(f"{same[0]} is known, {refusal.tool} is not", 0.9, refusal.records)
@@ -45,17 +44,17 @@ def name_rewritten(facts: Facts) -> Iterator[Match]:
 
 def _not_put_back(facts: Facts) -> Iterator[Match]:
     """Calls that a relay passed on under a name of its own, where the backend lists another."""
-    for call in facts.calls.leaves.ended("error", "tool_error"):
+    for call in facts.operations.calls.leaves.ended("error", "tool_error"):
         relay, backend = call.caller, call.callee
         if call.parent is None or not relay or not backend or not call.tool or not refuses(call.error_text):
             continue
-        shown, own = facts.last_list(relay, call.started), facts.last_list(backend, call.started)
+        shown, own = facts.tools.last_list(relay, call.started), facts.tools.last_list(backend, call.started)
         names = (own.names if own else None) or frozenset()
         if shown is None or own is None or call.tool in names:
             continue
-        above = next(facts.numbered([call.parent]), None)
+        above = next(facts.operations.numbered([call.parent]), None)
         asked = (above.tool if above else None) or call.tool
-        if asked not in facts.held(relay, call.started):
+        if asked not in facts.tools.held(relay, call.started):
             continue  # then the relay itself may have been called by a wrong name
         meant = [name for name in sorted(names) if _rewritten(name, call.tool) or _rewritten(call.tool, name)]
         if meant:
@@ -75,7 +74,7 @@ def _not_put_back(facts: Facts) -> Iterator[Match]:
                 "how": how,
                 "fix": f"Make {relay} call {name} at {backend}, by the name that {backend} listed.",
             }
-            yield Match(backend, relay, clues, call.tool, facts.operation_of(call).family, words)
+            yield Match(backend, relay, clues, call.tool, facts.operations.operation_of(call).family, words)
 
 
 def _rewritten(name: str, shown: str) -> bool:
@@ -89,7 +88,7 @@ def _rewritten(name: str, shown: str) -> bool:
 def wrong_name(facts: Facts) -> Iterator[Match]:
     for refusal in misnamed(facts):
         table = refusal.table or frozenset()
-        if refusal.tool in table or facts.works_otherwise(refusal):
+        if refusal.tool in table or facts.tools.works_otherwise(refusal):
             continue
         named = family(refusal.tool)
         kin = sorted(name for name in table if named is not None and family(name) == named)
@@ -115,11 +114,13 @@ def wrong_name(facts: Facts) -> Iterator[Match]:
 
 
 def _named(refusal: Refused, facts: Facts, clues: tuple[Clue, ...], words: Mapping[str, object]) -> Match:
-    backend = facts.owner_of(refusal)
-    return Match(backend or facts.client, facts.client, clues, refusal.tool, refusal.calls, words)
+    backend = facts.tools.owner_of(refusal)
+    return Match(
+        backend or facts.topology.client, facts.topology.client, clues, refusal.tool, refusal.calls, words
+    )
 
 
 def _listed(facts: Facts, time: pd.Timestamp) -> frozenset[str]:
     """All that anybody has listed by then."""
-    servers = {listing.server for listing in facts.listings}
-    return frozenset[str]().union(*(facts.held(server, time) for server in servers))
+    servers = {listing.server for listing in facts.tools.listings}
+    return frozenset[str]().union(*(facts.tools.held(server, time) for server in servers))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from godot_analysis.diagnosis.facts import most_tools
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._refused_lists import complaints, most_tools
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count
 
@@ -36,11 +36,11 @@ _LISTEN: Final = "subscriptions/listen"
 
 @rule("F15")
 def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
-    for offer in facts.signals.offers:
+    for offer in facts.events.offers:
         if offer.limit is None or offer.count is None or offer.count > offer.limit:
             continue
-        latest = facts.given_to(offer.component, offer.time)
-        held = sum(len(facts.held(server, offer.time, offer.component)) for server in latest)
+        latest = facts.tools.given_to(offer.component, offer.time)
+        held = sum(len(facts.tools.held(server, offer.time, offer.component)) for server in latest)
         if held <= offer.limit:
             continue
         refused = _refused_since(offer.component, offer.time, facts)
@@ -55,7 +55,7 @@ def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
             "held": count(held, "tool"),
             "so": f"and offers {offer.count}, its limit is {offer.limit}: {lacking} is cut off",
         }
-        server = facts.owner_of(refused[0]) if refused else None
+        server = facts.tools.owner_of(refused[0]) if refused else None
         tool = refused[0].tool if refused else None
         calls = frozenset[int]().union(*(item.calls for item in refused))
         yield Match(server, offer.component, tuple(clues), tool, calls, words, None if refused else "warning")
@@ -65,12 +65,12 @@ def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
 
 def _request_refused(facts: Facts) -> Iterator[Match]:
     """Who was told, or says, that these are too many tools."""
-    for said in complaints(facts):
+    for said in facts.declared.complaints:
         limit = most_tools(said.text)
-        if limit is None or said.component in facts.roles.backends:
+        if limit is None or said.component in facts.topology.roles.backends:
             continue
-        latest = facts.given_to(said.component, said.time)
-        held = sum(len(facts.held(server, said.time, said.component)) for server in latest)
+        latest = facts.tools.given_to(said.component, said.time)
+        held = sum(len(facts.tools.held(server, said.time, said.component)) for server in latest)
         # Lists that the log does not show may be long enough.
         if latest and held <= limit:
             continue
@@ -88,7 +88,7 @@ def _request_refused(facts: Facts) -> Iterator[Match]:
             "so": f"and {limit} are allowed: "
             + ("the request was refused" if failed else "the rest is cut off"),
         }
-        server, tool = (facts.owner_of(refused[0]), refused[0].tool) if refused else (None, None)
+        server, tool = (facts.tools.owner_of(refused[0]), refused[0].tool) if refused else (None, None)
         severity: Severity | None = None if failed or refused else "warning"
         yield Match(server, said.component, tuple(clues), tool, words=words, severity=severity)
         return
@@ -98,16 +98,18 @@ def _refused_since(client: str, time: pd.Timestamp, facts: Facts) -> list[Refuse
     """The tools that a client was given and refused after a time."""
     return [
         item
-        for item in facts.refused_by_host
+        for item in facts.tools.refused_by_host
         if item.by == client
         and item.time >= time
-        and any(item.tool in facts.held(server, item.time) for server in facts.given_to(client, time))
+        and any(
+            item.tool in facts.tools.held(server, item.time) for server in facts.tools.given_to(client, time)
+        )
     ]
 
 
 @rule("F33")
 def hidden_by_mode(facts: Facts) -> Iterator[Match]:
-    for refusal in facts.refused_by_host:
+    for refusal in facts.tools.refused_by_host:
         seen = _seen(refusal, facts)
         if seen is None:
             continue
@@ -119,20 +121,20 @@ def hidden_by_mode(facts: Facts) -> Iterator[Match]:
             Clue(f"{seen.server} had listed it", 0.7, seen.records),
         )
         words = {"client": refusal.by, "remark": remark}
-        yield Match(facts.owner_of(refusal), refusal.by, clues, refusal.tool, refusal.calls, words)
+        yield Match(facts.tools.owner_of(refusal), refusal.by, clues, refusal.tool, refusal.calls, words)
 
 
 def _hidden(refusal: Refused, seen: Listing, facts: Facts) -> tuple[str, tuple[str, ...]]:
     """Why a listed tool is not shown to the model, and where that is said; no words if nothing says so."""
     if _HIDDEN.search(refusal.remark):
         return refusal.remark, ()
-    described = facts.described(seen.server, refusal.tool, refusal.time) or {}
+    described = facts.tools.described(seen.server, refusal.tool, refusal.time) or {}
     meta = described.get("_meta")
     places = [described, meta, meta.get("ui") if isinstance(meta, dict) else None]
     for shown in (place.get("visibility") for place in places if isinstance(place, dict)):
         if isinstance(shown, (str, list)) and shown and "model" not in shown:
             return f"visibility: {json.dumps(shown)}", seen.records
-    for said in facts.remarks_on(refusal.tool):
+    for said in facts.log.remarks_on(refusal.tool):
         if said.component == refusal.by and said.time <= refusal.time and _KEPT_BACK.search(said.text):
             return said.text[:120], (said.record,)
     return "", ()
@@ -140,23 +142,23 @@ def _hidden(refusal: Refused, seen: Listing, facts: Facts) -> tuple[str, tuple[s
 
 @rule("F13")
 def list_out_of_date(facts: Facts) -> Iterator[Match]:
-    for server, client, time, row in facts.told_changes:
-        own = (item for item in reversed(facts.lists_of(server)) if item.caller in {client, None})
+    for server, client, time, row in facts.sessions.list_changed_notifications:
+        own = (item for item in reversed(facts.tools.lists_of(server)) if item.caller in {client, None})
         last = next(own, None)
-        if (last is not None and last.time >= time) or not facts.verbatim(server, client):
+        if (last is not None and last.time >= time) or not facts.wire.verbatim(server, client):
             continue
         # Behind a relay it is its client that misses the tool.
-        behind = client in facts.roles.relays - facts.roles.hosts
-        made = facts.calls if behind else facts.operations
+        behind = client in facts.topology.roles.relays - facts.topology.roles.hosts
+        made = facts.operations.calls if behind else facts.operations.roots
         since = made.where("caller", client).after(time + _PATIENCE)
         refused = [
             item
-            for item in facts.refused_by_host
+            for item in facts.tools.refused_by_host
             if (item.by == client or behind)
             and item.time > time
             and item.server in {None, server}
-            and item.tool not in facts.held(server, time, client)
-            and facts.owner_of(item) in ({server} if behind else {None, server})
+            and item.tool not in facts.tools.held(server, time, client)
+            and facts.tools.owner_of(item) in ({server} if behind else {None, server})
         ]
         if not (since or refused):
             continue
@@ -169,8 +171,8 @@ def list_out_of_date(facts: Facts) -> Iterator[Match]:
         tool = refused[0].tool if refused else None
         yield Match(server, client, tuple(clues), tool, words=words, severity=None if refused else "warning")
     missed: dict[tuple[str | None, object], str | None] = {}
-    for refusal in facts.refused_by_host:
-        if not _told(facts.owner_of(refusal), refusal.by, facts):
+    for refusal in facts.tools.refused_by_host:
+        if not _told(facts.tools.owner_of(refusal), refusal.by, facts):
             for match in (*_grown_unheard(refusal, facts), *_registered_unheard(refusal, facts)):
                 missed.setdefault((match.component, match.words["client"]), match.tool)
                 yield match
@@ -180,21 +182,23 @@ def list_out_of_date(facts: Facts) -> Iterator[Match]:
 
 def _told(server: str | None, client: str, facts: Facts) -> bool:
     """Whether a client, or a relay in front of it, was told of a change by a server."""
-    ears = {client} | facts.roles.relays
-    return any(teller == server and ear in ears for teller, ear, *_ in facts.told_changes)
+    ears = {client} | facts.topology.roles.relays
+    return any(
+        teller == server and ear in ears for teller, ear, *_ in facts.sessions.list_changed_notifications
+    )
 
 
 def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
     """A refused tool that its server lists later, after a list without it, and nobody was told."""
-    server = facts.owner_of(refusal)
-    if server is None or server in facts.roles.relays:
+    server = facts.tools.owner_of(refusal)
+    if server is None or server in facts.topology.roles.relays:
         return
-    lists = facts.lists_of(server)
-    askers = {refusal.by, None} | facts.roles.relays
+    lists = facts.tools.lists_of(server)
+    askers = {refusal.by, None} | facts.topology.roles.relays
     mine = next(
         (item for item in reversed(lists) if item.caller in askers and item.time <= refusal.time), None
     )
-    before = facts.held(server, refusal.time, mine.caller) if mine is not None else frozenset()
+    before = facts.tools.held(server, refusal.time, mine.caller) if mine is not None else frozenset()
     if mine is None or not before or refusal.tool in before:
         return
     since = (item for item in lists if item.names and item.time > mine.time)
@@ -207,15 +211,15 @@ def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
 
 def _dropped_unheard(facts: Facts) -> Iterator[Match]:
     """A call of a tool that is in the list of its caller, and no more in the one that others got since."""
-    for refusal in facts.refused:
+    for refusal in facts.tools.refused:
         server = refusal.server
         if not refusal.own or server is None:
             continue
-        call = next((one for one in facts.numbered(refusal.calls) if one.callee == server), None)
+        call = next((one for one in facts.operations.numbered(refusal.calls) if one.callee == server), None)
         client = call.caller if call is not None else None
-        if client is None or refusal.tool not in facts.held(server, refusal.time, client):
+        if client is None or refusal.tool not in facts.tools.held(server, refusal.time, client):
             continue
-        newer = facts.last_list(server, refusal.time)
+        newer = facts.tools.last_list(server, refusal.time)
         if newer is not None and newer.caller not in {client, None} and not _told(server, client, facts):
             text = f"the list that {server} gave to {newer.caller} since has it no more"
             yield _unheard(refusal, server, client, Clue(text, 0.5, newer.records), facts)
@@ -223,16 +227,16 @@ def _dropped_unheard(facts: Facts) -> Iterator[Match]:
 
 def _registered_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
     """A refused tool that its server says it has got since it was last asked for a list."""
-    lists = facts.given_to(refusal.by, refusal.time)
-    for said in facts.remarks_on(refusal.tool):
+    lists = facts.tools.given_to(refusal.by, refusal.time)
+    for said in facts.log.remarks_on(refusal.tool):
         listing = lists.get(said.component)
         if (
             listing is not None
             and not _told(said.component, refusal.by, facts)
             and listing.time < said.time < refusal.time
             and _REGISTERED.search(said.text.replace(refusal.tool, ""))
-            and refusal.tool not in facts.held(said.component, refusal.time, refusal.by)
-            and not any(item.time > refusal.time for item in facts.lists_of(said.component))
+            and refusal.tool not in facts.tools.held(said.component, refusal.time, refusal.by)
+            and not any(item.time > refusal.time for item in facts.tools.lists_of(said.component))
         ):
             clue = Clue(
                 f"{said.component} logged after its last list: {said.text[:120]}", 0.6, (said.record,)
@@ -244,7 +248,9 @@ def _registered_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
 def _unheard(refusal: Refused, server: str, client: str, clue: Clue, facts: Facts) -> Match:
     messages = facts.flow.observed
     asked = messages[(messages["method"] == _LISTEN) & (messages["receiver"] == server)]
-    deaf = facts.stateless(server) and bool((asked["sender"].notna() & (asked["sender"] != client)).all())
+    deaf = facts.wire.stateless(server) and bool(
+        (asked["sender"].notna() & (asked["sender"] != client)).all()
+    )
     words = {
         "client": client,
         "what": "never listens for changes" if deaf else "was not told",
@@ -256,7 +262,7 @@ def _unheard(refusal: Refused, server: str, client: str, clue: Clue, facts: Fact
 
 @rule("F10")
 def dropped_by_host(facts: Facts) -> Iterator[Match]:
-    for refusal in facts.refused_by_host:
+    for refusal in facts.tools.refused_by_host:
         words = {
             "client": refusal.by,
             "what": refusal.tool,
@@ -264,7 +270,7 @@ def dropped_by_host(facts: Facts) -> Iterator[Match]:
             "does": "which refuses it all the same",
             "unless": "",
         }
-        seen, listed_behind = _seen(refusal, facts), facts.backend_list(refusal.tool, refusal.time)
+        seen, listed_behind = _seen(refusal, facts), facts.tools.backend_list(refusal.tool, refusal.time)
         if seen is not None:
             source = Clue(f"{seen.server} had listed it to {refusal.by}", 0.7, seen.records)
         elif refusal.tool in (refusal.table or ()):
@@ -272,10 +278,10 @@ def dropped_by_host(facts: Facts) -> Iterator[Match]:
         elif (
             listed_behind is not None
             and refusal.table is None
-            and refusal.by in facts.roles.hosts
-            and not any(item.caller == refusal.by for item in facts.lists_of(listed_behind.server))
+            and refusal.by in facts.topology.roles.hosts
+            and not any(item.caller == refusal.by for item in facts.tools.lists_of(listed_behind.server))
         ):
-            holder = listed_behind.caller or facts.relay
+            holder = listed_behind.caller or facts.topology.relay
             text = f"{listed_behind.server} had listed it to {holder}, which does not log what it handed on"
             source = Clue(text, 0.3, listed_behind.records)
             words |= {
@@ -286,24 +292,24 @@ def dropped_by_host(facts: Facts) -> Iterator[Match]:
         else:
             continue
         severity: Severity | None = None
-        if facts.works_otherwise(refusal):
+        if facts.tools.works_otherwise(refusal):
             severity = "info"
             words["unless"] = " It let it be called before and after that: only the name may have been wrong."
         clues = (Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records), source)
-        server = facts.owner_of(refusal) or facts.client
+        server = facts.tools.owner_of(refusal) or facts.topology.client
         yield Match(server, refusal.by, clues, refusal.tool, refusal.calls, words, severity)
     yield from _server_left_out(facts)
 
 
 def _server_left_out(facts: Facts) -> Iterator[Match]:
     """A server all of whose tools are missing from what was offered, while those of others are there."""
-    offers = [offer for offer in facts.signals.offers if offer.names]
+    offers = [offer for offer in facts.events.offers if offer.names]
     if not offers:
         return
     last = offers[-1]
-    for server, item in facts.given_to(last.component, last.time).items():
-        held = facts.held(server, last.time)
-        if held and not _any_offered(held, last) and not facts.operations.where("tool", *held):
+    for server, item in facts.tools.given_to(last.component, last.time).items():
+        held = facts.tools.held(server, last.time)
+        if held and not _any_offered(held, last) and not facts.operations.roots.where("tool", *held):
             clues = (
                 Clue(f"{server} listed {count(len(held), 'tool')} to {last.component}", 0.4, item.records),
                 Clue("none of them is among those offered to the model", 0.5, (last.record,)),
@@ -327,9 +333,9 @@ def _any_offered(held: frozenset[str], offer: Offer) -> bool:
 
 def _seen(refusal: Refused, facts: Facts) -> Listing | None:
     """The list in which the one who refused a tool had it; None when it had not."""
-    latest = facts.given_to(refusal.by, refusal.time)
+    latest = facts.tools.given_to(refusal.by, refusal.time)
     for item in sorted(latest.values(), key=lambda item: item.time, reverse=True):
-        held = facts.held(item.server, refusal.time, refusal.by)
+        held = facts.tools.held(item.server, refusal.time, refusal.by)
         if refusal.server in {None, item.server} and refusal.tool in held:
             return item
     return None

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from godot_analysis.diagnosis.facts import Breach, lacking_calls, speaks_of_form, speaks_of_tools
 from godot_analysis.diagnosis.findings import SEVERITIES
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._missing import lacking_calls, missing
-from godot_analysis.diagnosis.rules._official import Breach, breaches, speaks_of_form
-from godot_analysis.diagnosis.rules._refused_lists import speaks_of_tools
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.normal_form.sightings import REQUEST
 
@@ -53,13 +51,13 @@ def _rank(match: Match) -> int:
 @rule("R17")
 @_gravest
 def answer_breaks_schema(facts: Facts) -> Iterator[Match]:
-    for breach in breaches(facts):
+    for breach in facts.breaches:
         call = breach.call
         if breach.kind == REQUEST or call.method == _CALL or call.callee is None:
             continue
         server = call.callee
-        if server in facts.roles.relays and breach.tool is not None:
-            server = facts.owners.of(breach.tool) or server
+        if server in facts.topology.roles.relays and breach.tool is not None:
+            server = facts.tools.owners.of(breach.tool) or server
         harm, severity = _harm(breach, facts)
         clues = (Clue(f"{call.callee} answered {call.method}: {breach.fault}", 0.5, call.rows), *harm)
         numbers = lacking_calls(facts, server) if harm else frozenset[int]()
@@ -69,13 +67,13 @@ def answer_breaks_schema(facts: Facts) -> Iterator[Match]:
 @rule("R18")
 @_gravest
 def result_breaks_schema(facts: Facts) -> Iterator[Match]:
-    for breach in breaches(facts):
+    for breach in facts.breaches:
         call = breach.call
         if breach.kind == REQUEST or call.method != _CALL or call.callee is None or call.legs:
             continue
         if breach.place.startswith("structuredContent"):
             continue  # there the output schema of the tool says more
-        top = facts.operation_of(call)
+        top = facts.operations.operation_of(call)
         said = [
             Clue(f"{item.component} logged: {item.text[:160]}", 0.6, (item.record,))
             for name in {call.caller, top.caller} - {None, call.callee}
@@ -92,14 +90,14 @@ def result_breaks_schema(facts: Facts) -> Iterator[Match]:
 def _complaints_on(call: Call, component: str, facts: Facts) -> list[Complaint]:
     """What a component complained of after it got an answer, before it got another one."""
     until = (call.ended or call.started) + _CLOSE
-    early = facts.complaints_during(call, component)
+    early = facts.incidents.complaints_during(call, component)
     late = [
         item
-        for item in facts.signals.complaints
+        for item in facts.events.complaints
         if item.component == component and item not in early and call.started <= item.time <= until
     ]
     if late and call.ended is not None:
-        others = facts.calls.where("caller", component).after(call.started).before(until)
+        others = facts.operations.calls.where("caller", component).after(call.started).before(until)
         ends = [one.ended for one in others if one.ended is not None and one.ended > call.ended]
         late = [item for item in late if item.time <= min(ends, default=until)]
     return early + late
@@ -108,10 +106,12 @@ def _complaints_on(call: Call, component: str, facts: Facts) -> list[Complaint]:
 @rule("R19")
 def request_breaks_schema(facts: Facts) -> Iterator[Match]:
     alike: dict[tuple[str, str, str], list[Breach]] = {}
-    for breach in breaches(facts):
+    for breach in facts.breaches:
         call = breach.call
         if breach.kind == REQUEST and call.callee is not None:
-            alike.setdefault((call.caller or facts.client, call.method, breach.path), []).append(breach)
+            alike.setdefault((call.caller or facts.topology.client, call.method, breach.path), []).append(
+                breach
+            )
     for (sender, method, _), found in alike.items():
         refused = [breach for breach in found if _refused_for_form(breach.call.last)]
         first, calls = (refused or found)[0], [breach.call for breach in refused]
@@ -119,7 +119,7 @@ def request_breaks_schema(facts: Facts) -> Iterator[Match]:
         if refused:
             rows = tuple(row for call in calls for row in call.rows)
             clues.append(Clue(f"it was refused: “{calls[0].last.error_text[:160]}”", 0.6, rows))
-        server = facts.backend_of(first.call.last) or first.call.callee
+        server = facts.operations.backend_of(first.call.last) or first.call.callee
         tools = {breach.call.tool for breach in found}
         tool = first.call.tool if len(tools) == 1 else None
         numbers = frozenset[int]().union(*(call.family for call in calls))
@@ -135,17 +135,19 @@ def _harm(breach: Breach, facts: Facts) -> tuple[tuple[Clue, ...], Severity | No
     """What shows that its client could not use an answer; nothing where it used the tools all the same."""
     call = breach.call
     server, client = call.callee or "", call.caller
-    used = facts.sent_to(server).ended("answered", "tool_error").where("method", _CALL)
+    used = facts.operations.sent_to(server).ended("answered", "tool_error").where("method", _CALL)
     used = used.where("caller", client, None)
     if (used if breach.tool is None else used.where("tool", breach.tool)) or _borne(breach, facts):
         return (), "info"
-    later = [item for item in facts.lists_of(server) if item.time > call.started and item.caller == client]
+    later = [
+        item for item in facts.tools.lists_of(server) if item.time > call.started and item.caller == client
+    ]
     if call.method != _LIST and any(item.names for item in later):
         return (), "info"  # it went on to the list, and got it
     missed = [*_refused(breach, server, facts)]
     until = (call.ended or call.started) + _CLOSE
-    words = [(item.time, item.component, item.record, item.said) for item in facts.signals.complaints]
-    words += [(item.time, item.component, item.record, item.text) for item in facts.troubles]
+    words = [(item.time, item.component, item.record, item.said) for item in facts.events.complaints]
+    words += [(item.time, item.component, item.record, item.text) for item in facts.incidents.troubles]
     said = [
         Clue(f"{component} logged: {text[:160]}", 0.6, (record,))
         for time, component, record, text in words
@@ -158,11 +160,11 @@ def _harm(breach: Breach, facts: Facts) -> tuple[tuple[Clue, ...], Severity | No
         return (*said[:1], *missed[:1]), None if missed else "warning" if said else "info"
     ended = [
         Clue("the connection ended after it", 0.5, (end.record,))
-        for end in facts.signals.ends
+        for end in facts.events.ends
         if call.started <= end.time <= until and end.component == client and end.peer in {server, None}
     ]
     if _left_alone(call, facts):
-        ended.append(Clue(f"{client or facts.client} asked {server} for nothing after that", 0.4))
+        ended.append(Clue(f"{client or facts.topology.client} asked {server} for nothing after that", 0.4))
     clues = (*said[:1], *missed[:1], *ended[:1])
     return clues, None if clues else "info"
 
@@ -170,18 +172,22 @@ def _harm(breach: Breach, facts: Facts) -> tuple[tuple[Clue, ...], Severity | No
 def _borne(breach: Breach, facts: Facts) -> bool:
     """Whether its client works with another server that breaks the schema in the very same way."""
     client, kind = breach.call.caller, (breach.call.method, breach.path)
-    others = {item.call.callee for item in breaches(facts) if (item.call.method, item.path) == kind}
-    used = facts.requests.ended("answered", "tool_error").where("method", _CALL).where("caller", client)
+    others = {item.call.callee for item in facts.breaches if (item.call.method, item.path) == kind}
+    used = (
+        facts.operations.requests.ended("answered", "tool_error")
+        .where("method", _CALL)
+        .where("caller", client)
+    )
     return client is not None and bool(used.where("callee", *others - {breach.call.callee, None}))
 
 
 def _refused(breach: Breach, server: str, facts: Facts) -> Iterator[Clue]:
     """Refusals of the tool that breaks the schema, or of a server whose tools its relay has none of since."""
     call = breach.call
-    life = facts.epoch_at(call.started)
-    refused = [item for item in facts.refused if item.time >= call.started and item.tool == breach.tool]
-    for lack in missing(facts):
-        if lack.backend == server and lack.epoch is life and lack.reached:
+    life = facts.sessions.incarnation_at(call.started)
+    refused = [item for item in facts.tools.refused if item.time >= call.started and item.tool == breach.tool]
+    for lack in facts.missing:
+        if lack.backend == server and lack.incarnation is life and lack.reached:
             refused += lack.refusals
     for item in refused:
         yield Clue(f"{item.by} refused {item.tool}", 0.4, item.records)
@@ -190,9 +196,13 @@ def _refused(breach: Breach, server: str, facts: Facts) -> Iterator[Clue]:
 def _left_alone(call: Call, facts: Facts) -> bool:
     """Whether a handshake was answered and nothing came after it, though it would have been logged."""
     server, client = call.callee or "", call.caller or ""
-    if call.method != "initialize" or server in facts.confirmed or not facts.verbatim(server, client):
+    if (
+        call.method != "initialize"
+        or server in facts.sessions.initialized
+        or not facts.wire.verbatim(server, client)
+    ):
         return False
-    return not facts.sent_to(server).after(call.started) and facts.end - call.started > _CLOSE
+    return not facts.operations.sent_to(server).after(call.started) and facts.log.end - call.started > _CLOSE
 
 
 def _words(breach: Breach) -> dict[str, str]:

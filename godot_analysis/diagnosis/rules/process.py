@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._crashing import crashed
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 from godot_analysis.reconstruction.endings import WITHHELD
@@ -23,7 +22,6 @@ __all__: list[str] = []
 
 _PATIENCE: Final = pd.Timedelta(seconds=5)
 _SKEW: Final = pd.Timedelta(seconds=2)
-_MANY: Final = 10
 _BRIEF: Final = pd.Timedelta(seconds=1)
 _SHOWN: Final = 200
 _ENDLESS: Final = {
@@ -48,14 +46,14 @@ _CUT_SHORT: Final = {
 @rule("R07")
 def gone_for_good(facts: Facts) -> Iterator[Match]:
     for call in _unfinished(facts):
-        losses = facts.losses_under(call)
+        losses = facts.incidents.losses_under(call)
         if not losses or losses[-1].tool is not None:
             continue  # or the call was given up for it in so many words
         backend = losses[-1].backend
-        back = facts.arrival_after(backend, losses[-1].time)
+        back = facts.sessions.arrival_after(backend, losses[-1].time)
         clues = [
             Clue(
-                f"{facts.relay} lost its connection to {backend}: {losses[-1].text}",
+                f"{facts.topology.relay} lost its connection to {backend}: {losses[-1].text}",
                 0.7,
                 tuple(loss.record for loss in losses),
             ),
@@ -68,17 +66,17 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
 
 @rule("B08")
 def never_ends(facts: Facts) -> Iterator[Match]:
-    open_ = facts.operations.ended("pending", "lost")
-    told = np.zeros(len(facts.table), dtype=bool)
+    open_ = facts.operations.roots.ended("pending", "lost")
+    told = np.zeros(len(facts.operations.table), dtype=bool)
     for call, inner in _endless(facts, open_):
         last, behind = (inner or call).last, open_.after((inner or call).started)
-        backend = facts.backend_of(last)
-        waited = facts.end - call.started
+        backend = facts.operations.backend_of(last)
+        waited = facts.log.end - call.started
         if last.answered and (call.status == "cancelled" or WITHHELD in call.note):
             yield _withheld(call)
             continue
         clues = [Clue(f"nothing shows an end of {call.tool}", 0.5, call.rows)]
-        if waited > max(_PATIENCE, 20 * facts.usual_duration):
+        if waited > max(_PATIENCE, 20 * facts.operations.usual_duration):
             clues.append(Clue(f"{waited.total_seconds():.0f} s passed until the end of the log", 0.5))
         if last is not call or last.received:
             arrived = "received it and" if last.received else "was sent it and"
@@ -88,11 +86,11 @@ def never_ends(facts: Facts) -> Iterator[Match]:
         if behind:
             rows = tuple(row for other in behind[:_SHOWN] for row in other.rows)
             clues.append(Clue(f"{count(len(behind), 'later call')} got no answer either", 0.4, rows))
-        complaint = facts.first_complaint(backend or "", call.started - _PATIENCE / 5)
+        complaint = facts.incidents.first_complaint(backend or "", call.started - _PATIENCE / 5)
         if complaint is not None:
             clues.append(Clue(f"{backend} logged: {complaint.text[:120]}", 0.4, (complaint.record,)))
         cut_short = waited < _BRIEF and not behind and complaint is None
-        where, told_as = backend or facts.relay, _CUT_SHORT if cut_short else _ENDLESS
+        where, told_as = backend or facts.topology.relay, _CUT_SHORT if cut_short else _ENDLESS
         words = {
             **{name: text.format(component=where) for name, text in told_as.items()},
             "behind": f", and {count(len(behind), 'later call')} with it" if behind else "",
@@ -130,44 +128,46 @@ def _endless(facts: Facts, open_: Calls) -> Iterator[tuple[Call, Call | None]]:
     """The calls that nothing ended, each with the same call further on, where only its content tells."""
     further: set[int] = set()
     for call in (*_unfinished(facts), *_unheard(facts), *_cancelled_late(facts)):
-        if call.number in further or facts.overtaken(call):
+        if call.number in further or facts.operations.overtaken(call):
             continue
         inner = _handed_on(call, open_)
         further |= frozenset() if inner is None else inner.family
         last = (inner or call).last
-        backend = facts.backend_of(last)
-        if not last.sent and backend and not (facts.tells_ends(backend) or facts.verbatim(backend)):
+        backend = facts.operations.backend_of(last)
+        if (
+            not last.sent
+            and backend
+            and not (facts.operations.tells_ends(backend) or facts.wire.verbatim(backend))
+        ):
             continue  # seen by the backend alone, which never logs an end
-        if last.sent and not (facts.verbatim(call.caller or "", last.callee or "") or _hears(call, facts)):
+        if last.sent and not (
+            facts.wire.verbatim(call.caller or "", last.callee or "") or _hears(call, facts)
+        ):
             continue  # in whose words the ends of calls are not told, or not so that they can be read
-        waited = facts.end - call.started
+        waited = facts.log.end - call.started
         if facts.live and waited < _PATIENCE:
             continue
-        if (waited < _BRIEF and not last.received) or facts.end_unlogged(call):
+        if (waited < _BRIEF and not last.received) or facts.operations.end_unlogged(call):
             continue  # the log ends before even its arrival could be logged, or lacks what came then
         yield call, inner
 
 
 def _hears(call: Call, facts: Facts) -> bool:
     """Whether the caller's records tell of any end, or of so few calls that none may have come to one."""
-    key = f"hears {call.caller}"
-    if key not in facts.memo:
-        own = facts.calls.where("caller", call.caller)
-        facts.memo[key] = len(own) < _MANY or bool(own.answered)
-    return bool(facts.memo[key])
+    return facts.operations.reports_ends(call.caller)
 
 
 @rule("R05")
 def repeated(facts: Facts) -> Iterator[Match]:
-    told = {trouble.record for trouble in facts.signals.troubles}
-    for call in facts.troubled.ended("answered", "tool_error"):
-        losses = facts.losses_under(call)
+    told = {trouble.record for trouble in facts.events.troubles}
+    for call in facts.incidents.troubled.ended("answered", "tool_error"):
+        losses = facts.incidents.losses_under(call)
         if not losses:
             continue
         backend, told_apart = losses[-1].backend, losses[-1].record in told
-        arrived = facts.arrivals_of(call, backend)
-        fresh = facts.arrival_after(backend, losses[0].time)
-        sent_there = facts.backend_of(call.last) == backend and (arrived > 1 or fresh)
+        arrived = facts.operations.times_received(call, backend)
+        fresh = facts.sessions.arrival_after(backend, losses[0].time)
+        sent_there = facts.operations.backend_of(call.last) == backend and (arrived > 1 or fresh)
         if not (told_apart or sent_there):
             continue  # it may never have gone there, or another stream than its own may have broken
         clues = [
@@ -189,14 +189,14 @@ def repeated(facts: Facts) -> Iterator[Match]:
 
 @rule("R11")
 def connection_lost(facts: Facts) -> Iterator[Match]:
-    told = {loss.record for call in facts.troubled for loss in facts.losses_under(call)}
-    for trouble in facts.signals.troubles:
+    told = {loss.record for call in facts.incidents.troubled for loss in facts.incidents.losses_under(call)}
+    for trouble in facts.events.troubles:
         if trouble.record in told or trouble.kind not in {"lost", "timeout"}:
             continue
         clue = Clue(f"{trouble.component} logged: {trouble.text}", 0.7, (trouble.record,))
         words = {"holder": trouble.component, "error": trouble.text, "after": _IDLE}
         yield Match(trouble.backend, trouble.backend, (clue,), trouble.tool, words=words)
-    for server, item, missed in facts.died_idle:
+    for server, item, missed in facts.processes.died_idle:
         clues = (
             Clue(f"{item.component} logged: {item.text}", 0.7, (item.record,)),
             Clue(f"{missed.component} logged: {missed.text[:160]}", 0.5, (missed.record,)),
@@ -207,14 +207,14 @@ def connection_lost(facts: Facts) -> Iterator[Match]:
 
 @rule("R06")
 def old_instance(facts: Facts) -> Iterator[Match]:
-    for backend, calls in facts.by_backend.items():
+    for backend, calls in facts.operations.by_backend.items():
         served = calls.answered
-        hands = [arrival.time for arrival in facts.relay_arrivals if arrival.backend == backend]
+        hands = [arrival.time for arrival in facts.sessions.relay_arrivals if arrival.backend == backend]
         late = hands[-1] + _SKEW if hands else None
-        starts = [s for s in facts.signals.starts if s.component == backend and late and s.time > late]
+        starts = [s for s in facts.events.starts if s.component == backend and late and s.time > late]
         clues = []
-        for start in () if facts.stateless(backend) else starts[::-1]:
-            if facts.same_process(start.record, served):
+        for start in () if facts.wire.stateless(backend) else starts[::-1]:
+            if facts.log.same_process(start.record, served):
                 continue  # the process that started is the one that answers, whatever the clocks say
             if after := served.after(start.time)[:1]:
                 clues.append(
@@ -227,7 +227,7 @@ def old_instance(facts: Facts) -> Iterator[Match]:
                 break
         clues += _instances(backend, served, facts) + _lists(backend, facts) + _address(backend, facts)
         if clues:
-            yield Match(backend, facts.relay, tuple(clues), None)
+            yield Match(backend, facts.topology.relay, tuple(clues), None)
 
 
 def _instances(backend: str, served: Calls, facts: Facts) -> list[Clue]:
@@ -255,17 +255,21 @@ def _instances(backend: str, served: Calls, facts: Facts) -> list[Clue]:
 
 def _address(backend: str, facts: Facts) -> list[Clue]:
     """That a restart took the route back to another address, where somebody answers as well."""
-    routes = [route for route in facts.signals.routes if route.backend == backend and route.url]
+    routes = [route for route in facts.events.routes if route.backend == backend and route.url]
     if not routes:
         return []
     last = routes[-1]
-    epoch = facts.epoch_at(last.time)
-    before = [route for route in routes if epoch.begin is not None and route.time < epoch.begin]
-    set_here = [c for c in facts.management if c.name == backend and c.verb == "add" and epoch.holds(c.time)]
+    incarnation = facts.sessions.incarnation_at(last.time)
+    before = [route for route in routes if incarnation.begin is not None and route.time < incarnation.begin]
+    set_here = [
+        c
+        for c in facts.topology.commands
+        if c.name == backend and c.verb == "add" and incarnation.holds(c.time)
+    ]
     if not before or before[-1].url == last.url or set_here:
         return []
-    moved = [c for c in facts.management if c.name == backend and c.url == before[-1].url]
-    text = f"calls went to {before[-1].url} before {facts.relay} was restarted, and go to {last.url} since"
+    moved = [c for c in facts.topology.commands if c.name == backend and c.url == before[-1].url]
+    text = f"calls went to {before[-1].url} before {facts.topology.relay} was restarted, and go to {last.url} since"
     clues = [Clue(text, 0.6, (before[-1].record, last.record))]
     if moved:
         clues.append(
@@ -278,21 +282,21 @@ def _lists(backend: str, facts: Facts) -> list[Clue]:
     """That a visitor who asked the same name was shown another list than the relay at the same time."""
     lists = [
         item
-        for item in facts.lists_of(backend)
+        for item in facts.tools.lists_of(backend)
         if item.count is not None and item.cursor is None and item.next_cursor is None
     ]
-    mine = {arrival.time for arrival in facts.relay_arrivals if arrival.backend == backend}
+    mine = {arrival.time for arrival in facts.sessions.relay_arrivals if arrival.backend == backend}
     if len(lists) < 2 or len(mine) < 2:  # noqa: PLR2004 - two make a difference
         return []
-    epoch = facts.epoch_at(lists[-1].time)
-    inside = [listing for listing in lists if epoch.holds(listing.time)]
+    incarnation = facts.sessions.incarnation_at(lists[-1].time)
+    inside = [listing for listing in lists if incarnation.holds(listing.time)]
     counts = [listing.count for listing in inside]
     unexplained = [
         arrival
-        for arrival in epoch.reached.get(backend, [])
-        if epoch.burst_end is not None
-        and arrival.time > epoch.burst_end
-        and not facts.why_reconnected(arrival)
+        for arrival in incarnation.reached.get(backend, [])
+        if incarnation.burst_end is not None
+        and arrival.time > incarnation.burst_end
+        and not facts.sessions.why_reconnected(arrival)
     ]
     logs = facts.flow.logs
     shown = logs["id"].isin([row for listing in inside for row in listing.records])
@@ -307,17 +311,17 @@ def _lists(backend: str, facts: Facts) -> list[Clue]:
 
 def _unfinished(facts: Facts) -> Iterator[Call]:
     """The calls without an end, but for those under which their server broke."""
-    found = facts.operations.ended("pending", "lost", "timed_out")
-    return (call for call in found if call.number not in crashed(facts))
+    found = facts.operations.roots.ended("pending", "lost", "timed_out")
+    return (call for call in found if call.number not in facts.crashed)
 
 
 def _cancelled_late(facts: Facts) -> Iterator[Call]:
     """Calls that their caller gave up long after they had been answered further on."""
-    for call in facts.operations.ended("cancelled"):
+    for call in facts.operations.roots.ended("cancelled"):
         last, router = call.last, call.callee
         if last is call or not last.answered or last.ended is None or call.ended is None:
             continue
-        if router is not None and facts.verbatim(router) and call.ended - last.ended >= _PATIENCE:
+        if router is not None and facts.wire.verbatim(router) and call.ended - last.ended >= _PATIENCE:
             yield call
 
 
@@ -332,12 +336,14 @@ def _handed_on(call: Call, open_: Calls) -> Call | None:
 
 def _unheard(facts: Facts) -> Calls:
     """Calls whose failure the backend logged, but nobody its answer, though all others are logged."""
-    table = facts.table
-    hearing = {name for (name,) in facts.calls.only(table.heard).counts("caller") if name is not None}
-    telling = [name for name in table.codes("callee")[1] if facts.verbatim(name)]
+    table = facts.operations.table
+    hearing = {
+        name for (name,) in facts.operations.calls.only(table.heard).counts("caller") if name is not None
+    }
+    telling = [name for name in table.codes("callee")[1] if facts.wire.verbatim(name)]
     unheard = table.mask("status", "error") & ~table.heard & table.mask("caller", *hearing)
     unheard |= table.mask("status", "error") & table.unanswered & table.mask("callee", *telling)
-    return facts.operations.only(unheard[table.lasts] & ~(table.leaves & table.mask("caller", None)))
+    return facts.operations.roots.only(unheard[table.lasts] & ~(table.leaves & table.mask("caller", None)))
 
 
 def _seconds(call: Call) -> str:

@@ -19,11 +19,17 @@ __all__: list[str] = []
 
 @rule("R12")
 def failed_somehow(facts: Facts) -> Iterator[Match]:
-    for call in facts.operations.ended("error", "tool_error", "lost"):
-        missed = next((facts.given_up[leg] for leg in call.family if leg in facts.given_up), None)
-        if call.status == "lost" and missed is None and (facts.overtaken(call) or facts.end_unlogged(call)):
+    for call in facts.operations.roots.ended("error", "tool_error", "lost"):
+        missed = next(
+            (facts.incidents.given_up[leg] for leg in call.family if leg in facts.incidents.given_up), None
+        )
+        if (
+            call.status == "lost"
+            and missed is None
+            and (facts.operations.overtaken(call) or facts.operations.end_unlogged(call))
+        ):
             continue  # only its end is missing from the log
-        where = facts.backend_of(call.last) or call.callee or facts.relay
+        where = facts.operations.backend_of(call.last) or call.callee or facts.topology.relay
         # An error that no backend sent was made by the relay.
         own = call.status == "error" and call.last is not call and not call.last.answered
         error = f": “{error_words(call)}”" if call.error_text else ""
@@ -42,4 +48,6 @@ def _mended(call: Call, facts: Facts) -> bool:
     """Whether its caller, by what it was told, came to a result in the end."""
     if tells_nothing(call):
         return False
-    return facts.put_right(call) or (temporary(call.error_text) and facts.succeeded_later(call))
+    return facts.operations.put_right(call) or (
+        temporary(call.error_text) and facts.operations.succeeded_later(call)
+    )

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from godot_analysis.diagnosis.facts import Missing, known_before, listening, tried
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._addresses import known_before, listening, tried
-from godot_analysis.diagnosis.rules._missing import Missing, absence_clue, missing, refused_clue
+from godot_analysis.diagnosis.rules._absence import absence_clue, refused_clue
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import listed
 
@@ -24,7 +24,7 @@ _SEVERAL: Final = 2
 
 @rule("R04")
 def removed_on_purpose(facts: Facts) -> Iterator[Match]:
-    for item in missing(facts):
+    for item in facts.missing:
         removal = item.removed
         if removal is None or not item.refusals:
             continue
@@ -38,25 +38,25 @@ def removed_on_purpose(facts: Facts) -> Iterator[Match]:
         ]
         readd = (removal.call.tool or "").replace("remove", "add") or "add server"
         words = {"command": removal.call.tool, "readd": readd}
-        yield Match(item.backend, facts.client, tuple(clues), item.tool, item.calls, words)
+        yield Match(item.backend, facts.topology.client, tuple(clues), item.tool, item.calls, words)
 
 
 @rule("R02")
 def came_late(facts: Facts) -> Iterator[Match]:
-    for item in missing(facts):
-        if item.reached or item.epoch.burst_end is None:
+    for item in facts.missing:
+        if item.reached or item.incarnation.burst_end is None:
             continue
         clues = []
         asked = [command.time for command in item.commands if command.verb in {"add", "reconnect"}]
         for start in item.late_starts[:1]:
             if any(time > start.time for time in asked) and not item.arrivals:
                 continue  # it was there when the relay was told to connect: the address is wrong
-            after = (start.time - item.epoch.burst_end).total_seconds()
+            after = (start.time - item.incarnation.burst_end).total_seconds()
             if after <= _clocks_apart(facts):
                 continue  # nothing was exchanged with it, so nobody knows what its clock shows
             clues.append(
                 Clue(
-                    f"{item.backend} started {after:.1f} s after {facts.relay} had connected",
+                    f"{item.backend} started {after:.1f} s after {facts.topology.relay} had connected",
                     0.75,
                     (start.record,),
                 )
@@ -74,7 +74,7 @@ def came_late(facts: Facts) -> Iterator[Match]:
             clues += refused_clue(item, 0.5) + absence_clue(item, facts)
             yield Match(
                 item.backend,
-                facts.relay,
+                facts.topology.relay,
                 tuple(clues),
                 item.tool,
                 item.calls,
@@ -84,14 +84,16 @@ def came_late(facts: Facts) -> Iterator[Match]:
 
 @rule("B29")
 def not_persisted(facts: Facts) -> Iterator[Match]:
-    for item in missing(facts):
+    for item in facts.missing:
         added = [command for command in item.commands_before if command.verb in {"add", "reconnect"}]
         taken = [command for command in item.commands_before if command.verb != "inspect"][-1:]
-        if item.reached or item.epoch.begin is None or (taken and taken[0].verb == "remove"):
+        if item.reached or item.incarnation.begin is None or (taken and taken[0].verb == "remove"):
             continue
         worked = item.served_before[-1:]
         at_start = any(
-            _in_burst(item.backend, other, facts) for other in facts.epochs if other is not item.epoch
+            item.backend in other.burst
+            for other in facts.sessions.incarnations
+            if other is not item.incarnation
         )
         if not (worked or item.arrived_before) or (at_start and not added):
             continue
@@ -102,9 +104,9 @@ def not_persisted(facts: Facts) -> Iterator[Match]:
             clues.append(Clue("it had been connected before", 0.3, item.arrived_before[-1].records))
         clues.append(
             Clue(
-                f"{facts.relay} was restarted in between: fresh handshakes at all others",
+                f"{facts.topology.relay} was restarted in between: fresh handshakes at all others",
                 0.3,
-                item.epoch.records,
+                item.incarnation.records,
             )
         )
         if added:
@@ -117,12 +119,12 @@ def not_persisted(facts: Facts) -> Iterator[Match]:
             )
         place = known_before(item, facts)
         words = {"where": f" ({place.where})" if place else ""}
-        yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls, words)
+        yield Match(item.backend, facts.topology.relay, tuple(clues), item.tool, item.calls, words)
 
 
 @rule("B13")
 def never_reached(facts: Facts) -> Iterator[Match]:
-    for item in missing(facts):
+    for item in facts.missing:
         if item.reached or (item.late_starts and not _wanted(item, facts)):
             continue
         clues = refused_clue(item, 0.75) + absence_clue(item, facts) + _attempts(item, facts)
@@ -135,31 +137,33 @@ def never_reached(facts: Facts) -> Iterator[Match]:
             clues.append(Clue(f"{text}, as {item.backend} may be", 0.2, (early[0].record,)))
         if item.visitors:
             clues.append(Clue("somebody else connected to it without trouble", 0.2, item.visitors[0].records))
-        named = item.backend in facts.components or any(facts.owners.of(tool) for tool in item.tools)
+        named = item.backend in facts.topology.components or any(
+            facts.tools.owners.of(tool) for tool in item.tools
+        )
         if len(item.refusals) == 1 and not named:
             clues.append(Clue("only one call asked for it, and nothing else in the log names it", -0.25))
         words = _addresses(item, facts)
-        yield Match(item.backend, facts.relay, tuple(clues), item.tool, item.calls, words)
+        yield Match(item.backend, facts.topology.relay, tuple(clues), item.tool, item.calls, words)
 
 
 @rule("R14")
 def unknown_neighbour(facts: Facts) -> Iterator[Match]:
-    epoch, visits = facts.epochs[-1], facts.strangers
+    incarnation, visits = facts.sessions.incarnations[-1], facts.sessions.connections_without_handshake
     # One greeted backend says nothing of others, and a missing one that has a name is told of by that name.
-    if len(epoch.burst) < _SEVERAL or not visits or missing(facts):
+    if len(incarnation.burst) < _SEVERAL or not visits or facts.missing:
         return
     host, first = visits[0].component, visits[0]
     # Whoever may have been at work before the visit may be the visitor, and so may a backend that never logs.
-    suspects = set(facts.components) - facts.roles.clients - {host}
-    if any(not _born_after(name, first.time, facts) for name in suspects) or facts.unlogged_backends:
+    suspects = set(facts.topology.components) - facts.topology.roles.clients - {host}
+    if any(not _born_after(name, first.time, facts) for name in suspects) or facts.topology.unlogged_backends:
         return
-    greeted = f"{facts.relay} greeted {listed(sorted(epoch.burst))}, and none of them was running yet"
+    greeted = f"{facts.topology.relay} greeted {listed(sorted(incarnation.burst))}, and none of them was running yet"
     clues = (
         Clue(f"a connection to {host} was opened by somebody who never greeted it", 0.2, (first.record,)),
-        Clue(greeted, 0.2, epoch.records),
+        Clue(greeted, 0.2, incarnation.records),
     )
     words = {"host": host, "address": first.address or "no address logged"}
-    yield Match(None, facts.relay, clues, words=words)
+    yield Match(None, facts.topology.relay, clues, words=words)
 
 
 def _clocks_apart(facts: Facts) -> float:
@@ -171,20 +175,19 @@ def _clocks_apart(facts: Facts) -> float:
 def _wanted(item: Missing, facts: Facts) -> bool:
     """Whether anybody asked for the backend: for its tools, for a connection to it, or for this diagnosis."""
     asked = item.refusals or item.commands or item.troubles or item.served_before or item.arrived_before
-    return bool(asked) or item.backend in facts.expected
+    return bool(asked) or item.backend in facts.topology.expected
 
 
 def _born_after(name: str, time: pd.Timestamp, facts: Facts) -> bool:
     """Whether a component cannot have existed at `time`: it said later that it starts."""
-    if name in facts.roles.relays:
-        return any(epoch.begin is not None and epoch.begin >= time for epoch in facts.epochs[:1])
-    starts = [start.time for start in facts.signals.starts if start.component == name]
-    began = facts.components[name][0]
+    if name in facts.topology.roles.relays:
+        return any(
+            incarnation.begin is not None and incarnation.begin >= time
+            for incarnation in facts.sessions.incarnations[:1]
+        )
+    starts = [start.time for start in facts.events.starts if start.component == name]
+    began = facts.topology.components[name][0]
     return bool(starts) and starts[0] > time and starts[0] - began <= pd.Timedelta(seconds=1)
-
-
-def _in_burst(backend: str, epoch: object, facts: Facts) -> bool:
-    return any(other is epoch and backend in other.burst for other in facts.epochs)
 
 
 def _attempts(item: Missing, facts: Facts) -> list[Clue]:
@@ -195,10 +198,12 @@ def _attempts(item: Missing, facts: Facts) -> list[Clue]:
         url = refusing[-1].url
         where = f" at {url}" if url and url not in refusing[-1].text else ""
         rows = tuple(trouble.record for trouble in refusing)
-        clues.append(Clue(f"{facts.relay} could not connect{where}: {refusing[-1].text}", 0.75, rows))
-    tried = [call for call in facts.unheeded if call.callee == item.backend]
+        clues.append(
+            Clue(f"{facts.topology.relay} could not connect{where}: {refusing[-1].text}", 0.75, rows)
+        )
+    tried = [call for call in facts.sessions.unanswered_handshakes if call.callee == item.backend]
     if tried:
-        clues.append(Clue(f"{facts.relay} sent initialize and got no answer", 0.5, tried[0].rows))
+        clues.append(Clue(f"{facts.topology.relay} sent initialize and got no answer", 0.5, tried[0].rows))
     added = [command for command in item.commands if command.verb in {"add", "reconnect"}]
     if added:
         where = f" with {added[-1].url}" if added[-1].url else ""
@@ -222,7 +227,11 @@ def _before(item: Missing, facts: Facts) -> list[Clue]:
     clues = [Clue(f"{item.backend} was reached{at} before that restart", 0.3, rows)]
     if item.refusals:
         clues.append(
-            Clue(f"{facts.relay} greeted the others anew at {_clock(item)}", 0.2, item.epoch.records)
+            Clue(
+                f"{facts.topology.relay} greeted the others anew at {_clock(item)}",
+                0.2,
+                item.incarnation.records,
+            )
         )
     return clues
 
@@ -241,7 +250,7 @@ def _addresses(item: Missing, facts: Facts) -> dict[str, str]:
         )
         right = before
     if looked is not None:
-        heard = f"{facts.relay} tries {looked.where}" + (", where nobody answers" if failed else "")
+        heard = f"{facts.topology.relay} tries {looked.where}" + (", where nobody answers" if failed else "")
         said.append(f"Here {heard}.")
     if own is not None and (looked is None or own.port != looked.port):
         said.append(f"{item.backend} itself says that it listens on {own.where}.")
@@ -249,7 +258,7 @@ def _addresses(item: Missing, facts: Facts) -> dict[str, str]:
     if not restarted and not failed:
         said.append(
             "Most often its configuration names an address where nobody listens, as after a blue/green "
-            f"switch to another port; or {item.backend} was down when {facts.relay} connected."
+            f"switch to another port; or {item.backend} was down when {facts.topology.relay} connected."
         )
     instead = f" instead of {looked.where}" if looked is not None and right is not None else ""
     return {
@@ -262,19 +271,23 @@ def _addresses(item: Missing, facts: Facts) -> dict[str, str]:
 
 
 def _clock(item: Missing) -> str:
-    return "an unknown time" if item.epoch.begin is None else f"{item.epoch.begin:%H:%M:%S}"
+    return "an unknown time" if item.incarnation.begin is None else f"{item.incarnation.begin:%H:%M:%S}"
 
 
 def _unlogged_visitors(item: Missing, facts: Facts) -> tuple[list[Connection], list[Connection]]:
     """Connections by somebody who does not log, before and after the relay connected."""
-    unnamed = item.backend not in facts.backends and len(item.refusals) < _SEVERAL
+    unnamed = item.backend not in facts.topology.backends and len(item.refusals) < _SEVERAL
     if (
-        item.backend in facts.components
+        item.backend in facts.topology.components
         or unnamed
-        or item.epoch.begin is None
-        or item.epoch.burst_end is None
+        or item.incarnation.begin is None
+        or item.incarnation.burst_end is None
     ):
         return [], []
-    inside = [visit for visit in facts.strangers if item.epoch.end is None or visit.time < item.epoch.end]
-    early = [visit for visit in inside if visit.time <= item.epoch.begin]
-    return early, [visit for visit in inside if visit.time > item.epoch.burst_end]
+    inside = [
+        visit
+        for visit in facts.sessions.connections_without_handshake
+        if item.incarnation.end is None or visit.time < item.incarnation.end
+    ]
+    early = [visit for visit in inside if visit.time <= item.incarnation.begin]
+    return early, [visit for visit in inside if visit.time > item.incarnation.burst_end]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from godot_analysis.diagnosis.facts import says
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._refused_lists import complaints_of, dangles, find, held_lists, says
+from godot_analysis.diagnosis.rules._refused_lists import find
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.rules._texts import blame
 from godot_analysis.schema import Check
@@ -56,18 +57,20 @@ def name_refused(facts: Facts) -> Iterator[Match]:
 
 @rule("F02")
 def definitions_stripped(facts: Facts) -> Iterator[Match]:
-    for item in held_lists(facts):
+    for item in facts.declared.held():
         listing = item.listing
         for tool, message, _ in item.problems.get("F02", ()):
             if "not defined" not in message:
                 continue
-            owner = facts.owners.of(tool) if listing.server in facts.roles.relays else None
+            owner = facts.tools.owners.of(tool) if listing.server in facts.topology.roles.relays else None
             source = [
-                one for one in facts.lists_of(owner or "") if tool in (one.names or ()) and one is not listing
+                one
+                for one in facts.tools.lists_of(owner or "")
+                if tool in (one.names or ()) and one is not listing
             ]
-            whole = bool(source) and not dangles(tool, source[-1], facts)
-            said = complaints_of(facts, "F02")
-            failed = facts.operations.failed.where("tool", tool)
+            whole = bool(source) and not facts.declared.dangles(tool, source[-1])
+            said = facts.declared.complaints_of("F02")
+            failed = facts.operations.roots.failed.where("tool", tool)
             worded = [call for call in failed if says("F02", call.error_text)]
             clues = [Clue(f"the list of {listing.server}: {message}", 0.5, listing.records)]
             if whole:
@@ -103,13 +106,13 @@ def definitions_stripped(facts: Facts) -> Iterator[Match]:
 
 def _another_schema(facts: Facts) -> Iterator[Match]:
     """Calls that fit the schema of a relay's list, and not the one that its backend had listed."""
-    for backend, calls in facts.by_backend.items():
+    for backend, calls in facts.operations.by_backend.items():
         for call in calls.ended("error", "tool_error"):
-            top, relay = facts.operation_of(call), call.caller
+            top, relay = facts.operations.operation_of(call), call.caller
             near = call.parent == top.number and top.tool == call.tool
             if not near or relay is None or top.arguments != call.arguments:
                 continue
-            own, shown = facts.input_schema(call), facts.input_schema(call, relay)
+            own, shown = facts.tools.input_schema(call), facts.tools.input_schema(call, relay)
             wrong = Check(own)(call.arguments or {}) if own and shown and blame(call) == "caller" else None
             if wrong is None or Check(shown)(call.arguments or {}) is not None:
                 continue

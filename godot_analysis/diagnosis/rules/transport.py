@@ -9,12 +9,9 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+from godot_analysis.diagnosis.facts import connected_later, lacking_calls, refused_sessions, speaks_of_tools
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._connecting import connected_later
-from godot_analysis.diagnosis.rules._missing import lacking_calls
-from godot_analysis.diagnosis.rules._refused_lists import speaks_of_tools
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.rules._sessions import refused_sessions
 from godot_analysis.diagnosis.wording import count, listed
 
 if TYPE_CHECKING:
@@ -46,7 +43,7 @@ def stale_session(facts: Facts) -> Iterator[Match]:
         failed = refused_sessions(refused)
         if server is None or not failed:
             continue
-        healed = facts.requests.answered.where("callee", server).after(failed[-1].time)
+        healed = facts.operations.requests.answered.where("callee", server).after(failed[-1].time)
         if not healed and (unnamed := _without_session(server, failed, facts)):
             yield _session_not_sent(server, unnamed, facts)
             continue
@@ -57,14 +54,14 @@ def stale_session(facts: Facts) -> Iterator[Match]:
         ]
         first = (named or failed)[0]
         starts = [
-            start for start in facts.signals.starts if start.component == server and start.time <= first.time
+            start for start in facts.events.starts if start.component == server and start.time <= first.time
         ]
-        worked = facts.setups.answered.where("callee", server).before(first.time)
+        worked = facts.operations.setups.answered.where("callee", server).before(first.time)
         restarted = [start for start in starts if worked and start.time > worked[0].started]
         again = bool(restarted) and bool(worked.after(restarted[-1].time))
         if not worked or again or healed or not (named or restarted):
             continue
-        client = first.component if first.component != server else worked[-1].caller or facts.client
+        client = first.component if first.component != server else worked[-1].caller or facts.topology.client
         clues = [
             Clue(
                 f"{server} answered {first.status}: {first.body[:120]}",
@@ -125,18 +122,18 @@ def host_refused(facts: Facts) -> Iterator[Match]:
 
 def _guarding(facts: Facts) -> Iterator[Match]:
     """Servers that say themselves whom they refuse for a header, where nobody else logs."""
-    for item in facts.signals.complaints:
+    for item in facts.events.complaints:
         told = _BAD_HEADER.search(item.said)
-        asks = facts.requests.where("caller", item.component)
-        if told is None or asks or facts.requests.answered.where("callee", item.component):
+        asks = facts.operations.requests.where("caller", item.component)
+        if told is None or asks or facts.operations.requests.answered.where("callee", item.component):
             continue
         near = [
             other
-            for other in facts.signals.exchanges
+            for other in facts.events.exchanges
             if other.component == item.component
             and other.status in {_FORBIDDEN, _MISDIRECTED}
             and abs(other.time - item.time) <= _CLOSE
-            and facts.server_of(other) in {None, item.component}
+            and facts.incidents.server_of(other) in {None, item.component}
         ]
         if near:
             clue = Clue(f"{item.component} logged: {item.text[:120]}", 0.9, (item.record, *_rows(near)))
@@ -173,7 +170,7 @@ def wrong_address(facts: Facts) -> Iterator[Match]:
 def headers_differ(facts: Facts) -> Iterator[Match]:
     told = [
         call
-        for requests in (facts.calls, facts.setups)
+        for requests in (facts.operations.calls, facts.operations.setups)
         for call in requests.leaves.where("error_code", str(_HEADER_MISMATCH))
     ]
     for call in told:
@@ -181,7 +178,7 @@ def headers_differ(facts: Facts) -> Iterator[Match]:
             continue
         near = [
             item
-            for item in facts.signals.exchanges
+            for item in facts.events.exchanges
             if abs(item.time - call.started) <= _CLOSE and _differing(item, call)
         ]
         clues = [Clue(f"{call.callee} answered -32020 “{call.error_text[:160]}”", 0.85, call.rows)]
@@ -195,17 +192,19 @@ def headers_differ(facts: Facts) -> Iterator[Match]:
             "error": call.error_text or "a header differs from the body",
             "which": which,
         }
-        numbers = facts.operation_of(call).family
-        yield Match(call.callee, call.caller or facts.client, tuple(clues), call.tool, numbers, words)
+        numbers = facts.operations.operation_of(call).family
+        yield Match(
+            call.callee, call.caller or facts.topology.client, tuple(clues), call.tool, numbers, words
+        )
     yield from _told_by_http(facts)
     yield from _other_version(facts)
 
 
 def _told_by_http(facts: Facts) -> Iterator[Match]:
     """Requests whose refusal was logged as the body of an HTTP answer alone."""
-    for server, items in facts.failed_exchanges.items():
+    for server, items in facts.incidents.failed_exchanges.items():
         for item in (item for item in items if str(_HEADER_MISMATCH) in item.body):
-            call = facts.under_way(item.component, item.time, failed=True)
+            call = facts.operations.under_way(item.component, item.time, failed=True)
             if server is None or call is None or call.answered:
                 continue
             words = {
@@ -217,23 +216,25 @@ def _told_by_http(facts: Facts) -> Iterator[Match]:
             clue = Clue(
                 f"{item.component} logged {item.status} “{item.body[:160]}”", 0.85, (item.record, *call.rows)
             )
-            numbers = facts.operation_of(call).family
-            yield Match(server, call.caller or facts.client, (clue,), call.tool, numbers, words)
+            numbers = facts.operations.operation_of(call).family
+            yield Match(server, call.caller or facts.topology.client, (clue,), call.tool, numbers, words)
 
 
 def _other_version(facts: Facts) -> Iterator[Match]:
     """Refused requests whose header names another protocol version than their body."""
-    for server, items in facts.failed_exchanges.items():
+    for server, items in facts.incidents.failed_exchanges.items():
         named = [item for item in items if item.status in _REFUSED and item.version]
         if (
             server is None
             or not named
-            or facts.requests.answered.where("callee", server).after(named[-1].time)
+            or facts.operations.requests.answered.where("callee", server).after(named[-1].time)
         ):
             continue
         for item in named[:_LOOKED_AT]:
-            call = facts.under_way(item.component, item.time)
-            version = facts.version_of(call) if call is not None and call.callee == server else None
+            call = facts.operations.under_way(item.component, item.time)
+            version = (
+                facts.operations.version_of(call) if call is not None and call.callee == server else None
+            )
             if call is None or version in {None, item.version}:
                 continue
             contradiction = f"the header says {item.version}, and the message {version}"
@@ -249,13 +250,17 @@ def _other_version(facts: Facts) -> Iterator[Match]:
             }
             hit = _failed_since(item, server, facts)
             numbers = frozenset[int]().union(*(failed.family for failed in hit))
-            yield Match(server, call.caller or facts.client, clues, None, numbers, words)
+            yield Match(server, call.caller or facts.topology.client, clues, None, numbers, words)
             break
 
 
 def _without_session(server: str, failed: list[HttpExchange], facts: Facts) -> list[HttpExchange]:
     """The requests after an `initialize` that were refused because they name no session."""
-    greeted = facts.handshakes.where("method", "initialize").where("callee", server).before(failed[0].time)
+    greeted = (
+        facts.operations.handshakes.where("method", "initialize")
+        .where("callee", server)
+        .before(failed[0].time)
+    )
     if not greeted or any(item.component == server and _SESSION in item.headers for item in failed):
         return []
     return [item for item in failed if _NO_SESSION.search(item.body)]
@@ -287,16 +292,16 @@ def _client_of(server: str, item: HttpExchange, facts: Facts) -> str:
     """Who made a request of HTTP that perhaps only its server logged."""
     if item.component != server:
         return item.component
-    asked = facts.setups.where("callee", server).by_time()
-    return next((call.caller for call in asked[:_LOOKED_AT] if call.caller), facts.client)
+    asked = facts.operations.setups.where("callee", server).by_time()
+    return next((call.caller for call in asked[:_LOOKED_AT] if call.caller), facts.topology.client)
 
 
 def _failed_since(first: HttpExchange, server: str, facts: Facts) -> list[Call]:
     """The calls to a server that failed when a request of HTTP did, or later."""
     return [
         call
-        for call in facts.operations.failed.since(first.time - _CLOSE)
-        if server in {call.callee, facts.backend_of(call.last)}
+        for call in facts.operations.roots.failed.since(first.time - _CLOSE)
+        if server in {call.callee, facts.operations.backend_of(call.last)}
     ]
 
 
@@ -312,14 +317,14 @@ def _differing(item: HttpExchange, call: Call) -> list[str]:
 
 def _failed_exchanges(facts: Facts) -> Iterator[tuple[str | None, list[HttpExchange]]]:
     """The failed requests by server, without those in which a model's provider refused a list of tools."""
-    for server, items in facts.failed_exchanges.items():
+    for server, items in facts.incidents.failed_exchanges.items():
         if own := [item for item in items if not speaks_of_tools(item.body)]:
             yield server, own
 
 
 def _unserved(facts: Facts) -> Iterator[tuple[str, list[HttpExchange]]]:
     """Failed requests by server, of those servers that never answered their client."""
-    answered = facts.requests.answered
+    answered = facts.operations.requests.answered
     for server, items in _failed_exchanges(facts):
         theirs = ("caller", items[0].component) if server is None else ("callee", server)
         if server is not None and connected_later(items[-1].component, server, items[-1].time, facts):
@@ -340,7 +345,7 @@ def _stands_for(call: Call, items: list[HttpExchange]) -> bool:
 
 
 def _open_calls(server: str, first: HttpExchange, facts: Facts) -> frozenset[int]:
-    hit = [call for call in facts.operations.failed.since(first.time - _CLOSE) if call.callee == server]
+    hit = [call for call in facts.operations.roots.failed.since(first.time - _CLOSE) if call.callee == server]
     return frozenset[int]().union(lacking_calls(facts, server), *(call.family for call in hit))
 
 

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import TOOL_CALL, UNFINISHED, Trouble
+from godot_analysis.diagnosis.facts import TOOL_CALL, UNFINISHED, Trouble, lacking_calls
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._foreign import foreign_answers
-from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._registry import rule
 
 if TYPE_CHECKING:
@@ -34,14 +32,14 @@ _ENDED: Final = re.compile(
 @rule("F24")
 def answers_unasked(facts: Facts) -> Iterator[Match]:
     seen: set[str] = set()
-    for row in facts.unasked:
+    for row in facts.wire.unasked:
         server, client = row["sender"], row["receiver"]
-        if server is None or server in seen or server in foreign_answers(facts):
+        if server is None or server in seen or server in facts.foreign_answers:
             continue
-        said: list[Complaint | Trouble] = [*facts.signals.complaints, *facts.troubles]
+        said: list[Complaint | Trouble] = [*facts.events.complaints, *facts.incidents.troubles]
         ended = [
             end
-            for end in facts.signals.ends
+            for end in facts.events.ends
             if end.component in {client, server} and end.peer in {server, client, None}
         ]
         told = [
@@ -53,7 +51,7 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
         ]
         rows = [*told, *((end.time, end.record, "the connection ended") for end in ended)]
         after = [found for found in rows if row["time"] <= found[0] <= row["time"] + _CLOSE]
-        recovered = facts.sent_to(server).answered.where("caller", client, None).after(row["time"])
+        recovered = facts.operations.sent_to(server).answered.where("caller", client, None).after(row["time"])
         if any(found in told for found in after):
             recovered = recovered.where("method", TOOL_CALL)  # what was under way when it said so came still
         seen.add(server)
@@ -61,7 +59,9 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
         what = "an answer whose id is null" if null else f"a second answer with the id {row['rpc_id']}"
         clues = [Clue(f"{server} sent {what}", 0.5, (row["record"],))]
         words = {"what": what, "and_then": ""}
-        unanswered = facts.sent_to(server).ended(*UNFINISHED).where("caller", client).before(row["time"])
+        unanswered = (
+            facts.operations.sent_to(server).ended(*UNFINISHED).where("caller", client).before(row["time"])
+        )
         if null and row["kind"] == "response" and unanswered and not recovered:
             call = unanswered[-1]
             clues.append(Clue(f"{call.method} got no other answer", 0.6, call.rows))

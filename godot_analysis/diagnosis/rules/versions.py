@@ -6,8 +6,8 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
+from godot_analysis.diagnosis.facts import lacking_calls
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._missing import lacking_calls
 from godot_analysis.diagnosis.rules._registry import rule
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ def version_rejected(facts: Facts) -> Iterator[Match]:
     yield from _refused_version(facts)
     yield from _refused_requests(facts)
     # Who cannot connect for a version says so of a server, or of the connection to it.
-    said: list[Complaint | Trouble] = [*facts.signals.complaints, *facts.troubles]
+    said: list[Complaint | Trouble] = [*facts.events.complaints, *facts.incidents.troubles]
     told = sorted((item for item in said if _VERSION.search(item.said)), key=lambda item: item.time)
-    for arrival in facts.arrivals:
-        later = facts.arrivals_at(arrival.backend)[-1]
+    for arrival in facts.sessions.arrivals:
+        later = facts.sessions.arrivals_at(arrival.backend)[-1]
         if arrival.failed and later.time > arrival.time and not later.failed:
             continue  # they have agreed in the end
         if arrival.failed and _VERSION.search(arrival.text):
@@ -41,7 +41,7 @@ def version_rejected(facts: Facts) -> Iterator[Match]:
             numbers, words = lacking_calls(facts, arrival.backend), {"error": arrival.text}
             yield Match(arrival.backend, arrival.backend, (clue,), calls=numbers, words=words)
         answered = arrival.result.get("protocolVersion") if isinstance(arrival.result, dict) else None
-        if arrival.failed or not isinstance(answered, str) or facts.lists_of(arrival.backend):
+        if arrival.failed or not isinstance(answered, str) or facts.tools.lists_of(arrival.backend):
             continue
         for item in told:
             if (
@@ -60,17 +60,17 @@ def version_rejected(facts: Facts) -> Iterator[Match]:
 
 def _refused_version(facts: Facts) -> Iterator[Match]:
     """Servers that refuse requests over HTTP for the protocol version that a header names."""
-    for server, items in facts.failed_exchanges.items():
+    for server, items in facts.incidents.failed_exchanges.items():
         told = [(item, found) for item in items if (found := _UNSUPPORTED.search(item.body))]
         if server is None or not told:
             continue
-        if facts.requests.answered.where("callee", server).after(told[-1][0].time):
+        if facts.operations.requests.answered.where("callee", server).after(told[-1][0].time):
             continue  # the client offered another one
         first, found = told[0]
-        agreed = facts.handshakes.where("callee", server).ended("answered")
+        agreed = facts.operations.handshakes.where("callee", server).ended("answered")
         named = _DATE.search(f"{first.version or ''} {found.group()}")
         broken = any(named is not None and named.group() == _version_of(hand) for hand in agreed)
-        client = first.component if first.component != server else facts.client
+        client = first.component if first.component != server else facts.topology.client
         clues = [Clue(f"{server} answered {first.status} “{found.group()}”", 0.85, (first.record,))]
         if agreed:
             clues.append(Clue("the handshake had agreed on a version before", 0.3, agreed[0].rows))
@@ -81,20 +81,22 @@ def _refused_version(facts: Facts) -> Iterator[Match]:
 
 def _refused_requests(facts: Facts) -> Iterator[Match]:
     """Servers that refuse requests which name their version themselves, and whose client tries no other."""
-    told = [*facts.requests.leaves.where("error_code", str(_UNSUPPORTED_VERSION))]
-    told += [call for call in facts.setups.ended("error") if _UNSUPPORTED.search(call.error_text)]
+    told = [*facts.operations.requests.leaves.where("error_code", str(_UNSUPPORTED_VERSION))]
+    told += [call for call in facts.operations.setups.ended("error") if _UNSUPPORTED.search(call.error_text)]
     refused: dict[tuple[str, str | None], list[Call]] = defaultdict(list)
     for call in told:
         if call.callee is not None and call.method not in {"initialize", "server/discover"}:
             refused[call.callee, call.caller].append(call)
     for (server, client), calls in refused.items():
-        good = facts.requests.ended("answered", "tool_error").where("callee", server)
+        good = facts.operations.requests.ended("answered", "tool_error").where("callee", server)
         last = max(calls, key=lambda call: call.started)
         if good.where("caller", client, None).after(last.started):
             continue  # they have agreed in the end
         error = last.error_text or "unsupported protocol version"
         clue = Clue(f"{last.method} was answered with “{error}”", 0.85, last.rows)
-        numbers = lacking_calls(facts, server).union(*(facts.operation_of(call).family for call in calls))
+        numbers = lacking_calls(facts, server).union(
+            *(facts.operations.operation_of(call).family for call in calls)
+        )
         yield Match(server, server, (clue,), calls=numbers, words={"error": error})
 
 

@@ -8,9 +8,8 @@ import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
+from godot_analysis.diagnosis.facts import lacking_calls
 from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._foreign import foreign_answers
-from godot_analysis.diagnosis.rules._missing import lacking_calls, missing
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 
@@ -44,7 +43,7 @@ _TOO_LONG: Final = re.compile(
 @rule("B11")
 def no_frame(facts: Facts) -> Iterator[Match]:
     for sender, rows in _by_sender(facts, "no JSON-RPC frame").items():
-        if sender in foreign_answers(facts):
+        if sender in facts.foreign_answers:
             continue  # it lacks more than the frame
         records = _records(rows)
         tools = sorted({row["tool"] for row in rows if row["tool"]})
@@ -55,10 +54,10 @@ def no_frame(facts: Facts) -> Iterator[Match]:
                 records,
             )
         ]
-        lacks = [item for item in missing(facts) if item.backend == sender]
+        lacks = [item for item in facts.missing if item.backend == sender]
         numbers = frozenset[int]().union(*(item.calls for item in lacks))
-        hit = facts.calls.shown_by(records)
-        numbers = numbers.union(*(facts.operation_of(call).family for call in hit))
+        hit = facts.operations.calls.shown_by(records)
+        numbers = numbers.union(*(facts.operations.operation_of(call).family for call in hit))
         yield Match(
             sender,
             sender,
@@ -99,7 +98,7 @@ def cut_off(facts: Facts) -> Iterator[Match]:
         if length % _PAGE == 0:
             clues.append(Clue(f"its length, {length:,}, is that of a buffer", 0.7))
         reader = cut[0]["observer"]
-        sent, whole = facts.unread(reader, cut[0]["time"], sender) or ({}, 0)
+        sent, whole = facts.wire.unread(reader, cut[0]["time"], sender) or ({}, 0)
         # A frame of WebSocket arrives as it was sent; from a stream it is the reader who takes a part.
         by_reader = whole > length and cut[0]["transport"] == "stdio"
         if by_reader:
@@ -112,19 +111,19 @@ def cut_off(facts: Facts) -> Iterator[Match]:
 
 def _given_up_on(facts: Facts) -> Iterator[Match]:
     """Long messages that were sent and never read, because the reader says that they are too long for it."""
-    said: list[Complaint | Trouble] = [*facts.signals.complaints, *facts.troubles]
+    said: list[Complaint | Trouble] = [*facts.events.complaints, *facts.incidents.troubles]
     for item in said:
-        if not _TOO_LONG.search(item.said) or not facts.verbatim(item.component):
+        if not _TOO_LONG.search(item.said) or not facts.wire.verbatim(item.component):
             continue
-        row, length = facts.unread(item.component, item.time) or ({}, 0)
-        call = facts.under_way(item.component, item.time, failed=True)
+        row, length = facts.wire.unread(item.component, item.time) or ({}, 0)
+        call = facts.operations.under_way(item.component, item.time, failed=True)
         if not length and call is not None and call.caller == item.component and not call.answered:
             clues = (
                 Clue(f"{item.component} logged: {item.text[:160]}", 0.7, (item.record,)),
                 Clue(f"{call.method} got no answer that could be read", 0.5, call.rows),
             )
             words = {"what": "is too long for its reader", "end": "too long to be read"}
-            calls = facts.operation_of(call).family
+            calls = facts.operations.operation_of(call).family
             yield Match(call.callee, item.component, clues, call.tool, calls, words)
         if length > _PAGE:
             clues = (
@@ -146,7 +145,7 @@ def _missed(row: dict[str, Any], facts: Facts) -> str | None:
     names = (
         {tool.get("name") for tool in tools if isinstance(tool, dict)} if isinstance(tools, list) else set()
     )
-    return next((item.tool for item in facts.refused_by_host if item.tool in names), None)
+    return next((item.tool for item in facts.tools.refused_by_host if item.tool in names), None)
 
 
 def _over_lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -202,8 +201,8 @@ def noise_on_stdio(facts: Facts) -> Iterator[Match]:
             lines = count(_number(noise), "line")
             clues = [Clue(f"{lines} on stdio is no JSON", 0.9, _records(noise))]
             words = {"number": lines, "text": str(noise[0]["payload"]).strip()[:80]}
-            tried = facts.handshakes.where("callee", sender)
-            fatal = bool(tried) and not facts.sent_to(sender).answered
+            tried = facts.operations.handshakes.where("callee", sender)
+            fatal = bool(tried) and not facts.operations.sent_to(sender).answered
             if fatal:
                 clues.append(Clue("no handshake with it succeeded", 0.4, tried[-1].rows))
             calls = lacking_calls(facts, sender) if fatal else frozenset[int]()
@@ -215,13 +214,13 @@ def noise_on_stdio(facts: Facts) -> Iterator[Match]:
 
 def _unreadable(facts: Facts) -> Iterator[Match]:
     """Servers of which a client says that it cannot read what they write, and that it never reached."""
-    said: list[Complaint | Trouble] = [*facts.signals.complaints, *facts.troubles]
+    said: list[Complaint | Trouble] = [*facts.events.complaints, *facts.incidents.troubles]
     by_server: dict[str, list[Complaint | Trouble]] = defaultdict(list)
     for item in said:
         if _NO_JSON.search(item.said):
             named = _IN_FRONT.match(item.said)
             server = item.backend or (named and (named.group(1) or named.group(2)))
-            if server and not facts.sent_to(server).answered:
+            if server and not facts.operations.sent_to(server).answered:
                 by_server[server].append(item)
     for server, items in by_server.items():
         lines = count(len(items), "line")
@@ -245,7 +244,7 @@ def _unreadable(facts: Facts) -> Iterator[Match]:
 
 @rule("F23")
 def id_type_changed(facts: Facts) -> Iterator[Match]:
-    for call, answer in (*facts.retyped, *facts.renumbered):
+    for call, answer in (*facts.wire.retyped, *facts.wire.renumbered):
         clues = (
             Clue(
                 f"the request has the id {call.rpc_id}, the answer {answer['rpc_id']}",
@@ -254,7 +253,7 @@ def id_type_changed(facts: Facts) -> Iterator[Match]:
             ),
         )
         words = {"request": call.tool or call.method, "asked": call.rpc_id, "answered": answer["rpc_id"]}
-        numbers = facts.operation_of(call).family
+        numbers = facts.operations.operation_of(call).family
         sender = call.callee
         yield Match(sender, sender, clues, call.tool, numbers, words)
 
@@ -262,7 +261,7 @@ def id_type_changed(facts: Facts) -> Iterator[Match]:
 def _by_sender(facts: Facts, *beginnings: str) -> dict[str, list[dict[str, Any]]]:
     """The invalid messages with such a verdict, by who sent them, as often as somebody saw them."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in facts.invalid:
+    for row in facts.wire.invalid:
         if row["sender"] and row["validity"].startswith(beginnings):
             found[row["sender"]].append(row)
     return found

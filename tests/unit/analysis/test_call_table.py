@@ -37,11 +37,11 @@ def facts():
 
 
 def moment(facts, seconds):
-    return facts.start + pd.Timedelta(seconds=seconds)
+    return facts.log.start + pd.Timedelta(seconds=seconds)
 
 
 def test_selections_are_what_reading_every_call_finds(facts):
-    calls, time = facts.calls, moment(facts, 1)
+    calls, time = facts.operations.calls, moment(facts, 1)
     for some, wanted in [
         (calls.answered, lambda call: call.answered),
         (calls.failed, lambda call: call.failed),
@@ -51,34 +51,34 @@ def test_selections_are_what_reading_every_call_finds(facts):
         (calls.after(time), lambda call: call.started > time),
         (calls.since(time), lambda call: call.started >= time),
         (calls.before(time), lambda call: call.started < time),
-        (calls.only(facts.table.passing_on), lambda call: any(leg.tool == call.tool for leg in call.legs)),
-        (facts.operations, lambda call: call.parent is None),
+        (calls.only(facts.operations.table.passing_on), lambda call: any(leg.tool == call.tool for leg in call.legs)),
+        (facts.operations.roots, lambda call: call.parent is None),
     ]:
         assert [call.number for call in some] == [call.number for call in calls if wanted(call)]
 
 
 def test_a_call_is_one_object_with_its_legs(facts):
-    first = facts.operations[0]
-    assert facts.calls[first.number - facts.calls[0].number] is first
+    first = facts.operations.roots[0]
+    assert facts.operations.calls[first.number - facts.operations.calls[0].number] is first
     assert [leg.callee for leg in first.legs] == ["gates"]
-    assert facts.operation_of(first.last) is first
-    assert {call.number for call in facts.numbered(first.family)} == {first.number, first.last.number}
+    assert facts.operations.operation_of(first.last) is first
+    assert {call.number for call in facts.operations.numbered(first.family)} == {first.number, first.last.number}
 
 
 def test_counts_and_groups_go_by_first_appearance(facts):
-    counts = facts.calls.counts("caller", "callee")
-    assert list(counts.items()) == list(Counter((c.caller, c.callee) for c in facts.calls).items())
-    assert list(facts.by_backend) == ["gates"]
-    assert facts.calls[:0].counts("tool") == {}
+    counts = facts.operations.calls.counts("caller", "callee")
+    assert list(counts.items()) == list(Counter((c.caller, c.callee) for c in facts.operations.calls).items())
+    assert list(facts.operations.by_backend) == ["gates"]
+    assert facts.operations.calls[:0].counts("tool") == {}
 
 
 def test_the_nearest_call_is_the_first_of_several(facts):
-    assert facts.operations.nearest(moment(facts, 0.9)).tool == "dewey_find"
-    assert facts.operations[:0].nearest(facts.start) is None
+    assert facts.operations.roots.nearest(moment(facts, 0.9)).tool == "dewey_find"
+    assert facts.operations.roots[:0].nearest(facts.log.start) is None
 
 
 def test_a_family_is_found_by_any_of_its_legs(facts):
-    told = facts.operations.with_any(facts.table.mask("callee", "gates"))
+    told = facts.operations.roots.with_any(facts.operations.table.mask("callee", "gates"))
     assert [call.rpc_id for call in told] == ["1", "3"]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import godot_analysis as ga
 from godot_analysis.diagnosis.facts import gather
-from godot_analysis.diagnosis.facts._epochs import epochs
+from godot_analysis.diagnosis.facts.incarnations import incarnations
 from godot_analysis.diagnosis.facts._lists import Arrival
 from godot_analysis.diagnosis.facts._names import Owners
 from godot_analysis.diagnosis.facts._refusals import tool_in
@@ -51,16 +51,16 @@ def arrivals(table):
     ],
 )
 def test_lives_of_the_relay(table, lives):
-    assert [set(epoch.burst) for epoch in epochs(arrivals(table), [], [])] == lives
+    assert [set(one.burst) for one in incarnations(arrivals(table), [], [])] == lives
 
 
 def test_explained_handshakes_start_no_life():
     found = arrivals("1 dewey, 1.1 gates, 60 gates, 60.1 dewey")
-    assert len(epochs(found, found[2:], [])) == 1
+    assert len(incarnations(found, found[2:], [])) == 1
 
 
 def test_the_clients_handshake_and_the_relays_are_one_start():
-    assert len(epochs(arrivals("1 dewey, 1.1 gates"), [], [at(0.9)])) == 1
+    assert len(incarnations(arrivals("1 dewey, 1.1 gates"), [], [at(0.9)])) == 1
 
 
 def told(level, message, data):
@@ -194,7 +194,7 @@ def test_roles_from_what_everybody_does():
     ]
     for number, record in enumerate(records):
         record["event_created_at"] = f"2026-01-01T00:00:0{number}Z"
-    parts = gather(ga.reconstruct(ga.from_records(records))).roles
+    parts = gather(ga.reconstruct(ga.from_records(records))).topology.roles
     assert parts.relay == "hub"
     assert parts.clients == {"host"}
     assert parts.backends == {"paper", "easel"}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts._lists import Arrival
     from godot_analysis.diagnosis.facts._signals import Signals
-    from godot_analysis.diagnosis.facts._table import Calls
+    from godot_analysis.diagnosis.facts.calls import Calls
 
 __all__ = ["Roles", "roles"]
 

@@ -1,4 +1,4 @@
-"""Tells the lives of the relay apart: a burst of fresh handshakes at its backends is a start of the relay."""
+"""Tells the incarnations of a relay apart: a burst of fresh handshakes at its backends is a start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts._lists import Arrival
 
-__all__ = ["Epoch", "epochs"]
+__all__ = ["Incarnation", "incarnations"]
 
 # A relay connects to all its backends at once; the real ones took 30 ms. A backend that is slow to accept
 # may delay the rest, but a pause longer than this between two handshakes is two occasions.
@@ -22,8 +22,8 @@ _BURST: Final = pd.Timedelta(seconds=10)
 
 
 @dataclass
-class Epoch:
-    """One life of the relay, from one start to the next; `reached` are the backends it connected to.
+class Incarnation:
+    """One incarnation of the relay, from one start to the next; `reached` are the backends it connected to.
 
     `begin` is None for what came before the first start in the log.
     """
@@ -40,14 +40,14 @@ class Epoch:
         return tuple(record for name in sorted(self.burst) for record in self.reached[name][0].records[:1])
 
     def holds(self, time: pd.Timestamp) -> bool:
-        """Whether `time` lies in this life."""
+        """Whether `time` lies in this incarnation."""
         return (self.begin is None or time >= self.begin) and (self.end is None or time < self.end)
 
 
-def epochs(
+def incarnations(
     arrivals: Sequence[Arrival], explained: Iterable[Arrival], starts: Iterable[pd.Timestamp]
-) -> list[Epoch]:
-    """Split the handshakes at backends into the lives of the relay.
+) -> list[Incarnation]:
+    """Split the handshakes at backends into the incarnations of the relay.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ def epochs(
         # The client's handshake with the relay and the relay's with its backends are one start.
         if not merged or begin - merged[-1] > _BURST or _restarted_between(sudden, merged[-1], begin):
             merged.append(begin)
-    found = [Epoch(begin, end) for begin, end in zip(merged, (*merged[1:], None), strict=False)]
+    found = [Incarnation(begin, end) for begin, end in zip(merged, (*merged[1:], None), strict=False)]
     if not found or any(arrival.time < merged[0] for arrival in arrivals):
-        found.insert(0, Epoch(None, merged[0] if merged else None))
-    for epoch in found:
-        _fill(epoch, _between(arrivals, epoch.begin, epoch.end), known)
+        found.insert(0, Incarnation(None, merged[0] if merged else None))
+    for incarnation in found:
+        _fill(incarnation, _between(arrivals, incarnation.begin, incarnation.end), known)
     return found
 
 
@@ -128,12 +128,12 @@ def _time(arrival: Arrival) -> pd.Timestamp:
     return arrival.time
 
 
-def _fill(epoch: Epoch, inside: Sequence[Arrival], explained: set[int]) -> None:
+def _fill(incarnation: Incarnation, inside: Sequence[Arrival], explained: set[int]) -> None:
     for arrival in inside:
-        epoch.reached.setdefault(arrival.backend, []).append(arrival)
+        incarnation.reached.setdefault(arrival.backend, []).append(arrival)
     together: list[Arrival] = []
     for arrival in inside:
         if id(arrival) not in explained and (not together or arrival.time - together[-1].time <= _BURST):
             together.append(arrival)
-    epoch.burst = frozenset(arrival.backend for arrival in together)
-    epoch.burst_end = together[-1].time if together else epoch.begin
+    incarnation.burst = frozenset(arrival.backend for arrival in together)
+    incarnation.burst_end = together[-1].time if together else incarnation.begin

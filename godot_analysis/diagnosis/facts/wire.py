@@ -1,27 +1,26 @@
-"""What the messages themselves tell: handshakes, eras, answers to nothing, broken form."""
+"""What the messages themselves show: answers to nothing, ids of another type, broken form."""
 
 from __future__ import annotations
 
 import itertools
 import json
 from collections import Counter
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
-from godot_analysis.diagnosis.facts._calls import HANDSHAKES, LIST, UNFINISHED, Call
 from godot_analysis.diagnosis.facts._rows import records, repeated
-from godot_analysis.diagnosis.facts._table import Calls
-from godot_analysis.diagnosis.facts._views import CallFacts
+from godot_analysis.diagnosis.facts.call import UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
 
-__all__ = ["WireFacts"]
+    from godot_analysis.diagnosis.facts.call import Call
+    from godot_analysis.diagnosis.facts.operations import Operations
+    from godot_analysis.reconstruction.flow import Flow
+
+__all__ = ["Wire"]
 
 _TWICE: Final = 2
 _LOOKED_AT: Final = 10
@@ -29,25 +28,16 @@ _WHOLE: Final = ("message", "arrow")
 """The conventions that show every message word for word."""
 
 
-@dataclass
-class WireFacts(CallFacts):
+class Wire:
     """What is known from the messages alone."""
 
-    @cached_property
-    def handshakes(self) -> Calls:
-        """The first requests of all connections, answered or not."""
-        return self.table.all(*HANDSHAKES)
-
-    @cached_property
-    def setups(self) -> Calls:
-        """The handshakes and the lists asked for, in order of time."""
-        both = np.concatenate([self.handshakes.places, self.table.all(LIST).places])
-        return Calls(self.table, both).by_time()
+    def __init__(self, flow: Flow, operations: Operations) -> None:
+        self._flow, self._operations = flow, operations
 
     @cached_property
     def unasked(self) -> list[dict[str, Any]]:
         """Answers, logged word for word, that answer no request: their id is null, missing, or used up."""
-        messages = self.flow.observed
+        messages = self._flow.observed
         answers = messages[messages["kind"].isin(["response", "error"]) & messages["convention"].isin(_WHOLE)]
         null = (answers["rpc_id"].isna() | (answers["rpc_id"] == "null")).to_numpy()
         again = repeated(
@@ -62,54 +52,10 @@ class WireFacts(CallFacts):
         fresh = [times[key] < _TWICE for key in _keys(rows, link)]
         return records(rows[fresh])
 
-    def stateless(self, server: str) -> bool:
-        """Whether somebody speaks to a server in the stateless era, where no handshake is needed."""
-        return server in self._stateless
-
-    @cached_property
-    def _stateless(self) -> frozenset[str]:
-        messages = self.flow.observed
-        return frozenset(messages.loc[messages["era"] == "stateless", "receiver"].dropna().astype(object))
-
-    @cached_property
-    def confirmed(self) -> frozenset[str]:
-        """The servers that were told `notifications/initialized`."""
-        messages = self.flow.observed
-        told = messages[messages["method"] == "notifications/initialized"]
-        return frozenset(told["receiver"].dropna()) | frozenset(
-            told.loc[told["direction"] == "received", "observer"].astype(object)
-        )
-
-    def verbatim(self, *names: str) -> bool:
-        """Whether one of the components records its messages in full, so that a missing one was not sent."""
-        return not self._verbatim.isdisjoint(names)
-
-    @cached_property
-    def _verbatim(self) -> frozenset[str]:
-        messages = self.flow.observed
-        whole = messages["convention"].isin(_WHOLE)
-        return frozenset(messages.loc[whole, "observer"].astype(object))
-
-    @cached_property
-    def told_changes(self) -> list[tuple[str, str, pd.Timestamp, str]]:
-        """Each word of a changed list that arrived: server, client, when it was first seen, and row."""
-        hops = self.flow.hops
-        told = hops[(hops["method"] == "notifications/tools/list_changed") & hops["received_at"].notna()]
-        return [
-            (
-                row["sender"],
-                row["receiver"],
-                min(row["sent_at"] or row["received_at"], row["received_at"]),
-                row["received_record"],
-            )
-            for row in records(told)
-            if row["sender"] and row["receiver"]
-        ]
-
     @cached_property
     def invalid(self) -> list[dict[str, Any]]:
         """The messages that are no valid JSON-RPC, as rows of `messages`, with their sender."""
-        messages = self.flow.observed
+        messages = self._flow.observed
         rows = records(messages[messages["validity"].fillna("") != ""])
         for row in rows:
             row["sender"] = row["sender"] or (
@@ -121,7 +67,7 @@ class WireFacts(CallFacts):
         self, receiver: str, time: pd.Timestamp, sender: str | None = None
     ) -> tuple[dict[str, Any], int] | None:
         """The last message sent to `receiver` by `time` whose arrival it did not log, and its length."""
-        hops = self.flow.hops
+        hops = self._flow.hops
         sent = (hops["receiver"] == receiver) & (hops["seen"] == "sender") & (hops["sent_at"] <= time)
         if sender is not None:
             sent &= hops["sender"] == sender
@@ -134,10 +80,10 @@ class WireFacts(CallFacts):
 
         So do servers that read an id as a number, whatever it is: they answer with 0.
         """
-        messages = self.flow.observed
-        open_ = self.table.mask("status", *UNFINISHED) | self.table.unanswered
+        messages = self._flow.observed
+        open_ = self._operations.table.mask("status", *UNFINISHED) | self._operations.table.unanswered
         found = []
-        for requests in (self.handshakes, self.calls):
+        for requests in (self._operations.handshakes, self._operations.calls):
             named = requests.only(open_).telling("rpc_id", lambda rpc_id: _is_word(rpc_id or "") or None)
             for call, _ in itertools.islice(named, _LOOKED_AT):
                 ends = messages["sender"].isin([call.callee, call.caller])
@@ -155,17 +101,17 @@ class WireFacts(CallFacts):
 
         How a request behind a relay ended is told by the relay's own request, which is no answer to it.
         """
-        messages = self.flow.observed
+        messages = self._flow.observed
         answers = messages[
             messages["kind"].isin(["response", "error"])
             & messages["payload"].notna()
             & messages["convention"].isin(_WHOLE)
         ]
         given = frozenset(answers["rpc_id"].dropna().astype(object))
-        open_ = self.table.mask("status", *UNFINISHED) | self.table.unanswered
+        open_ = self._operations.table.mask("status", *UNFINISHED) | self._operations.table.unanswered
         waiting = [
             call
-            for calls in (self.calls, self.handshakes)
+            for calls in (self._operations.calls, self._operations.handshakes)
             for call, _ in calls.only(open_).telling(
                 "rpc_id", lambda rpc_id: True if rpc_id and _other_type(rpc_id) in given else None
             )
@@ -184,6 +130,25 @@ class WireFacts(CallFacts):
                     found.append((call, row))
                     break
         return found
+
+    def verbatim(self, *names: str) -> bool:
+        """Whether one of the components records its messages in full, so that a missing one was not sent."""
+        return not self._verbatim.isdisjoint(names)
+
+    @cached_property
+    def _verbatim(self) -> frozenset[str]:
+        messages = self._flow.observed
+        whole = messages["convention"].isin(_WHOLE)
+        return frozenset(messages.loc[whole, "observer"].astype(object))
+
+    def stateless(self, server: str) -> bool:
+        """Whether somebody speaks to a server in the stateless era, where no handshake is needed."""
+        return server in self._stateless
+
+    @cached_property
+    def _stateless(self) -> frozenset[str]:
+        messages = self._flow.observed
+        return frozenset(messages.loc[messages["era"] == "stateless", "receiver"].dropna().astype(object))
 
 
 def _keys(rows: pd.DataFrame, columns: list[str]) -> Iterator[tuple[Any, ...]]:

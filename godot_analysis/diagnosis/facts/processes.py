@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts._links import WAITED, WORD, LinkFacts
-from godot_analysis.diagnosis.facts._views import LEEWAY
+from godot_analysis.diagnosis.facts.incidents import WORD
+from godot_analysis.diagnosis.facts.moments import LEEWAY, WAITED
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from godot_analysis.diagnosis.facts._calls import Call
-    from godot_analysis.diagnosis.facts._signals import Complaint, Exit
+    from godot_analysis.diagnosis.facts._signals import (
+        Complaint,
+        Exit,
+        Signals,
+    )
+    from godot_analysis.diagnosis.facts.call import Call
+    from godot_analysis.diagnosis.facts.incidents import Incidents
+    from godot_analysis.diagnosis.facts.log import Log
+    from godot_analysis.diagnosis.facts.operations import Operations
+    from godot_analysis.diagnosis.facts.sessions import Sessions
 
-__all__ = ["ProcessFacts"]
+__all__ = ["Processes"]
 
 
-@dataclass
-class ProcessFacts(LinkFacts):
-    """What is known about the ends of processes."""
+class Processes:
+    """What is known of the ends of processes."""
+
+    def __init__(
+        self, events: Signals, log: Log, operations: Operations, incidents: Incidents, sessions: Sessions
+    ) -> None:
+        self._events, self._log, self._operations = events, log, operations
+        self._incidents, self._sessions = incidents, sessions
 
     def exits_under(self, call: Call) -> list[Exit]:
         """That the process of the backend failed while a call was under way."""
-        backend = self.backend_of(call.last) or call.last.callee
+        backend = self._operations.backend_of(call.last) or call.last.callee
         until = call.ended if call.ended is not None else call.started + WAITED
         return [item for item in self._failed_of.get(backend or "", ()) if call.started <= item.time <= until]
 
@@ -33,7 +45,7 @@ class ProcessFacts(LinkFacts):
     def _failed_of(self) -> dict[str, list[Exit]]:
         """The ends with a code by whose process it was."""
         found: dict[str, list[Exit]] = {}
-        for item in self.signals.exits:
+        for item in self._events.exits:
             for server in self._ended_in(item) if item.code else ():
                 found.setdefault(server, []).append(item)
         return found
@@ -43,13 +55,15 @@ class ProcessFacts(LinkFacts):
         if item.peer is not None:
             return frozenset({item.peer})
         said = frozenset(WORD.findall(item.text))
-        named = self.speech.about(item.text, {}).servers or said.intersection(self.table.codes("callee")[1])
+        named = self._incidents.speech.about(item.text, {}).servers or said.intersection(
+            self._operations.table.codes("callee")[1]
+        )
         return named or frozenset({item.component})
 
     @cached_property
     def died_idle(self) -> list[tuple[str, Exit, Complaint]]:
         """Processes of servers that failed under no call, each with a call that was missed of it later."""
-        failed = self.operations.failed if self._failed_of else ()
+        failed = self._operations.roots.failed if self._failed_of else ()
         under = {item.record for call in failed for item in self.exits_under(call)}
         return [
             (server, item, missed)
@@ -60,10 +74,10 @@ class ProcessFacts(LinkFacts):
 
     def _missed_of(self, server: str, since: pd.Timestamp) -> Complaint | None:
         """The first error about a tool of a server that went away, until it was greeted anew."""
-        greeted = [hand.time for hand in self.arrivals_at(server) if not hand.failed]
+        greeted = [hand.time for hand in self._sessions.arrivals_at(server) if not hand.failed]
         if not greeted or greeted[0] > since:
             return None
-        back = next((time for time in greeted if time > since), self.end + LEEWAY)
+        back = next((time for time in greeted if time > since), self._log.end + LEEWAY)
         told = self._about_tools_of.get(server, [])
         at = bisect_left(told, since, key=lambda item: item.time)
         return told[at] if at < len(told) and told[at].time < back else None
@@ -72,8 +86,8 @@ class ProcessFacts(LinkFacts):
     def _about_tools_of(self) -> dict[str, list[Complaint]]:
         """The errors that name a tool and its server, by server, in the order of time."""
         found: dict[str, list[Complaint]] = {}
-        for item in sorted(self.signals.complaints, key=lambda item: item.time):
-            named = self.speech.about(item.said, {})
+        for item in sorted(self._events.complaints, key=lambda item: item.time):
+            named = self._incidents.speech.about(item.said, {})
             for server in named.servers if named.tools else ():
                 found.setdefault(server, []).append(item)
         return found

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from godot_analysis.diagnosis.facts import Calls
-from godot_analysis.diagnosis.rules._plain import plain_answer, plain_request
+from godot_analysis.diagnosis.facts._plain import plain_answer, plain_request
+from godot_analysis.diagnosis.facts.calls import Calls
 from godot_analysis.normal_form.official import Judge, Seen
 from godot_analysis.normal_form.sightings import RECEIVED, REQUEST, RESPONSE, SENT
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts import Call, Facts
 
-__all__ = ["Breach", "breaches", "speaks_of_form"]
+__all__ = ["Breach", "find_breaches", "speaks_of_form"]
 
 _SAMPLE: Final = 20
 """How many results of one tool are looked at: what is wrong with them is wrong with all."""
@@ -68,34 +68,31 @@ def speaks_of_form(text: str) -> bool:
     return _FORM.search(text) is not None
 
 
-def breaches(facts: Facts) -> list[Breach]:
+def find_breaches(facts: Facts) -> list[Breach]:
     """What breaks the schema, in the order of time; what is said again and again is looked at once.
 
     The official schema takes half a second to load: it is asked only where something is not plainly sound.
     """
-    if (known := facts.memo.get("breaches")) is not None:
-        return list(known)
     calls = _worth_a_look(facts)
     requests = _requests(facts, calls)
     doubtful = {call.number for call in calls if not _sound(call, requests.get(call.number))}
     # Who greets whom is told to the judge as well, for the version.
     greeting = {call.number for call in calls if call.method == "initialize"} if doubtful else set()
     judged = _judged((call for call in calls if call.number in doubtful | greeting), requests)
-    facts.memo["breaches"] = found = list(judged)
-    return list(found)
+    return list(judged)
 
 
 def _worth_a_look(facts: Facts) -> list[Call]:
     """Handshakes and lists that say something new, the first calls of each tool, the first that failed."""
-    table = facts.table
+    table = facts.operations.table
     failed = table.mask("status", "error", "tool_error")
-    fine = facts.calls.leaves.ended("answered", "tool_error")
-    unlucky = facts.calls.only(failed | failed[table.tops])
+    fine = facts.operations.calls.leaves.ended("answered", "tool_error")
+    unlucky = facts.operations.calls.only(failed | failed[table.tops])
     chosen = [unlucky.where("tool", None).places[:_SAMPLE]]
     for some in (fine, unlucky):
         for here in some.groups(*table.codes("callee")).values():
             chosen += [one.places[:_SAMPLE] for one in here.groups(*table.codes("tool")).values()]
-    calls = [*_news(facts.setups), *Calls(table, np.unique(np.concatenate(chosen)))]
+    calls = [*_news(facts.operations.setups), *Calls(table, np.unique(np.concatenate(chosen)))]
     return sorted(calls, key=lambda call: call.started)
 
 

@@ -33,7 +33,7 @@ def broken_off(call: Call, facts: Facts) -> list[Clue]:
     """That the process of the server ended under a handshake."""
     ended = [
         item
-        for item in facts.signals.exits
+        for item in facts.events.exits
         if call.callee in {item.peer, item.component if item.peer is None else None}
         and call.started - _AROUND <= item.time <= call.started + _STARTS
     ]
@@ -48,12 +48,12 @@ def said_of(client: str, server: str, since: pd.Timestamp, facts: Facts) -> list
     name = _named(server)
     said = [
         (item.time, item.text, item.record)
-        for item in facts.troubles
+        for item in facts.incidents.troubles
         if item.component == client and item.backend == server
     ]
     said += [
         (item.time, item.text, item.record)
-        for item in facts.signals.complaints
+        for item in facts.events.complaints
         if item.component == client and name.search(item.said) and _FAILED.search(item.said)
     ]
     later = sorted(found for found in said if since <= found[0] <= since + _GIVEN_UP)

@@ -1,69 +1,53 @@
-"""The calls as the rules ask for them: by operation, by backend, by what else happened at the time."""
+"""The calls as rules ask for them: by operation, by backend, by what came later."""
 
 from __future__ import annotations
 
 import json
 from bisect import bisect_left, bisect_right
-from collections import Counter
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
-from godot_analysis.diagnosis.facts._calls import FAILED, HANDSHAKES, LIST, TOOL_CALL
-from godot_analysis.diagnosis.facts._given import Given
-from godot_analysis.diagnosis.facts._names import Owners
-from godot_analysis.diagnosis.facts._signals import Remark
-from godot_analysis.diagnosis.facts._table import Calls, micros
+from godot_analysis.diagnosis.facts.call import FAILED, HANDSHAKES, LIST, TOOL_CALL, UNFINISHED
+from godot_analysis.diagnosis.facts.calls import Calls, CallTable, micros
+from godot_analysis.diagnosis.facts.moments import LEEWAY, WAITED
+from godot_analysis.normal_form.jsonrpc import params_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from godot_analysis.diagnosis.facts._calls import Call
-    from godot_analysis.diagnosis.facts._signals import Complaint
+    from godot_analysis.diagnosis.facts._signals import (
+        Signals,
+    )
+    from godot_analysis.diagnosis.facts.call import Call
+    from godot_analysis.diagnosis.facts.log import Log
+    from godot_analysis.diagnosis.facts.topology import Topology
+    from godot_analysis.reconstruction.flow import Flow
 
-__all__ = ["LEEWAY", "CallFacts"]
+__all__ = ["Operations"]
 
-LEEWAY: Final = pd.Timedelta(seconds=1)
-"""How much later than it happened a lone entry may have been received by the log store."""
-
-_CLIENT: Final = "client"
-_RELAY: Final = "relay"
+_MANY: Final = 10
 _SOON: Final = pd.Timedelta(seconds=5)
 _PROVEN: Final = 0.9  # a gap that numbers or a loss record tell of
 
 
-@dataclass
-class CallFacts(Given):
-    """What is known about calls."""
+class Operations:
+    """What is known of requests, calls of tools above all."""
+
+    def __init__(self, flow: Flow, events: Signals, log: Log, topology: Topology, table: CallTable) -> None:
+        self._flow, self._events, self._log, self._topology = flow, events, log, topology
+        self.table = table
+        self.calls = table.all(TOOL_CALL)
+        self._alike: dict[tuple[str | None, str | None], tuple[Calls, NDArray[np.int64]]] = {}
+        self._requests_of: dict[str, Calls] = {}
+        self._reporting: dict[str | None, bool] = {}
 
     @cached_property
-    def client(self) -> str:
-        """The name of the first sender, or just `client`."""
-        named = [caller for (caller,) in self.operations.counts("caller") if caller]
-        first = next((name for name in named if name not in self.roles.relays), None)
-        told = first or min(self.roles.clients or self.roles.hosts, default=None)
-        return told or next(iter([*named, *self._asking]), _CLIENT)
-
-    @cached_property
-    def relay(self) -> str:
-        """The relay's name; the client's where none stands between, and `relay` if the log names neither."""
-        known = self.roles.clients or self._asking
-        return self.roles.relay or (self.client if known else _RELAY)
-
-    @cached_property
-    def _asking(self) -> list[str]:
-        """Who sent a request of any kind, and serves nobody."""
-        others = self.roles.relays | self.roles.backends
-        asking = (caller for (caller,) in self.requests.counts("caller"))
-        return [caller for caller in asking if caller and caller not in others]
-
-    @cached_property
-    def operations(self) -> Calls:
+    def roots(self) -> Calls:
         """The `tools/call` operations as their first sender sees them."""
         return self.calls.only(self.table.roots)
 
@@ -95,28 +79,28 @@ class CallFacts(Given):
 
     def backend_of(self, call: Call) -> str | None:
         """The backend that a call went to, from its callee or from the route chosen for it."""
-        if call.callee and call.callee not in self.roles.relays:
+        if call.callee and call.callee not in self._topology.roles.relays:
             return call.callee
         routed = self._routed.get(call.trace or "") if not call.legs else None
-        return None if routed in self.roles.relays else routed
+        return None if routed in self._topology.roles.relays else routed
 
     @cached_property
     def backend_codes(self) -> tuple[NDArray[np.intp], list[str]]:
         """`backend_of` for all calls, as numbers into a list of names, -1 for none."""
         codes, names = self.table.codes("callee")
-        codes = np.where(self.table.mask("callee", *self.roles.relays), -1, codes)
+        codes = np.where(self.table.mask("callee", *self._topology.roles.relays), -1, codes)
         numbers = {name: number for number, name in enumerate(names)}
         if self._routed:
             traces, ids = self.table.codes("trace_id")
             for place in np.flatnonzero((codes < 0) & (traces >= 0) & self.table.leaves).tolist():
                 backend = self._routed.get(ids[traces[place]])
-                if backend is not None and backend not in self.roles.relays:
+                if backend is not None and backend not in self._topology.roles.relays:
                     codes[place] = numbers.setdefault(backend, len(numbers))
         return codes, list(numbers)
 
     @cached_property
     def _routed(self) -> dict[str, str]:
-        return {route.trace: route.backend for route in self.signals.routes if route.trace}
+        return {route.trace: route.backend for route in self._events.routes if route.trace}
 
     def operation_of(self, call: Call) -> Call:
         """The operation that a call is a leg of."""
@@ -127,31 +111,13 @@ class CallFacts(Given):
             call = self.table.call(above)
         return call
 
-    @cached_property
-    def owners(self) -> Owners:
-        """Which backend runs which tool."""
-        owners = Owners()
-        routes = Counter((route.tool, route.backend) for route in self.signals.routes)
-        for (routed, backend), number in routes.items():
-            if routed and backend not in self.roles.relays:
-                owners.learn(routed, backend, number)
-        for (tool, callee), number in self.calls.leaves.counts("tool", "callee").items():
-            if tool and callee and callee not in self.roles.relays:
-                owners.learn(tool, callee, number)
-        lists = Counter((listing.names, listing.server) for listing in self.listings if listing.names)
-        for (names, server), number in lists.items():
-            if server not in self.roles.relays:
-                for name in names or ():
-                    owners.learn(name, server, number)
-        return owners
-
     def overtaken(self, call: Call) -> bool:
         """Whether the system went on to something later: then the call did end, and only that is not logged.
 
         A callee that answered a later call was not stuck. Who sent what only its callee saw is unknown:
         there any later answer will do.
         """
-        whom = call.callee if call.last.sent or call.callee in self.roles.relays else None
+        whom = call.callee if call.last.sent or call.callee in self._topology.roles.relays else None
         last = self._last_answered.get(whom)
         return last is not None and last > micros(call.started)
 
@@ -164,7 +130,7 @@ class CallFacts(Given):
             and gap.component in ends
             and (gap.begin is None or gap.begin <= until)
             and (gap.end is None or gap.end >= call.started)
-            for gap in self.gaps
+            for gap in self._log.gaps
         )
 
     @cached_property
@@ -187,7 +153,7 @@ class CallFacts(Given):
     @cached_property
     def _answered_from_to(self) -> dict[tuple[str, str], tuple[int, int]]:
         started, found = self.table.started, {}
-        tools = self.operations.ended("answered").groups(*self.table.codes("tool"))
+        tools = self.roots.ended("answered").groups(*self.table.codes("tool"))
         for tool, calls in tools.items():
             for caller, own in calls.groups(*self.table.codes("caller")).items():
                 times = started[own.places]
@@ -206,21 +172,16 @@ class CallFacts(Given):
                 found[backend, None] = int(good.places[0])
         return found
 
+    def reports_ends(self, caller: str | None) -> bool:
+        """Whether a caller's records tell of any end, or of so few calls that none may have come to one."""
+        if caller not in self._reporting:
+            own = self.calls.where("caller", caller)
+            self._reporting[caller] = len(own) < _MANY or bool(own.answered)
+        return self._reporting[caller]
+
     def tells_ends(self, backend: str) -> bool:
         """Whether an end of any call to `backend` is in the log; some never log ends."""
         return bool(self.sent_to_backend(backend).answered)
-
-    def first_complaint(self, component: str, since: pd.Timestamp) -> Complaint | None:
-        """The first error that a component logged at `since` or later."""
-        first = bisect_left(self._complaint_times.get(component, []), since)
-        return next(iter(self._complaints.get(component, [])[first : first + 1]), None)
-
-    def complaints_during(self, call: Call, component: str) -> list[Complaint]:
-        """Errors that a component logged while a call was under way, or just after."""
-        logged = self._complaints.get(component, [])
-        end = call.ended if call.ended is not None else call.started + 10 * LEEWAY
-        times = self._complaint_times.get(component, [])
-        return logged[bisect_left(times, call.started - LEEWAY) : bisect_right(times, end + LEEWAY)]
 
     def calls_like(self, call: Call) -> Iterator[Call]:
         """The later calls of the same tool by the same caller."""
@@ -247,47 +208,17 @@ class CallFacts(Given):
         """When each call, by caller, tool and arguments, was made last of those that were answered well."""
         return {_same(call): call.started for call in self.calls.ended("answered").by_time()}
 
-    @cached_property
-    def _alike(self) -> dict[tuple[str | None, str | None], tuple[Calls, NDArray[np.int64]]]:
-        return {}
-
-    def remarks_on(self, tool: str) -> list[Remark]:
-        """The ordinary records that name a tool, in the order of the log."""
-        if tool not in self._remarks:
-            others = self.flow.others
-            named = others[others["message"].str.contains(tool, regex=False, na=False)]
-            told = named[["event_created_at", "component", "id", "message"]].itertuples(
-                index=False, name=None
-            )
-            self._remarks[tool] = list(map(Remark._make, told))
-        return self._remarks[tool]
-
-    @cached_property
-    def _remarks(self) -> dict[str, list[Remark]]:
-        return {}
-
-    @cached_property
-    def _complaints(self) -> dict[str, list[Complaint]]:
-        found: dict[str, list[Complaint]] = {}
-        for item in self.signals.complaints:
-            found.setdefault(item.component, []).append(item)
-        return found
-
-    @cached_property
-    def _complaint_times(self) -> dict[str, list[pd.Timestamp]]:
-        return {component: [item.time for item in items] for component, items in self._complaints.items()}
-
-    def arrivals_of(self, call: Call, backend: str) -> int:
+    def times_received(self, call: Call, backend: str) -> int:
         """How often `backend` received the call: more than once when it was repeated."""
         times, tools = self._received.get(backend, ([], []))
-        end = (call.ended if call.ended is not None else self.end) + LEEWAY
+        end = (call.ended if call.ended is not None else self._log.end) + LEEWAY
         meant = tools[bisect_left(times, micros(call.started)) : bisect_right(times, micros(end))]
         return sum(tool == call.tool or not isinstance(tool, str) for tool in meant)
 
     @cached_property
     def _received(self) -> dict[str, tuple[list[int], list[Any]]]:
         """When which tool was asked for, by who received the request, in order of time."""
-        messages = self.flow.observed
+        messages = self._flow.observed
         asked = messages.loc[
             (messages["method"] == TOOL_CALL)
             & (messages["kind"] == "request")
@@ -302,8 +233,55 @@ class CallFacts(Given):
     @cached_property
     def usual_duration(self) -> pd.Timedelta:
         """The median time that an answered call took."""
-        took = self.flow.calls.loc[self.flow.calls["status"] == "answered", "duration_ms"].dropna()
+        took = self._flow.calls.loc[self._flow.calls["status"] == "answered", "duration_ms"].dropna()
         return pd.Timedelta(milliseconds=float(took.median())) if len(took) else pd.Timedelta(0)
+
+    @cached_property
+    def handshakes(self) -> Calls:
+        """The first requests of all connections, answered or not."""
+        return self.table.all(*HANDSHAKES)
+
+    @cached_property
+    def setups(self) -> Calls:
+        """The handshakes and the lists asked for, in order of time."""
+        both = np.concatenate([self.handshakes.places, self.table.all(LIST).places])
+        return Calls(self.table, both).by_time()
+
+    def under_way(self, component: str, time: pd.Timestamp, *, failed: bool = False) -> Call | None:
+        """The request by or to a component that was under way; of several the one begun closest to `time`.
+
+        For what failed it is rather one that was not answered well, among others that were.
+        """
+        if component not in self._requests_of:
+            both = Calls(self.table, np.concatenate([self.setups.places, self.calls.places]))
+            ends = self.table.mask("caller", component) | self.table.mask("callee", component)
+            self._requests_of[component] = both.only(ends & ~self.table.mask("callee", None))
+        own, now, leeway = self._requests_of[component], micros(time), LEEWAY.value // 1000
+        begun, ended = self.table.started[own.places] - leeway <= now, self.table.ended[own.places]
+        open_ = self.table.is_open[own.places]
+        found = Calls(self.table, own.places[begun & (open_ | (now <= ended + leeway))])
+        hurt = found.ended("error", *UNFINISHED).since(time - WAITED).nearest(time) if failed else None
+        return hurt or found.nearest(time)
+
+    def version_of(self, call: Call) -> str | None:
+        """The protocol version that a request of the stateless era names in its body."""
+        return version_of(self.asked(call))
+
+    def asked(self, call: Call) -> dict[str, Any]:
+        """The parameters of a request, empty when it has none or nobody logged them."""
+        return params_of(self.table.request(call))
+
+    def last_before(self, time: pd.Timestamp) -> Call | None:
+        """The last call that had ended by `time`."""
+        ended = self._by_end
+        at = np.searchsorted(self.table.ended[ended.places], micros(time), "right")
+        return ended[int(at) - 1] if at else None
+
+    @cached_property
+    def _by_end(self) -> Calls:
+        """The calls without legs that ended, in the order of their ends."""
+        ended = self.calls.leaves.only(~self.table.is_open)
+        return Calls(self.table, ended.places[np.argsort(self.table.ended[ended.places], kind="stable")])
 
 
 def _same(call: Call) -> tuple[str | None, str | None, str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from godot_analysis.diagnosis.facts import Facts
-    from godot_analysis.diagnosis.rules._missing import Missing
+    from godot_analysis.diagnosis.facts.absences import Missing
 
 __all__ = ["Place", "address_in", "known_before", "listening", "tried"]
 
@@ -55,7 +55,7 @@ def address_in(text: str) -> str | None:
 
 
 def tried(item: Missing) -> Place | None:
-    """Where the relay looked for the backend in this life, as far as failed attempts and commands tell."""
+    """Where the relay looked for the backend in this incarnation, as far as failed attempts and commands tell."""
     found = [
         Place(trouble.time, where, (trouble.record,))
         for trouble in item.troubles
@@ -67,12 +67,12 @@ def tried(item: Missing) -> Place | None:
 
 def known_before(item: Missing, facts: Facts) -> Place | None:
     """Where the relay had it before this life: the route of its last calls, or the last command for it."""
-    if item.epoch.begin is None:
+    if item.incarnation.begin is None:
         return None
     found = [
         Place(route.time, route.url, (route.record,))
-        for route in facts.signals.routes
-        if route.backend == item.backend and route.url and route.time < item.epoch.begin
+        for route in facts.events.routes
+        if route.backend == item.backend and route.url and route.time < item.incarnation.begin
     ]
     found += [
         Place(command.time, command.url, command.call.rows)
@@ -88,7 +88,7 @@ def listening(backend: str, facts: Facts) -> Place | None:
     Ports inside a container are not those outside. Where another backend is called at another port than it
     names, ports are mapped, and what a backend says about its own is no address for anybody else.
     """
-    own = [start for start in facts.signals.starts if start.component == backend and start.port]
+    own = [start for start in facts.events.starts if start.component == backend and start.port]
     if not own or any(_mapped(facts)):
         return None
     return Place(own[-1].time, f"port {own[-1].port}", (own[-1].record,))
@@ -96,11 +96,11 @@ def listening(backend: str, facts: Facts) -> Place | None:
 
 def _mapped(facts: Facts) -> Iterator[bool]:
     said: dict[str, set[int]] = {}
-    for start in facts.signals.starts:
+    for start in facts.events.starts:
         if start.port is not None:
             said.setdefault(start.component, set()).add(start.port)
-    for route in facts.signals.routes:
-        if route.backend in said and route.url and facts.well_answered(route.backend) is not None:
+    for route in facts.events.routes:
+        if route.backend in said and route.url and facts.operations.well_answered(route.backend) is not None:
             yield _port(route.url) not in said[route.backend]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import numpy as np
 import pandas as pd
 
-from godot_analysis.diagnosis.facts._calls import ANSWERED, FAILED, Call
+from godot_analysis.diagnosis.facts.call import ANSWERED, FAILED, Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

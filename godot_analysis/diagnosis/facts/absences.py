@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import family, nearest, normalised
-from godot_analysis.diagnosis.matches import Clue
-from godot_analysis.diagnosis.rules._connecting import connected_later
-from godot_analysis.diagnosis.wording import count, listed
+from godot_analysis.diagnosis.facts._names import count_families, family, nearest, normalised
+from godot_analysis.diagnosis.facts.connecting import connected_later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -19,8 +16,8 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import (
         Arrival,
         Call,
-        Epoch,
         Facts,
+        Incarnation,
         Listing,
         Management,
         Refused,
@@ -32,15 +29,15 @@ if TYPE_CHECKING:
 _ATTEMPTS: Final = pd.Timedelta(seconds=10)
 _SEVERAL: Final = 2
 
-__all__ = ["Missing", "absence_clue", "lacking_calls", "misnamed", "missing", "refused_clue"]
+__all__ = ["Missing", "find_missing", "lacking_calls", "misnamed"]
 
 
 @dataclass
 class Missing:
-    """A backend that the relay had no tools of, in one life of the relay."""
+    """A backend that the relay had no tools of, in one incarnation of the relay."""
 
     backend: str
-    epoch: Epoch
+    incarnation: Incarnation
     refusals: list[Refused] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
     visitors: list[Arrival] = field(default_factory=list)
@@ -89,77 +86,52 @@ class Missing:
         return last[0] if last and last[0].verb == "remove" else None
 
 
-def missing(facts: Facts) -> list[Missing]:
+def find_missing(facts: Facts) -> list[Missing]:
     """Every backend that the relay lacks, the refused ones first, then those conspicuous by silence."""
-    if (known := facts.memo.get("missing")) is not None:
-        return list(known)
     found: dict[tuple[str, int], Missing] = {}
-    for refusal in facts.refused:
-        if refusal.own or facts.works_otherwise(refusal):
+    for refusal in facts.tools.refused:
+        if refusal.own or facts.tools.works_otherwise(refusal):
             continue
         backend = _backend_lacking(refusal, facts)
         if backend is not None:
-            epoch = facts.epoch_at(refusal.time)
-            found.setdefault((backend, id(epoch)), Missing(backend, epoch)).refusals.append(refusal)
-    last = facts.epochs[-1]
+            incarnation = facts.sessions.incarnation_at(refusal.time)
+            found.setdefault((backend, id(incarnation)), Missing(backend, incarnation)).refusals.append(
+                refusal
+            )
+    last = facts.sessions.incarnations[-1]
     for backend in _silent(facts, last):
         found.setdefault((backend, id(last)), Missing(backend, last))
     for item in found.values():
         _describe(item, facts)
-    facts.memo["missing"] = list(found.values())
     return list(found.values())
 
 
 def lacking_calls(facts: Facts, backend: str | None) -> frozenset[int]:
     """The calls that failed because the relay had no tools of a backend, or nobody else can own theirs."""
-    mine = [item.calls for item in missing(facts) if item.backend == backend]
+    mine = [item.calls for item in facts.missing if item.backend == backend]
     mine += [
-        item.calls for item in misnamed(facts) if backend in facts.untold and facts.owner_of(item) == backend
+        item.calls
+        for item in misnamed(facts)
+        if backend in facts.tools.servers_with_unknown_tools and facts.tools.owner_of(item) == backend
     ]
     return frozenset[int]().union(*mine)
 
 
 def misnamed(facts: Facts) -> Iterator[Refused]:
     """Refusals of a tool whose backend was there: only the name was wrong."""
-    lacking = {id(refusal) for item in missing(facts) for refusal in item.refusals}
-    return (refusal for refusal in facts.refused if id(refusal) not in lacking)
-
-
-def refused_clue(item: Missing, weight: float) -> list[Clue]:
-    """The refused calls, and that the relay's table held nothing of the backend."""
-    if not item.refusals:
-        return []
-    tables = [refusal.table for refusal in item.refusals if refusal.table is not None]
-    text = f"{count(len(item.refusals), 'call')} of {listed(item.tools)} refused as unknown"
-    if tables:
-        text += f" while the {count(len(tables[-1]), 'tool')} known then include none of {item.backend}"
-        return [Clue(text, weight, item.rows)]
-    return [Clue(text, weight / 2, item.rows)]
-
-
-def absence_clue(item: Missing, facts: Facts) -> list[Clue]:
-    """That it got no handshake while others did: the more it logs otherwise, the more that says."""
-    others = sorted(item.epoch.burst - {item.backend})
-    if not others or item.reached:
-        return []
-    spoke = item.backend in facts.components
-    shook = any(arrival.backend == item.backend for arrival in facts.arrivals)
-    weight = 0.55 if shook else 0.45 if spoke or not item.refusals else 0.4
-    text = f"{facts.relay} shook hands with {listed(others)} when it started, but not with {item.backend}"
-    if not spoke:
-        text += ", which has not logged a single record"
-    return [Clue(text, weight, item.epoch.records)]
+    lacking = {id(refusal) for item in facts.missing for refusal in item.refusals}
+    return (refusal for refusal in facts.tools.refused if id(refusal) not in lacking)
 
 
 def _backend_lacking(refusal: Refused, facts: Facts) -> str | None:
     """The backend whose absence explains the refusal; None when its backend was there."""
     tool, table = refusal.tool, refusal.table
-    if refusal.by not in facts.roles.relays:
+    if refusal.by not in facts.topology.roles.relays:
         # A client may offer less than it was given; what the relay knows decides.
-        table = facts.table_at(refusal.time) or table
+        table = facts.tools.table_at(refusal.time) or table
     name = family(tool)
-    owner = facts.owner_of(refusal)
-    if owner is not None and (held := facts.held(owner, refusal.time)) and tool not in held:
+    owner = facts.tools.owner_of(refusal)
+    if owner is not None and (held := facts.tools.held(owner, refusal.time)) and tool not in held:
         return None  # its backend has listed others, and not this one
     if owner is not None and _taken_away(owner, refusal, facts):
         return owner
@@ -174,46 +146,49 @@ def _backend_lacking(refusal: Refused, facts: Facts) -> str | None:
 
 def _taken_away(backend: str, refusal: Refused, facts: Facts) -> bool:
     """Whether the last command before a refusal removed its backend, whatever older lists say."""
-    epoch = facts.epoch_at(refusal.time)
+    incarnation = facts.sessions.incarnation_at(refusal.time)
     orders = [
         item
-        for item in facts.management
+        for item in facts.topology.commands
         if item.name == backend
         and item.verb != "inspect"
         and item.time <= refusal.time
-        and epoch.holds(item.time)
+        and incarnation.holds(item.time)
     ]
     return bool(orders) and orders[-1].verb == "remove"
 
 
 def _has_family(tool: str, table: frozenset[str], facts: Facts) -> bool:
     """Whether the relay knew tools of the same backend at that moment: then only the name is wrong."""
-    name, owner = family(tool), facts.owners.of(tool)
+    name, owner = family(tool), facts.tools.owners.of(tool)
     families = {found.lower() for known in table if (found := family(known)) is not None}
-    families |= {found for item in facts.management if (found := family(item.call.tool or "")) is not None}
-    kin = owner is not None and bool(facts.owners.tools_of(owner) & table)
+    families |= {
+        found for item in facts.topology.commands if (found := family(item.call.tool or "")) is not None
+    }
+    kin = owner is not None and bool(facts.tools.owners.tools_of(owner) & table)
     spelt = any(normalised(known) == normalised(tool) for known in table)
     return spelt or kin or (name is not None and name.lower() in families)
 
 
 def _lacking_unseen(refusal: Refused, guess: str | None, facts: Facts) -> str | None:
-    """The same without a table: missing is what the relay neither reached nor used in this life."""
-    backend = guess if guess in facts.backends else _component(guess, facts, refusal)
+    """The same without a table: missing is what the relay neither reached nor used in this incarnation."""
+    backend = guess if guess in facts.topology.backends else _component(guess, facts, refusal)
     if backend is None:
         return None
-    if refusal.by in facts.roles.relays and refusal.tool in facts.held(backend, refusal.time):
+    if refusal.by in facts.topology.roles.relays and refusal.tool in facts.tools.held(backend, refusal.time):
         return backend  # it was listed, and is not known all the same
-    epoch = facts.epoch_at(refusal.time)
+    incarnation = facts.sessions.incarnation_at(refusal.time)
     there = any(
-        arrival.time <= refusal.time for arrival in _own(epoch.reached.get(backend, ()), epoch, facts)
+        arrival.time <= refusal.time
+        for arrival in _own(incarnation.reached.get(backend, ()), incarnation, facts)
     )
-    return None if there or facts.served_in(backend, epoch) else backend
+    return None if there or facts.sessions.served_in(backend, incarnation) else backend
 
 
 def _component(name: str | None, facts: Facts, refusal: Refused) -> str | None:
     """The component behind a family: of the same name, the only idle one, or one named like the family."""
-    known = set(facts.components) | facts.backends
-    known -= facts.roles.relays | facts.roles.clients
+    known = set(facts.topology.components) | facts.topology.backends
+    known -= facts.topology.roles.relays | facts.topology.roles.clients
     if name is not None:
         for spelled in sorted(known):
             if spelled.lower() == name.lower():
@@ -222,59 +197,62 @@ def _component(name: str | None, facts: Facts, refusal: Refused) -> str | None:
         if len(alike) == 1:
             return alike[0]
     # Where nothing ties a component to the tool, a visit by somebody proves nothing: it must say it serves.
-    serving = {start.component for start in facts.signals.starts}
-    serving -= {visit.component for visit in facts.signals.connections}
-    epoch = facts.epoch_at(refusal.time)
+    serving = {start.component for start in facts.events.starts}
+    serving -= {visit.component for visit in facts.events.connections}
+    incarnation = facts.sessions.incarnation_at(refusal.time)
     listed_ones = {found.lower() for tool in refusal.table or () if (found := family(tool)) is not None}
     idle = [
         spelled
         for spelled in known & serving
-        if spelled not in epoch.reached
+        if spelled not in incarnation.reached
         and spelled.lower() not in listed_ones
-        and not facts.owners.tools_of(spelled)
-        and not facts.served_in(spelled, epoch)
+        and not facts.tools.owners.tools_of(spelled)
+        and not facts.sessions.served_in(spelled, incarnation)
     ]
-    if len(idle) == 1 and epoch.burst:
+    if len(idle) == 1 and incarnation.burst:
         return idle[0]
     return name if _named_after_servers(facts, refusal) else None
 
 
 def _named_after_servers(facts: Facts, refusal: Refused) -> bool:
     """Whether tools are named after their servers here, so that a family tells of one that nobody names."""
-    if (asked := facts.memo.get("refused")) is None:
-        asked = facts.memo["refused"] = _families({item.tool for item in facts.refused})
-    families = _families(refusal.table or ())
-    servers = {name.lower() for name in set(facts.components) | facts.backends | set(facts.expected)}
-    greets_itself = refusal.by in facts.roles.relays & facts.roles.hosts  # then it knows who its servers are
+    asked = facts.tools.refused_families
+    families = count_families(refusal.table or ())
+    servers = {
+        name.lower()
+        for name in set(facts.topology.components) | facts.topology.backends | set(facts.topology.expected)
+    }
+    greets_itself = (
+        refusal.by in facts.topology.roles.relays & facts.topology.roles.hosts
+    )  # then it knows who its servers are
     several = asked[(family(refusal.tool) or "").lower()] >= _SEVERAL
     return (
         (several and not greets_itself)
         or any(name in servers or number >= _SEVERAL for name, number in families.items())
-        or any(server.lower() in _families(facts.owners.tools_of(server)) for server in facts.backends)
+        or any(
+            server.lower() in count_families(facts.tools.owners.tools_of(server))
+            for server in facts.topology.backends
+        )
     )
 
 
-def _families(tools: Iterable[str]) -> Counter[str]:
-    return Counter(found.lower() for tool in tools if (found := family(tool)) is not None)
-
-
-def _silent(facts: Facts, epoch: Epoch) -> Iterator[str]:
+def _silent(facts: Facts, incarnation: Incarnation) -> Iterator[str]:
     """Backends that the relay should have connected to and that show no sign of it, while others do."""
-    if not epoch.burst and all(trouble.kind != "refused" for trouble in facts.troubles):
+    if not incarnation.burst and all(trouble.kind != "refused" for trouble in facts.incidents.troubles):
         return
-    connected = {item.component for item in facts.signals.connections if epoch.holds(item.time)}
+    connected = {item.component for item in facts.events.connections if incarnation.holds(item.time)}
     # Whom the relay routes calls to it has listed the tools of.
-    routes = [route for route in facts.signals.routes if epoch.holds(route.time)]
+    routes = [route for route in facts.events.routes if incarnation.holds(route.time)]
     connected |= {route.backend for route in routes if not _only_tried(route, facts)}
-    for backend in sorted(_belonging(facts, epoch)):
-        there = _own(epoch.reached.get(backend, ()), epoch, facts)
-        if not facts.roles.relays:  # then whoever greets it is one of its clients
-            there = facts.arrivals_at(backend)
-        if not there and backend not in connected and not facts.served_in(backend, epoch):
+    for backend in sorted(_belonging(facts, incarnation)):
+        there = _own(incarnation.reached.get(backend, ()), incarnation, facts)
+        if not facts.topology.roles.relays:  # then whoever greets it is one of its clients
+            there = facts.sessions.arrivals_at(backend)
+        if not there and backend not in connected and not facts.sessions.served_in(backend, incarnation):
             removed = [
                 m
-                for m in facts.management
-                if m.name == backend and m.verb != "inspect" and epoch.holds(m.time)
+                for m in facts.topology.commands
+                if m.name == backend and m.verb != "inspect" and incarnation.holds(m.time)
             ]
             if not (removed and removed[-1].verb == "remove"):
                 yield backend
@@ -284,7 +262,7 @@ def _only_tried(route: Route, facts: Facts) -> bool:
     """Whether a route is no more than an attempt to connect, which was then refused."""
     refused = [
         trouble
-        for trouble in (facts.troubles if (route.tool or route.trace) is None else ())
+        for trouble in (facts.incidents.troubles if (route.tool or route.trace) is None else ())
         if trouble.kind == "refused" and trouble.backend == route.backend and trouble.time >= route.time
     ]
     return bool(refused) and not connected_later(
@@ -292,72 +270,93 @@ def _only_tried(route: Route, facts: Facts) -> bool:
     )
 
 
-def _belonging(facts: Facts, epoch: Epoch) -> set[str]:
+def _belonging(facts: Facts, incarnation: Incarnation) -> set[str]:
     """Backends that the log, or its reader, says the relay is to serve."""
-    earlier = [other for other in facts.epochs if other is not epoch]
-    found = set(facts.expected)
+    earlier = [other for other in facts.sessions.incarnations if other is not incarnation]
+    found = set(facts.topology.expected)
     found |= {name for other in earlier for name in other.reached}
-    found |= {item.name for item in facts.management if item.name and item.verb in {"add", "reconnect"}}
+    found |= {
+        item.name for item in facts.topology.commands if item.name and item.verb in {"add", "reconnect"}
+    }
     found |= {
         trouble.backend
-        for trouble in facts.troubles
-        if trouble.kind == "refused" and _of_life(trouble.time, epoch)
+        for trouble in facts.incidents.troubles
+        if trouble.kind == "refused" and _of_life(trouble.time, incarnation)
     }
-    found |= {route.backend for route in facts.signals.routes}
-    found |= {call.callee for call in facts.unheeded if call.callee and epoch.holds(call.started)}
+    found |= {route.backend for route in facts.events.routes}
+    found |= {
+        call.callee
+        for call in facts.sessions.unanswered_handshakes
+        if call.callee and incarnation.holds(call.started)
+    }
     # A component that announces itself as a server wants to be connected to.
-    listeners = {start.component for start in facts.signals.starts if start.serves}
-    found |= {name for name in listeners if name in facts.roles.backends or epoch.burst}
-    gone = {item.name for item in facts.management if item.verb == "remove" and not _returned(item, facts)}
-    return found - facts.roles.relays - facts.roles.clients - (gone - facts.expected)
+    listeners = {start.component for start in facts.events.starts if start.serves}
+    found |= {name for name in listeners if name in facts.topology.roles.backends or incarnation.burst}
+    gone = {
+        item.name for item in facts.topology.commands if item.verb == "remove" and not _returned(item, facts)
+    }
+    return (
+        found - facts.topology.roles.relays - facts.topology.roles.clients - (gone - facts.topology.expected)
+    )
 
 
 def _returned(removal: Management, facts: Facts) -> bool:
-    later = [item for item in facts.management if item.name == removal.name and item.time > removal.time]
+    later = [
+        item for item in facts.topology.commands if item.name == removal.name and item.time > removal.time
+    ]
     return any(item.verb in {"add", "reconnect"} for item in later)
 
 
 def _describe(item: Missing, facts: Facts) -> None:
-    epoch, backend = item.epoch, item.backend
-    here = epoch.reached.get(backend, [])
-    item.arrivals = _own(here, epoch, facts)
+    incarnation, backend = item.incarnation, item.backend
+    here = incarnation.reached.get(backend, [])
+    item.arrivals = _own(here, incarnation, facts)
     mine = set(map(id, item.arrivals))
     item.visitors = [arrival for arrival in here if id(arrival) not in mine]
     own = {record for arrival in item.arrivals for record in arrival.records}
     item.listings = [
         listing
-        for listing in facts.listings
-        if listing.server == backend and epoch.holds(listing.time) and (own or not item.visitors)
+        for listing in facts.tools.listings
+        if listing.server == backend and incarnation.holds(listing.time) and (own or not item.visitors)
     ]
-    named = [command for command in facts.management if command.name == backend]
-    item.commands = [command for command in named if epoch.holds(command.time)]
-    item.troubles = [t for t in facts.troubles if t.backend == backend and _of_life(t.time, epoch)]
-    if epoch.burst_end is not None:
+    named = [command for command in facts.topology.commands if command.name == backend]
+    item.commands = [command for command in named if incarnation.holds(command.time)]
+    item.troubles = [
+        t for t in facts.incidents.troubles if t.backend == backend and _of_life(t.time, incarnation)
+    ]
+    if incarnation.burst_end is not None:
         item.late_starts = [
             start
-            for start in facts.signals.starts
-            if start.component == backend and epoch.holds(start.time) and start.time > epoch.burst_end
+            for start in facts.events.starts
+            if start.component == backend
+            and incarnation.holds(start.time)
+            and start.time > incarnation.burst_end
         ]
-    if epoch.begin is not None:
-        item.served_before = facts.sent_to_backend(backend).answered.before(epoch.begin)
+    if incarnation.begin is not None:
+        item.served_before = facts.operations.sent_to_backend(backend).answered.before(incarnation.begin)
         item.arrived_before = [
             arrival
-            for arrival in facts.relay_arrivals
-            if arrival.backend == backend and arrival.time < epoch.begin
+            for arrival in facts.sessions.relay_arrivals
+            if arrival.backend == backend and arrival.time < incarnation.begin
         ]
-        item.commands_before = [command for command in named if command.time < epoch.begin]
+        item.commands_before = [command for command in named if command.time < incarnation.begin]
 
 
-def _of_life(time: pd.Timestamp, epoch: Epoch) -> bool:
-    """Whether an attempt to connect is one of this life: the first may have failed before others succeed."""
-    return epoch.holds(time) or (epoch.begin is not None and epoch.begin - _ATTEMPTS <= time < epoch.begin)
+def _of_life(time: pd.Timestamp, incarnation: Incarnation) -> bool:
+    """Whether an attempt to connect is one of this incarnation: the first may have failed before others succeed."""
+    return incarnation.holds(time) or (
+        incarnation.begin is not None and incarnation.begin - _ATTEMPTS <= time < incarnation.begin
+    )
 
 
-def _own(arrivals: Iterable[Arrival], epoch: Epoch, facts: Facts) -> list[Arrival]:
+def _own(arrivals: Iterable[Arrival], incarnation: Incarnation, facts: Facts) -> list[Arrival]:
     """The relay's own handshakes: it connects at its start, on command, and after a loss."""
     return [
         arrival
         for arrival in arrivals
-        if (epoch.burst_end is None or (arrival.time <= epoch.burst_end and arrival.backend in epoch.burst))
-        or facts.why_reconnected(arrival)
+        if (
+            incarnation.burst_end is None
+            or (arrival.time <= incarnation.burst_end and arrival.backend in incarnation.burst)
+        )
+        or facts.sessions.why_reconnected(arrival)
     ]

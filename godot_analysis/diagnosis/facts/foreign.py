@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Facts
 
-__all__ = ["foreign_answers", "no_messages"]
+__all__ = ["find_foreign_answers", "no_messages"]
 
 _WEB_PAGE: Final = re.compile(r"content[- ]type:? *['\"]?text/html", re.IGNORECASE)
 _FRAME: Final = frozenset({"jsonrpc", "id", "method"})
@@ -30,44 +30,41 @@ _OF_RESULTS: Final = frozenset(
 """What only results of MCP hold: whoever sends them speaks MCP, and has lost the frame."""
 
 
-def foreign_answers(facts: Facts) -> dict[str, list[dict[str, Any]]]:
+def find_foreign_answers(facts: Facts) -> dict[str, list[dict[str, Any]]]:
     """JSON without a frame of those who were greeted and never said a word of JSON-RPC, by who sent it.
 
     What HTTP refused is another matter, whatever JSON came with the refusal.
     """
-    if (known := facts.memo.get("foreign")) is not None:
-        return dict(known)
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in facts.invalid:
+    for row in facts.wire.invalid:
         if row["sender"] and isinstance(row["payload"], dict) and not _FRAME & row["payload"].keys():
             found[row["sender"]].append(row)
-    others = facts.roles.relays | facts.roles.clients
-    facts.memo["foreign"] = strange = {
+    others = facts.topology.roles.relays | facts.topology.roles.clients
+    return {
         sender: rows
         for sender, rows in found.items()
         if sender not in others
-        and sender not in facts.failed_exchanges
-        and facts.setups.where("callee", sender)
+        and sender not in facts.incidents.failed_exchanges
+        and facts.operations.setups.where("callee", sender)
         and not any(_of_mcp(row["payload"]) for row in rows)
         and not _speaks(sender, rows, facts)
     }
-    return dict(strange)
 
 
 def no_messages(backend: str, facts: Facts) -> list[tuple[str, str]]:
     """Pages for people, other text, or JSON of its own that came from a backend in the place of messages."""
     texts = [
         (str(row["payload"]), row["record"])
-        for row in facts.invalid
+        for row in facts.wire.invalid
         if row["sender"] == backend and row["transport"] != "stdio" and row["validity"] == "no JSON"
     ]
     texts += [
         (json.dumps(row["payload"], ensure_ascii=False, default=str), row["record"])
-        for row in foreign_answers(facts).get(backend, [])
+        for row in facts.foreign_answers.get(backend, [])
     ]
     return texts or [
         (item.text, item.record)
-        for item in facts.troubles
+        for item in facts.incidents.troubles
         if item.backend == backend and _WEB_PAGE.search(item.said)
     ]
 

@@ -1,19 +1,18 @@
-"""The tools that the relay knew, and those that were refused: the last layer of the facts."""
+"""The catalogue of tools: what was listed to whom, what was offered, and what was refused."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
-from godot_analysis.diagnosis.facts._names import family
-from godot_analysis.diagnosis.facts._processes import ProcessFacts
+from godot_analysis.diagnosis.facts._lists import listings_of
+from godot_analysis.diagnosis.facts._names import Owners, count_families, family
 from godot_analysis.diagnosis.facts._refusals import refuses
-from godot_analysis.diagnosis.facts._table import Calls, micros
+from godot_analysis.diagnosis.facts.call import LIST
 from godot_analysis.schema import takes
 
 if TYPE_CHECKING:
@@ -21,12 +20,20 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from godot_analysis.diagnosis.facts._calls import Call
     from godot_analysis.diagnosis.facts._lists import Listing
-    from godot_analysis.diagnosis.facts._signals import Offer, Refusal
+    from godot_analysis.diagnosis.facts._signals import (
+        Offer,
+        Refusal,
+        Signals,
+    )
+    from godot_analysis.diagnosis.facts.call import Call
+    from godot_analysis.diagnosis.facts.calls import Calls
+    from godot_analysis.diagnosis.facts.operations import Operations
+    from godot_analysis.diagnosis.facts.sessions import Sessions
+    from godot_analysis.diagnosis.facts.topology import Topology
+    from godot_analysis.reconstruction.flow import Flow
 
-__all__ = ["Facts", "Refused"]
-
+__all__ = ["Refused", "Tools"]
 
 _PREFIX: Final = re.compile(r"mcp__(.+?)__")
 _NESTED: Final = frozenset({"object", "array"})
@@ -52,29 +59,56 @@ class Refused:
     remark: str = ""
 
 
-@dataclass
-class Facts(ProcessFacts):
-    """Everything the rules may ask of one log."""
+class Tools:
+    """What is known of the lists of tools."""
+
+    def __init__(
+        self, flow: Flow, events: Signals, topology: Topology, operations: Operations, sessions: Sessions
+    ) -> None:
+        self._events = events
+        self._topology, self._operations, self._sessions = topology, operations, sessions
+        counts = [(item.time, item.component, item.count, item.record) for item in events.tool_counts]
+        self.listings = listings_of(operations.table.all(LIST), flow, counts)
+        self._given: dict[str, dict[str, list[Listing]]] = {}
+        self._described: dict[str, dict[str, list[tuple[pd.Timestamp, dict[str, Any]]]]] = {}
+
+    @cached_property
+    def owners(self) -> Owners:
+        """Which backend runs which tool."""
+        owners = Owners()
+        routes = Counter((route.tool, route.backend) for route in self._events.routes)
+        for (routed, backend), number in routes.items():
+            if routed and backend not in self._topology.roles.relays:
+                owners.learn(routed, backend, number)
+        for (tool, callee), number in self._operations.calls.leaves.counts("tool", "callee").items():
+            if tool and callee and callee not in self._topology.roles.relays:
+                owners.learn(tool, callee, number)
+        lists = Counter((listing.names, listing.server) for listing in self.listings if listing.names)
+        for (names, server), number in lists.items():
+            if server not in self._topology.roles.relays:
+                for name in names or ():
+                    owners.learn(name, server, number)
+        return owners
 
     @cached_property
     def tables(self) -> list[tuple[pd.Timestamp, frozenset[str], tuple[str, ...]]]:
         """What the relay knew, each time the log shows it: time, names, rows."""
         found: list[tuple[pd.Timestamp, frozenset[str], tuple[str, ...]]] = [
             (refusal.time, refusal.table, (refusal.record,))
-            for refusal in self.signals.refusals
-            if refusal.table is not None and refusal.component in self.roles.relays
+            for refusal in self._events.refusals
+            if refusal.table is not None and refusal.component in self._topology.roles.relays
         ]
         found += [
             (listing.time, self.held(listing.server, listing.time), listing.records)
             for listing in self.listings
-            if listing.server in self.roles.relays and listing.names is not None
+            if listing.server in self._topology.roles.relays and listing.names is not None
         ]
         return sorted(found, key=lambda item: item[0])
 
     def table_at(self, time: pd.Timestamp) -> frozenset[str] | None:
-        """The relay's tool table at `time`, from the last time it was shown in the same life of the relay."""
+        """The relay's tool table at `time`, from the last time it was shown in the same incarnation of the relay."""
         at = bisect_right(self._table_times, time) - 1
-        if at < 0 or not self.epoch_at(time).holds(self._table_times[at]):
+        if at < 0 or not self._sessions.incarnation_at(time).holds(self._table_times[at]):
             return None
         return self.tables[at][1]
 
@@ -96,37 +130,46 @@ class Facts(ProcessFacts):
     @cached_property
     def refused(self) -> list[Refused]:
         """Every tool that was refused, by record or by answer, in order of time."""
-        found = [self._refused_in(refusal) for refusal in self.signals.refusals]
+        found = [self._refused_in(refusal) for refusal in self._events.refusals]
         told = frozenset[int]().union(*(item.calls for item in found))
-        codes, _ = self.backend_codes
-        for call in self._refusing(self.operations.only(codes[self.table.lasts] < 0)):
+        codes, _ = self._operations.backend_codes
+        for call in self._refusing(self._operations.roots.only(codes[self._operations.table.lasts] < 0)):
             if call.number not in told:
                 table = self.table_at(call.started)
-                by = call.last.callee or self.relay
+                by = call.last.callee or self._topology.relay
                 found.append(Refused(call.started, by, call.tool or "", table, call.rows, call.family))
         found += self._refused_by_owner()
         return sorted(found, key=lambda item: item.time)
 
+    @cached_property
+    def refused_families(self) -> Counter[str]:
+        """How many different tools of each family were refused."""
+        return count_families({item.tool for item in self.refused})
+
     def _refusing(self, calls: Calls) -> Iterator[Call]:
         """Those whose error says that their tool is not known."""
-        errors = calls.only(~self.table.mask("error_text", None) & ~self.table.mask("tool", None))
+        errors = calls.only(
+            ~self._operations.table.mask("error_text", None) & ~self._operations.table.mask("tool", None)
+        )
         return (call for call in errors if refuses(call.error_text))
 
     @cached_property
     def refused_by_host(self) -> list[Refused]:
         """The tools that a host refused by itself, before any call was made."""
-        others = (self.roles.relays | self.roles.backends) - self.roles.hosts
+        others = (self._topology.roles.relays | self._topology.roles.backends) - self._topology.roles.hosts
         return [item for item in self.refused if not item.own and item.by not in others]
 
     def _refused_by_owner(self) -> Iterator[Refused]:
         """Calls of a tool that their server has never listed, and says so."""
         for call in self._refusing(
-            self.calls.leaves.only(~self.table.mask("callee", None, *self.roles.relays))
+            self._operations.calls.leaves.only(
+                ~self._operations.table.mask("callee", None, *self._topology.roles.relays)
+            )
         ):
             server, tool = call.callee or "", call.tool or ""
             known = self.held(server, call.started)
             if known and tool not in known:
-                top = self.operation_of(call)
+                top = self._operations.operation_of(call)
                 yield Refused(call.started, server, tool, known, top.rows, top.family, server, own=True)
 
     def missed(self, server: str) -> list[Refused]:
@@ -135,8 +178,8 @@ class Facts(ProcessFacts):
 
     def works_otherwise(self, refusal: Refused) -> bool:
         """Whether calls of a tool that a host refused without its prefix went well before and after that."""
-        own = refusal.server is None and refusal.by in self.roles.hosts
-        return own and self.answered_around(refusal.by, refusal.tool, refusal.time)
+        own = refusal.server is None and refusal.by in self._topology.roles.hosts
+        return own and self._operations.answered_around(refusal.by, refusal.tool, refusal.time)
 
     def held(self, server: str, time: pd.Timestamp, client: str | None = None) -> frozenset[str]:
         """The names of all pages of the last list that `server` gave before `time`.
@@ -179,7 +222,7 @@ class Facts(ProcessFacts):
 
     @cached_property
     def _relay_lists(self) -> list[Listing]:
-        relays = self.roles.relays
+        relays = self._topology.roles.relays
         return [item for item in self.listings if item.server in relays and item.names is not None]
 
     def backend_list(self, tool: str, time: pd.Timestamp) -> Listing | None:
@@ -192,7 +235,7 @@ class Facts(ProcessFacts):
     def _lists_of_refused(self) -> dict[str, list[Listing]]:
         found: dict[str, list[Listing]] = {item.tool: [] for item in self.refused}
         for listing in self.listings:
-            if listing.server not in self.roles.relays:
+            if listing.server not in self._topology.roles.relays:
                 for tool in found.keys() & (listing.names or frozenset()):
                     found[tool].append(listing)
         return found
@@ -200,7 +243,7 @@ class Facts(ProcessFacts):
     def given_to(self, client: str, time: pd.Timestamp) -> dict[str, Listing]:
         """The last lists that a client got until `time`, by server; those of the relay if it logs none."""
         if client not in self._given:
-            relays = self.roles.relays - self.roles.hosts
+            relays = self._topology.roles.relays - self._topology.roles.hosts
             named = [item for item in self.listings if item.names is not None]
             own = [item for item in named if item.caller == client]
             for item in own or [item for item in named if item.server in relays]:
@@ -208,10 +251,6 @@ class Facts(ProcessFacts):
         known = self._given.get(client, {})
         places = {server: bisect_right(lists, time, key=_time) - 1 for server, lists in known.items()}
         return {server: known[server][at] for server, at in places.items() if at >= 0}
-
-    @cached_property
-    def _given(self) -> dict[str, dict[str, list[Listing]]]:
-        return {}
 
     def described(self, server: str, tool: str | None, time: pd.Timestamp) -> dict[str, Any] | None:
         """What the last list of `server` before `time` says of a tool; None when it is not in it."""
@@ -252,59 +291,53 @@ class Facts(ProcessFacts):
         flat = bool(kinds) and all(some and some.isdisjoint(_NESTED) for some in kinds)
         return names if flat else None
 
-    @cached_property
-    def _described(self) -> dict[str, dict[str, list[tuple[pd.Timestamp, dict[str, Any]]]]]:
-        return {}
-
-    def last_before(self, time: pd.Timestamp) -> Call | None:
-        """The last call that had ended by `time`."""
-        ended = self._by_end
-        at = np.searchsorted(self.table.ended[ended.places], micros(time), "right")
-        return ended[int(at) - 1] if at else None
-
-    @cached_property
-    def _by_end(self) -> Calls:
-        """The calls without legs that ended, in the order of their ends."""
-        ended = self.calls.leaves.only(~self.table.is_open)
-        return Calls(self.table, ended.places[np.argsort(self.table.ended[ended.places], kind="stable")])
-
     def owner_of(self, refusal: Refused) -> str | None:
         """The backend of a refused tool, as its prefix, calls, lists, or the name of an added server tell."""
-        added = self._managed.get((family(refusal.tool) or "").lower())
-        only = next(iter(self.untold)) if len(self.untold) == 1 else None
+        added = self._commanded.get((family(refusal.tool) or "").lower())
+        only = (
+            next(iter(self.servers_with_unknown_tools)) if len(self.servers_with_unknown_tools) == 1 else None
+        )
         called = next(self._called_like(refusal.tool), None)
         return refusal.server or self.owners.of(refusal.tool) or added or called or only
 
     @cached_property
-    def _managed(self) -> dict[str, str]:
+    def _commanded(self) -> dict[str, str]:
         """The names of the backends that were managed, by their lower-case spelling, the first one first."""
-        return {item.name.lower(): item.name for item in reversed(self.management) if item.name}
+        return {item.name.lower(): item.name for item in reversed(self._topology.commands) if item.name}
 
     def _called_like(self, tool: str) -> Iterator[str]:
         """Backends whose whole name begins the name of a tool."""
         plain = tool.lower().replace("-", "_")
-        for name in sorted((self.backends | set(self.components)) - self.roles.relays - self.roles.clients):
+        for name in sorted(
+            (self._topology.backends | set(self._topology.components))
+            - self._topology.roles.relays
+            - self._topology.roles.clients
+        ):
             if plain.startswith(name.lower().replace("-", "_") + "_"):
                 yield name
 
     @cached_property
-    def untold(self) -> frozenset[str]:
+    def servers_with_unknown_tools(self) -> frozenset[str]:
         """Servers that may own what nobody lists: not all of their tools are known, though others' are."""
         told = {item.server for item in self.listings if item.names}
         pages = {item.cursor for item in self.listings}
         partly = {item.server for item in self.listings if item.next_cursor and item.next_cursor not in pages}
-        servers = {callee for (callee,) in self.setups.counts("callee")}
-        servers |= {item.peer for item in self.signals.exchanges}
-        if not told - self.roles.relays:
-            direct = servers - self.roles.clients - {None} if self.roles.relay is None else set()
+        servers = {callee for (callee,) in self._operations.setups.counts("callee")}
+        servers |= {item.peer for item in self._events.exchanges}
+        if not told - self._topology.roles.relays:
+            direct = (
+                servers - self._topology.roles.clients - {None}
+                if self._topology.roles.relay is None
+                else set()
+            )
             return frozenset(filter(None, direct)) if len(direct) == 1 else frozenset()
         unlisted = {
             server
             for server in filter(None, servers - told)
-            if not any(self._uses(one.result) for one in self.arrivals_at(server))
-            and self.well_answered(server) is None
+            if not any(self._uses(one.result) for one in self._sessions.arrivals_at(server))
+            and self._operations.well_answered(server) is None
         }
-        return frozenset(unlisted | partly) - self.roles.relays - self.roles.clients
+        return frozenset(unlisted | partly) - self._topology.roles.relays - self._topology.roles.clients
 
     @staticmethod
     def _uses(result: Any) -> bool:
@@ -314,7 +347,7 @@ class Facts(ProcessFacts):
     def _refused_in(self, refusal: Refusal) -> Refused:
         tool, owner = self._without_prefix(refusal)
         calls = [call for call in self._of_refused.get(refusal.trace or "", ()) if call.tool == tool]
-        if not calls and refusal.component in self.roles.relays:
+        if not calls and refusal.component in self._topology.roles.relays:
             failed = self._failed_here.get(tool)
             near = None if failed is None else failed.nearest(refusal.time)
             calls = [] if near is None else [near]
@@ -322,7 +355,11 @@ class Facts(ProcessFacts):
         rows = (refusal.record, *(row for call in calls for row in call.rows if row != refusal.record))
         numbers = frozenset[int]().union(*(call.family for call in calls))
         named = owner or (_PREFIX.match(refusal.prefix) or [None, None])[1]
-        servers = (self.backends | set(self.components)) - self.roles.relays - self.roles.clients
+        servers = (
+            (self._topology.backends | set(self._topology.components))
+            - self._topology.roles.relays
+            - self._topology.roles.clients
+        )
         server = named if named in servers else None
         return Refused(
             refusal.time, refusal.component, tool, table, rows, numbers, server, remark=refusal.remark
@@ -331,16 +368,16 @@ class Facts(ProcessFacts):
     @cached_property
     def _failed_here(self) -> dict[str, Calls]:
         """The operations that failed before they went to any backend, by tool."""
-        codes, _ = self.backend_codes
-        failed = self.operations.failed.only(codes[self.table.lasts] < 0)
-        return failed.groups(*self.table.codes("tool"))
+        codes, _ = self._operations.backend_codes
+        failed = self._operations.roots.failed.only(codes[self._operations.table.lasts] < 0)
+        return failed.groups(*self._operations.table.codes("tool"))
 
     @cached_property
     def _of_refused(self) -> dict[str, list[Call]]:
         """The operations of those traces in which a tool was refused."""
-        traces = {refusal.trace for refusal in self.signals.refusals if refusal.trace}
+        traces = {refusal.trace for refusal in self._events.refusals if refusal.trace}
         found: dict[str, list[Call]] = {}
-        for call in self.operations.where("trace_id", *traces):
+        for call in self._operations.roots.where("trace_id", *traces):
             found.setdefault(call.trace or "", []).append(call)
         return found
 
@@ -350,10 +387,14 @@ class Facts(ProcessFacts):
         if (
             refusal.prefix
             or tool in self._listed_names
-            or refusal.component in self.roles.relays - self.roles.hosts
+            or refusal.component in self._topology.roles.relays - self._topology.roles.hosts
         ):
             return tool, None
-        for name in sorted({*self.components, *self.backends, *self.roles.relays}, key=len, reverse=True):
+        for name in sorted(
+            {*self._topology.components, *self._topology.backends, *self._topology.roles.relays},
+            key=len,
+            reverse=True,
+        ):
             for front in (f"mcp_{name}_", f"{name}__", f"mcp-{name}-", f"{name}."):
                 if tool.startswith(front) and len(tool) > len(front):
                     return tool.removeprefix(front), name
@@ -378,7 +419,7 @@ class Facts(ProcessFacts):
     @cached_property
     def _offers(self) -> dict[str, list[Offer]]:
         found: dict[str, list[Offer]] = {}
-        for offer in self.signals.offers:
+        for offer in self._events.offers:
             if offer.names is not None:
                 found.setdefault(offer.component, []).append(offer)
         return found

@@ -1,0 +1,282 @@
+"""What went wrong besides the messages: connections, time-outs, refused HTTP, errors that were logged."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from godot_analysis.diagnosis.facts._signals import Trouble, link_trouble
+from godot_analysis.diagnosis.facts.calls import Calls, micros
+from godot_analysis.diagnosis.facts.moments import LEEWAY
+from godot_analysis.normal_form.about import Speech
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from godot_analysis.diagnosis.facts._exchanges import HttpExchange
+    from godot_analysis.diagnosis.facts._signals import (
+        Complaint,
+        Signals,
+        TimeOut,
+    )
+    from godot_analysis.diagnosis.facts.call import Call
+    from godot_analysis.diagnosis.facts.log import Log
+    from godot_analysis.diagnosis.facts.operations import Operations
+    from godot_analysis.diagnosis.facts.topology import Topology
+
+__all__ = ["WORD", "Incidents"]
+
+_AT_ONCE: Final = 200  # more requests are not under way at a time, only without an end
+_OF_A_REQUEST: Final = re.compile(r"\b(?:request|response|answer|call|tools?|initialize)\b", re.IGNORECASE)
+WORD: Final = re.compile(r"(?<![\w.\-/])[\w.\-/]*\w")
+_NO_SUCCESS: Final = 300  # HTTP's first status that is none
+
+
+class Incidents:
+    """What is known of troubles, and of the calls that they hit."""
+
+    def __init__(self, events: Signals, log: Log, topology: Topology, operations: Operations) -> None:
+        self._events, self._log = events, log
+        self._topology, self._operations = topology, operations
+
+    @cached_property
+    def notification_errors(self) -> dict[str, list[tuple[str, str]]]:
+        """Errors about notifications, which nobody waits for: by component, the method and the row."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for item in self._events.shrugs:
+            found.setdefault(item.component, []).append((item.method or "", item.record))
+        return found
+
+    def first_complaint(self, component: str, since: pd.Timestamp) -> Complaint | None:
+        """The first error that a component logged at `since` or later."""
+        first = bisect_left(self._complaint_times.get(component, []), since)
+        return next(iter(self._complaints.get(component, [])[first : first + 1]), None)
+
+    def complaints_during(self, call: Call, component: str) -> list[Complaint]:
+        """Errors that a component logged while a call was under way, or just after."""
+        logged = self._complaints.get(component, [])
+        end = call.ended if call.ended is not None else call.started + 10 * LEEWAY
+        times = self._complaint_times.get(component, [])
+        return logged[bisect_left(times, call.started - LEEWAY) : bisect_right(times, end + LEEWAY)]
+
+    @cached_property
+    def _complaints(self) -> dict[str, list[Complaint]]:
+        found: dict[str, list[Complaint]] = {}
+        for item in self._events.complaints:
+            found.setdefault(item.component, []).append(item)
+        return found
+
+    @cached_property
+    def _complaint_times(self) -> dict[str, list[pd.Timestamp]]:
+        return {component: [item.time for item in items] for component, items in self._complaints.items()}
+
+    def server_of(self, exchange: HttpExchange) -> str | None:
+        """Whom an HTTP request went to: named beside it, in its URL, or asked at that moment."""
+        if exchange.peer is not None:
+            return exchange.peer
+        host = urlsplit(exchange.url or "").hostname
+        if host in self._servers and host != exchange.component:
+            return host
+        near = self._operations.under_way(
+            exchange.component, exchange.time, failed=exchange.status >= _NO_SUCCESS
+        )
+        if near is not None:
+            return near.callee
+        return exchange.component if exchange.component in self._topology.backends else None
+
+    @cached_property
+    def _servers(self) -> frozenset[str]:
+        return (frozenset(self._topology.components) | self._topology.backends) - self._topology.roles.clients
+
+    @cached_property
+    def failed_exchanges(self) -> dict[str | None, list[HttpExchange]]:
+        """The HTTP requests that did not succeed, by the server that they went to."""
+        found: dict[str | None, list[HttpExchange]] = {}
+        for item in self._events.exchanges:
+            if item.status >= _NO_SUCCESS:
+                found.setdefault(self.server_of(item), []).append(item)
+        return found
+
+    @cached_property
+    def troubles(self) -> list[Trouble]:
+        """Connections that could not be made or used, in order of time."""
+        return sorted([*self._events.troubles, *self._told_troubles()], key=_time)
+
+    def _told_troubles(self) -> Iterator[Trouble]:
+        """Those that name their server in words only: `GET http://gates:9051/mcp failed: cannot connect`."""
+        asked = self._operations.requests.counts("caller", "callee") if self._events.complaints else {}
+        for item in self._events.complaints:
+            kind = link_trouble(item.said)
+            if kind is None:
+                continue
+            named = self.speech.about(item.said, {})
+            servers = [server for server in named.servers if (item.component, server) in asked]
+            if len(servers) == 1:
+                base = item.time, item.component, item.record, item.trace
+                yield Trouble(
+                    *base,
+                    backend=servers[0],
+                    kind=kind,
+                    text=item.text,
+                    said=item.said,
+                    url=None,
+                    tool=min(named.tools, default=None),
+                )
+
+    def troubles_at(self, backend: str) -> list[Trouble]:
+        """The connections to one backend that could not be made or used, in order of time."""
+        return self._troubles_at.get(backend, [])
+
+    @cached_property
+    def _troubles_at(self) -> dict[str, list[Trouble]]:
+        found: dict[str, list[Trouble]] = {}
+        for trouble in self.troubles:
+            found.setdefault(trouble.backend, []).append(trouble)
+        return found
+
+    @cached_property
+    def _troubles_in(self) -> dict[str, list[Trouble]]:
+        found: dict[str, list[Trouble]] = {}
+        for trouble in self.troubles:
+            if trouble.trace is not None:
+                found.setdefault(trouble.trace, []).append(trouble)
+        return found
+
+    def troubles_under(self, call: Call) -> list[Trouble]:
+        """Troubles with a connection while a call was under way, in its own trace or at its backend."""
+        if not self.troubles:
+            return []
+        end = call.ended if call.ended is not None else self._log.end
+        backend = self._operations.backend_of(call.last)
+        found = _between(self._untraced_at.get(backend or "", []), call.started, end)
+        for trace in call.traces:
+            own = self._troubles_in.get(trace, [])
+            if trace in self._shared_traces:  # which ties nothing: the server and the time must fit
+                asked = call.last.callee
+                own = [
+                    trouble
+                    for trouble in _between(own, call.started, end)
+                    if trouble.backend == (backend or asked) or (not backend and trouble.component == asked)
+                ]
+            found += own
+        return sorted(found, key=_time)
+
+    @cached_property
+    def _shared_traces(self) -> frozenset[str]:
+        """The traces that hold several operations, as when a host keeps one for all that it does."""
+        counts = self._operations.roots.counts("trace_id")
+        return frozenset(trace for (trace,), number in counts.items() if trace and number > 1)
+
+    @cached_property
+    def _untraced_at(self) -> dict[str, list[Trouble]]:
+        return {
+            backend: [trouble for trouble in troubles if trouble.trace is None]
+            for backend, troubles in self._troubles_at.items()
+        }
+
+    @cached_property
+    def troubled(self) -> Calls:
+        """The operations that `troubles_under` may have troubles for."""
+        table, shared = self._operations.table, self._troubles_in.keys() & self._shared_traces
+        hit = table.families(table.mask("trace_id", *self._troubles_in.keys() - shared))
+        codes, names = self._operations.backend_codes
+        of_last = codes[table.lasts]
+        ended = np.where(table.is_open, micros(self._log.end), table.ended)
+
+        def under(troubles: list[Trouble], places: NDArray[np.int64]) -> NDArray[np.int64]:
+            times = np.array([micros(trouble.time) for trouble in troubles], dtype=np.int64)
+            begun = np.searchsorted(times, table.started[places])
+            return places[begun < np.searchsorted(times, ended[places], "right")]
+
+        for backend in self._untraced_at.keys() & set(names):
+            hit[under(self._untraced_at[backend], np.flatnonzero(of_last == names.index(backend)))] = True
+        traces, ids = table.codes("trace_id")
+        own = np.flatnonzero(table.mask("trace_id", *shared)) if shared else np.array([], dtype=np.int64)
+        own = own[np.argsort(traces[own], kind="stable")]
+        for of_one in np.split(own, np.flatnonzero(np.diff(traces[own])) + 1) if len(own) else ():
+            hit[under(self._troubles_in[ids[traces[of_one[0]]]], table.tops[of_one])] = True
+        return self._operations.roots.only(hit)
+
+    def losses_under(self, call: Call) -> list[Trouble]:
+        """Those of the troubles that tell of a lost connection."""
+        return [trouble for trouble in self.troubles_under(call) if trouble.kind not in {"other", "late"}]
+
+    @cached_property
+    def given_up(self) -> dict[int, TimeOut]:
+        """The requests that their sender would wait no longer for, by number, each with its word."""
+        found: dict[int, TimeOut] = {}
+        for item in self._events.time_outs:
+            call = self._waited_for(item)
+            if call is not None:
+                found.setdefault(call.number, item)
+        return found
+
+    def _waited_for(self, item: TimeOut) -> Call | None:
+        """The request that a time-out is of: the one that it names, else the only one it can be of."""
+        own, now = self._asked_by.get(item.component), micros(item.time)
+        if own is None:
+            return None
+        begun, ended = (
+            self._operations.table.started[own.places] < now,
+            self._operations.table.ended[own.places],
+        )
+        waited = self._never_ended[own.places] | (ended > now)
+        waiting = list(Calls(self._operations.table, own.places[begun & waited])[-_AT_ONCE:])
+        if item.trace is not None:
+            waiting = [call for call in waiting if call.trace == item.trace] or waiting
+        if item.peer is not None:
+            waiting = [call for call in waiting if call.callee in {None, item.peer}]
+        named_in = self.speech.about(item.said, {"tool": item.tool, "peer": item.peer})
+        waiting = [call for call in waiting if named_in.is_of(call.tool, call.callee)]
+        words = frozenset(WORD.findall(item.said))
+        for named in (
+            [call for call in waiting if item.asked is not None and call.rpc_id == item.asked],
+            [call for call in waiting if call.tool in (named_in.tools or words)],
+            [call for call in waiting if any(word.endswith(f"_{call.tool}") for word in words)],
+        ):
+            if named:
+                return named[-1]
+        if item.tool is not None or item.asked is not None or len(waiting) != 1:
+            return None
+        # Any error may come while a call is under way; a time-out takes its time, and says of what.
+        only = waiting[0]
+        told = item.peer or only.callee in words or _OF_A_REQUEST.search(item.said)
+        return only if told and item.time - only.started >= LEEWAY else None
+
+    @cached_property
+    def speech(self) -> Speech:
+        """Reads whom a record speaks of."""
+        return Speech(
+            self._operations.table.codes("tool")[1],
+            {*self._topology.components, *self._operations.table.codes("callee")[1]},
+        )
+
+    @cached_property
+    def _never_ended(self) -> NDArray[np.bool_]:
+        """The requests that their sender got no answer to."""
+        return self._operations.table.is_open | self._operations.table.mask("status", "lost")
+
+    @cached_property
+    def _asked_by(self) -> dict[str, Calls]:
+        return (
+            self._operations.requests.groups(*self._operations.table.codes("caller"))
+            if self._events.time_outs
+            else {}
+        )
+
+
+def _time(item: Trouble) -> pd.Timestamp:
+    return item.time
+
+
+def _between(troubles: list[Trouble], start: pd.Timestamp, end: pd.Timestamp) -> list[Trouble]:
+    """Those of some troubles in order of time that fall into this span."""
+    return troubles[bisect_left(troubles, start, key=_time) : bisect_right(troubles, end, key=_time)]

@@ -1,0 +1,96 @@
+"""The log itself: when it begins and ends, where it is known to be incomplete, and what lone records say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from godot_analysis.diagnosis.facts._rows import records
+from godot_analysis.diagnosis.facts._signals import Remark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from godot_analysis.diagnosis.facts.calls import Calls
+    from godot_analysis.reconstruction.flow import Flow
+
+__all__ = ["Gap", "Log"]
+
+# A loss record is a statement, a gap in numbers a proof, a silence a conclusion.
+_CERTAINTY: Final = {"loss record": 0.95, "sequence gap": 0.9, "silence": 0.6}
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A span in which the log of `component` (`*`: of all) is incomplete."""
+
+    component: str
+    begin: pd.Timestamp | None
+    end: pd.Timestamp | None
+    why: str
+    weight: float
+    records: tuple[str, ...]
+
+
+class Log:
+    """What is known of the log as such."""
+
+    def __init__(self, flow: Flow, lines: Mapping[str, int]) -> None:
+        self._flow = flow
+        self._lines = lines
+        self._remarks: dict[str, list[Remark]] = {}
+
+    @cached_property
+    def start(self) -> pd.Timestamp:
+        """The first moment of the log."""
+        return pd.Timestamp(self._flow.logs["event_created_at"].min())
+
+    @cached_property
+    def end(self) -> pd.Timestamp:
+        """The last moment of the log."""
+        return pd.Timestamp(self._flow.logs["event_created_at"].max())
+
+    def rows_among(self, ids: Iterable[str]) -> frozenset[str]:
+        """Those of the records that are rows of this log."""
+        own = self._flow.logs["id"]
+        return frozenset(own[own.isin(set(ids))])
+
+    def line_numbers(self, ids: Sequence[str]) -> tuple[int, ...]:
+        """The lines of the file that the records came from; empty when they came from no file."""
+        return tuple(self._lines[record] for record in ids) if self._lines else ()
+
+    @cached_property
+    def gaps(self) -> list[Gap]:
+        """Where the log is known to be incomplete."""
+        return [
+            Gap(
+                component=row["component"] if isinstance(row["component"], str) else "*",
+                begin=None if pd.isna(row["from"]) else row["from"],
+                end=None if pd.isna(row["to"]) else row["to"],
+                why=str(row["reason"]),
+                weight=_CERTAINTY.get(str(row["source"]), 0.6),
+                records=tuple(row["evidence"] or ()),
+            )
+            for row in records(self._flow.losses)
+        ]
+
+    def same_process(self, record: str, calls: Calls) -> bool:
+        """Whether the process that wrote a record shows one of the calls, too."""
+        logs = self._flow.logs
+        writers = logs.loc[logs["id"] == record, "instance"].dropna()
+        own = logs.loc[logs["instance"].isin(writers), "id"]
+        return next(calls.shown_by(own), None) is not None
+
+    def remarks_on(self, tool: str) -> list[Remark]:
+        """The ordinary records that name a tool, in the order of the log."""
+        if tool not in self._remarks:
+            others = self._flow.others
+            named = others[others["message"].str.contains(tool, regex=False, na=False)]
+            told = named[["event_created_at", "component", "id", "message"]].itertuples(
+                index=False, name=None
+            )
+            self._remarks[tool] = list(map(Remark._make, told))
+        return self._remarks[tool]

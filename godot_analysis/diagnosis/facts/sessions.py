@@ -1,0 +1,213 @@
+"""Connections and sessions: who was greeted when, and in which incarnation of the relay."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from godot_analysis.diagnosis.facts._lists import arrivals_of
+from godot_analysis.diagnosis.facts._rows import records
+from godot_analysis.diagnosis.facts.call import HANDSHAKES
+from godot_analysis.diagnosis.facts.incarnations import Incarnation, incarnations
+from godot_analysis.diagnosis.facts.moments import LEEWAY
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from godot_analysis.diagnosis.facts._lists import Arrival
+    from godot_analysis.diagnosis.facts._management import Management
+    from godot_analysis.diagnosis.facts._signals import (
+        Connection,
+        Signals,
+        Trouble,
+    )
+    from godot_analysis.diagnosis.facts.call import Call
+    from godot_analysis.diagnosis.facts.calls import Calls
+    from godot_analysis.diagnosis.facts.incidents import Incidents
+    from godot_analysis.diagnosis.facts.log import Log
+    from godot_analysis.diagnosis.facts.operations import Operations
+    from godot_analysis.diagnosis.facts.topology import Topology
+    from godot_analysis.reconstruction.flow import Flow
+
+__all__ = ["Sessions"]
+
+
+class Sessions:
+    """What is known of handshakes and of what they began."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        events: Signals,
+        log: Log,
+        topology: Topology,
+        operations: Operations,
+        incidents: Incidents,
+    ) -> None:
+        self._flow, self._events, self._log = flow, events, log
+        self._topology, self._operations, self._incidents = topology, operations, incidents
+        self.arrivals = arrivals_of(operations.handshakes)
+
+    @cached_property
+    def initialized(self) -> frozenset[str]:
+        """The servers that were told `notifications/initialized`."""
+        messages = self._flow.observed
+        told = messages[messages["method"] == "notifications/initialized"]
+        return frozenset(told["receiver"].dropna()) | frozenset(
+            told.loc[told["direction"] == "received", "observer"].astype(object)
+        )
+
+    @cached_property
+    def list_changed_notifications(self) -> list[tuple[str, str, pd.Timestamp, str]]:
+        """Each word of a changed list that arrived: server, client, when it was first seen, and row."""
+        hops = self._flow.hops
+        told = hops[(hops["method"] == "notifications/tools/list_changed") & hops["received_at"].notna()]
+        return [
+            (
+                row["sender"],
+                row["receiver"],
+                min(row["sent_at"] or row["received_at"], row["received_at"]),
+                row["received_record"],
+            )
+            for row in records(told)
+            if row["sender"] and row["receiver"]
+        ]
+
+    @cached_property
+    def unanswered_handshakes(self) -> list[Call]:
+        """The relay's handshakes that nobody is seen to have received or answered."""
+        return [
+            call
+            for call in self._operations.handshakes
+            if call.caller in self._topology.roles.relays
+            and call.sent
+            and not (call.received or call.answered)
+        ]
+
+    @cached_property
+    def connections_without_handshake(self) -> list[Connection]:
+        """Connections by nobody known: opened at a server that names its sessions, and never greeted on."""
+        messages = self._flow.observed
+        asked = messages[(messages["direction"] == "received") & messages["session"].notna()]
+        greeted = asked[asked["method"].isin(HANDSHAKES)]
+        greeting = set(zip(greeted["observer"].astype(object), greeted["session"], strict=True))
+        servers = {server for server, _ in greeting}
+        return [
+            item
+            for item in self._events.connections
+            if item.component in servers and item.session and (item.component, item.session) not in greeting
+        ]
+
+    @cached_property
+    def relay_arrivals(self) -> list[Arrival]:
+        """The relay's handshakes at its backends, without those that another backend made."""
+        others = self._topology.roles.backends | self._topology.roles.clients
+        return [
+            arrival
+            for arrival in self.arrivals
+            if arrival.backend not in self._topology.roles.relays
+            and (arrival.caller is None or arrival.caller not in others)
+        ]
+
+    @cached_property
+    def incarnations(self) -> list[Incarnation]:
+        """The incarnations of the relay, in order of time; at least one."""
+        # Several hosts, or relays in a row, are lives apart: told are those of the busiest one.
+        hands = Counter(one.caller for one in self.relay_arrivals if one.caller)
+        main = (
+            self._topology.roles.relay
+            if self._topology.roles.relay in hands
+            else max(hands, key=lambda name: hands[name], default=None)
+        )
+        mine = [one for one in self.relay_arrivals if one.caller in {None, main}]
+        greeted = [arrival for arrival in self.arrivals if arrival.backend in self._topology.roles.relays]
+        # Another client that comes later finds a relay that runs.
+        first = {one.backend: one.caller for one in reversed(greeted)}
+        starts = [one.time for one in greeted if one.caller in {None, first[one.backend]}]
+        starts += [
+            start.time for start in self._events.starts if start.component in self._topology.roles.relays
+        ]
+        return incarnations(mine, [arrival for arrival in mine if self.why_reconnected(arrival)], starts)
+
+    def incarnation_at(self, time: pd.Timestamp) -> Incarnation:
+        """The incarnation of the relay that `time` falls into."""
+        before = len(self.incarnations) - len(self._begins)  # what came before the first start has no begin
+        return self.incarnations[max(bisect_right(self._begins, time) + before - 1, 0)]
+
+    @cached_property
+    def _begins(self) -> list[pd.Timestamp]:
+        return [incarnation.begin for incarnation in self.incarnations if incarnation.begin is not None]
+
+    def why_reconnected(self, arrival: Arrival) -> str | None:
+        """What in the log explains a handshake that is not part of a start of the relay."""
+        times = self._hands.get(arrival.backend, [])
+        before = bisect_left(times, arrival.time)
+        since = times[before - 1] if before else self._log.start
+        troubles = self._incidents.troubles_at(arrival.backend)
+        first = bisect_left(troubles, since, key=_time)
+        if first < len(troubles) and troubles[first].time <= arrival.time:
+            return "the connection was lost"
+        # Entries travel alone: the command may be logged a little after what it caused.
+        until = arrival.time + LEEWAY
+        for item in self.connect_commands(arrival.backend):
+            if since <= item.time <= until:
+                return f"{item.call.tool} was called"
+        return None
+
+    def connect_commands(self, backend: str | None) -> list[Management]:
+        """The commands that were to connect `backend`, in order of time."""
+        return self._connect_commands.get(backend or "", [])
+
+    @cached_property
+    def _connect_commands(self) -> dict[str, list[Management]]:
+        found: dict[str, list[Management]] = {}
+        for item in self._topology.commands:
+            if item.name and item.verb in {"add", "reconnect"}:
+                found.setdefault(item.name, []).append(item)
+        return found
+
+    def arrival_after(self, backend: str, time: pd.Timestamp) -> Arrival | None:
+        """The first handshake at `backend` later than `time`."""
+        own = self.arrivals_at(backend)
+        first = bisect_right(own, time, key=_time)
+        return own[first] if first < len(own) else None
+
+    def arrivals_at(self, backend: str) -> list[Arrival]:
+        """The handshakes that reached `backend`, in order of time."""
+        return self._arrivals_at.get(backend, [])
+
+    @cached_property
+    def _arrivals_at(self) -> dict[str, list[Arrival]]:
+        found: dict[str, list[Arrival]] = {}
+        for arrival in self.arrivals:
+            found.setdefault(arrival.backend, []).append(arrival)
+        return found
+
+    @cached_property
+    def _hands(self) -> dict[str, list[pd.Timestamp]]:
+        found: dict[str, list[pd.Timestamp]] = {}
+        for arrival in self.relay_arrivals:
+            found.setdefault(arrival.backend, []).append(arrival.time)
+        return found
+
+    def served_in(self, backend: str, incarnation: Incarnation) -> Calls:
+        """Calls that `backend` answered in one incarnation of the relay."""
+        served = self._operations.sent_to_backend(backend).answered
+        since = served if incarnation.begin is None else served.since(incarnation.begin)
+        return since if incarnation.end is None else since.before(incarnation.end)
+
+    @cached_property
+    def list_changes(self) -> list[tuple[pd.Timestamp, str]]:
+        """When a client received word that a list of tools had changed: time and row."""
+        messages = self._flow.observed
+        told = messages[messages["method"] == "notifications/tools/list_changed"]
+        told = told[~told["observer"].isin(self._topology.roles.relays) | (told["direction"] == "sent")]
+        # What a backend tells its relay, no client has heard.
+        told = told[~told["receiver"].isin(self._topology.roles.relays - self._topology.roles.hosts)]
+        return [(row["time"], row["record"]) for row in records(told)]
+
+
+def _time(item: Trouble | Arrival) -> pd.Timestamp:
+    return item.time
