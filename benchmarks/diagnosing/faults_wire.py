@@ -96,7 +96,7 @@ def answers_notification(system: System, victim: str) -> Iterator[None]:
     def manner(asker: str, server: str, operation: Operation) -> None:
         system.greet(asker, server, operation)
         link = system.link(asker, server)
-        odd = {"jsonrpc": "2.0", "id": None, "error": {"code": -32601, "message": "Method not found"}}
+        odd = {"jsonrpc": "2.0", "id": None, **system.fail(system.texts.answered_notification)}
         if system.chance.random() < 0.4:
             used = f"{asker}-{link.number}" if link.named else link.number
             odd = {"jsonrpc": "2.0", "id": used, "result": {}}

@@ -71,6 +71,7 @@ class Wordlist:
     not_initialized: list[Coded]  # {method}
     bad_version: list[Coded]  # {version}
     header_mismatch: list[Coded]  # HTTP headers that differ from the message: {other}
+    answered_notification: list[Coded]  # to notifications/initialized, which asks nothing
     optional_method: list[Coded]  # it has no resources, or no prompts
 
     # What HTTP servers answer
