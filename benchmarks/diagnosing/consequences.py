@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from diagnosing.wordlists import fill
+
 if TYPE_CHECKING:
     from diagnosing.system import System
 
@@ -27,7 +29,7 @@ def refuse_at_relay(system: System, tool: str) -> None:
     operation = system.operation()
     path = [system.client, *system.relays]
     params = {"name": tool, "arguments": {}}
-    said = system.chance.choice(["Unknown tool: {tool}", "Tool {tool} not found", 'unknown tool "{tool}"'])
+    said = fill(system.pick(system.texts.refused_at_relay), tool=tool)
     hops = list(itertools.pairwise(path))
     requests = [system.send(asker, asked, "tools/call", params, operation) for asker, asked in hops]
     if system.styles[system.hub] == "router":
@@ -35,6 +37,6 @@ def refuse_at_relay(system: System, tool: str) -> None:
         data = {"tool_name": tool, "available_tools": known}
         system.say(system.hub, "ERROR", f"Unknown tool: {tool}", data, operation)
     code = system.chance.choice([-32603, -32602])
-    answer = {"error": {"code": code, "message": said.format(tool=tool)}}
+    answer = {"error": {"code": code, "message": said}}
     for (asker, asked), request in reversed(list(zip(hops, requests, strict=True))):
         system.reply(asker, asked, request, answer, operation)

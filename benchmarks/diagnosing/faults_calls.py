@@ -6,12 +6,12 @@ import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
-from diagnosing import words
 from diagnosing.cast import Needs
 from diagnosing.plants import fault
 from diagnosing.styles import CALL
 from diagnosing.system import ANY
-from diagnosing.tools import OUTPUT, arguments_for, result_of, text
+from diagnosing.tools import OUTPUT, arguments_for, text
+from diagnosing.wordlists import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ def defect(system: System, victim: str) -> Iterator[None]:
     yield
     tool = system.tools[victim][0]
     system.call(victim, system.tools[victim][1])
-    system.call(victim, tool, answer=system.fail(words.DEFECTS, tool=tool["name"]))
+    system.call(victim, tool, answer=system.fail(system.texts.defects, tool=tool["name"]))
     system.expect("R09", victim, tool["name"], cause=victim)
 
 
@@ -46,7 +46,7 @@ def bad_arguments(system: System, victim: str) -> Iterator[None]:
         system.call(victim, tool)
     else:
         system.call(victim, system.tools[victim][1])
-    answer = system.fail(words.BAD_ARGUMENTS, tool=tool["name"], argument="query")
+    answer = system.fail(system.texts.bad_arguments, tool=tool["name"], argument="query")
     system.call(victim, tool, arguments=system.chance.choice([{}, {"limit": 3}]), answer=answer)
     system.expect("R10", victim, tool["name"])
 
@@ -54,16 +54,9 @@ def bad_arguments(system: System, victim: str) -> Iterator[None]:
 @fault("R08", CALLS)
 def one_error_for_all(system: System, victim: str) -> Iterator[None]:
     yield
-    code, said = system.chance.choice(
-        [
-            (-32601, "Method not found"),
-            (-32603, "Internal error"),
-            (-32601, "Unknown method: tools/call"),
-            (-32600, "Invalid Request"),
-        ]
-    )
+    answer = system.fail(system.texts.one_for_all)
     for tool in (system.tools[victim] * 2)[: system.chance.randint(3, 5)]:
-        system.call(victim, tool, answer={"error": {"code": code, "message": said}})
+        system.call(victim, tool, answer=answer)
     system.expect("R08", victim, cause=victim)
 
 
@@ -83,12 +76,8 @@ def no_reason(system: System, victim: str) -> Iterator[None]:
 def unserialisable(system: System, victim: str) -> Iterator[None]:
     yield
     tool = system.tools[victim][0]
-    said = system.chance.choice(words.UNSERIALISABLE).format(tool=tool["name"])
-    answer = {"error": {"code": system.chance.choice([-32603, -32000]), "message": said}}
-    if said.startswith("Error executing"):
-        answer = {"result": {**text(said), "isError": True}}
     system.call(victim, system.tools[victim][1])
-    system.call(victim, tool, answer=answer)
+    system.call(victim, tool, answer=system.fail(system.texts.unserialisable, tool=tool["name"]))
     system.expect("B28", victim, tool["name"], cause=victim)
 
 
@@ -97,7 +86,7 @@ def listed_and_unknown(system: System, victim: str) -> Iterator[None]:
     yield
     tool = system.tools[victim][0]
     system.call(victim, system.tools[victim][1])
-    system.call(victim, tool, answer=system.fail(words.UNKNOWN_TOOL, tool=tool["name"]))
+    system.call(victim, tool, answer=system.fail(system.texts.unknown_tool, tool=tool["name"]))
     system.expect("F09", victim, tool["name"], cause=victim)
 
 
@@ -111,14 +100,15 @@ def given_up(system: System, victim: str) -> Iterator[None]:
     hops = list(itertools.pairwise(path))
     requests = [system.send(asker, asked, CALL, params, operation) for asker, asked in hops]
     system.wait(system.chance.choice([30, 60, 120]))
-    told = system.chance.choice(words.TIMED_OUT)
+    told = system.pick(system.texts.timed_out)
     for (asker, asked), request in zip(hops, requests, strict=True):
         why = {"requestId": request["id"], "reason": told}
         system.notify(asker, asked, "notifications/cancelled", why, operation=operation)
-    system.say(system.hub, "ERROR", "Tool call failed", {"tool": tool["name"], "error": told}, operation)
+    said = system.relay_says("call_given_up")
+    system.say(system.hub, "ERROR", said, {"tool": tool["name"], "error": told}, operation)
     system.pause(2, 40)
     if system.chance.random() < 0.6:
-        answer = {"result": result_of(system.chance, tool)}
+        answer = {"result": system.result(tool)}
         for (asker, asked), request in reversed(list(zip(hops, requests, strict=True))):
             system.reply(asker, asked, request, answer, operation)
     system.expect("F25", victim, tool["name"])
@@ -137,15 +127,11 @@ def unlike_its_schema(system: System, victim: str) -> Iterator[None]:
     ]
     kind = system.chance.random()
     if kind < 0.25:
-        said = system.chance.choice(words.WRONG_OUTPUT).format(tool=tool["name"])
-        answer: dict[str, Any] = {"result": {**text(said), "isError": True}}
-        if said.startswith("MCP error"):
-            answer = {"error": {"code": -32602, "message": said}}
-        system.call(victim, tool, answer=answer)
+        system.call(victim, tool, answer=system.fail(system.texts.wrong_output, tool=tool["name"]))
     else:
         system.call(victim, tool, answer={"result": system.chance.choice(wrong)})
         if kind < 0.5 and system.client not in system.mute:
-            said = system.chance.choice(words.REFUSED_OUTPUT).format(tool=tool["name"])
+            said = fill(system.pick(system.texts.refused_output), tool=tool["name"])
             system.say(system.client, "ERROR", said)
     system.expect("F29", victim, tool["name"], cause=victim)
 
@@ -159,23 +145,8 @@ def argument_as_text(system: System, victim: str) -> Iterator[None]:
     tool.pop("outputSchema", None)
     yield
     name, value = system.chance.choice([("filter", {"state": "open"}), ("tags", ["a", "b"])])
-    said = system.chance.choice(
-        [
-            (-32602, f"Input should be a valid dictionary [type=dict_type, input_value={name}]"),
-            (None, f"Input validation error: '...' is not of type 'object' ({name})"),
-            (
-                -32602,
-                f"Invalid arguments for tool {tool['name']}: expected object, received string at {name}",
-            ),
-            (-32602, f"failed to deserialize parameters: invalid type: string, expected a map ({name})"),
-        ]
-    )
-    code, words_ = said
-    bad: dict[str, Any] = (
-        {"result": {**text(words_), "isError": True}}
-        if code is None
-        else {"error": {"code": code, "message": words_}}
-    )
+    kind = properties[name]["type"]
+    bad = system.fail(system.texts.argument_as_text, tool=tool["name"], argument=name, kind=kind)
     answer = system.chance.choice([bad, bad, {"result": text("done")}])
     system.call(victim, tool, arguments={name: json.dumps(value)}, answer=answer)
     system.expect("F30", victim, tool["name"])
@@ -202,19 +173,7 @@ def failure_as_success(system: System, victim: str) -> Iterator[None]:
     tool = system.tools[victim][0]
     tool.pop("outputSchema", None)
     yield
-    said = system.chance.choice(
-        [
-            '{"error": "upstream refused"}',
-            '{"success": false, "message": "quota exceeded"}',
-            "Error: connect ECONNREFUSED 10.0.0.7:443",
-            "Traceback (most recent call last):\n  File \"x.py\", line 3\nKeyError: 'a'",
-            '{"status": "error", "message": "not allowed"}',
-            "Failed to fetch: 503 Service Unavailable",
-            '{"ok": false, "reason": "token expired"}',
-            "Exception: division by zero",
-        ]
-    )
-    system.call(victim, tool, answer={"result": text(said)})
+    system.call(victim, tool, answer={"result": text(system.pick(system.texts.failure_as_success))})
     system.expect("F32", victim, tool["name"])
 
 
@@ -222,19 +181,13 @@ def failure_as_success(system: System, victim: str) -> Iterator[None]:
 def header_mismatch(system: System, victim: str) -> Iterator[None]:
     yield
     tool, other = system.tools[victim][:2]
-    said = system.chance.choice(
-        [
-            "Header mismatch",
-            f"HeaderMismatch: Mcp-Name {other['name']} differs from body",
-            "missing required header Mcp-Method",
-        ]
-    )
+    answer = system.fail(system.texts.header_mismatch, other=other["name"])
     if system.chance.random() < 0.5 and system.hub not in system.mute:
         headers = {"Mcp-Method": CALL, "Mcp-Name": other["name"], "MCP-Protocol-Version": system.version}
         where = f"http://localhost:{system.ports[victim]}/mcp"
         told = {"method": "POST", "url": where, "status": 400, "headers": headers, "peer": victim}
-        system.say(system.hub, "DEBUG", "HTTP request", told)
-    system.call(victim, tool, answer={"error": {"code": -32020, "message": said}})
+        system.say(system.hub, "DEBUG", system.pick(system.texts.http_request), told)
+    system.call(victim, tool, answer=answer)
     system.expect("F34", victim, tool["name"])
 
 
@@ -248,11 +201,10 @@ def never_ends(system: System, victim: str) -> Iterator[None]:
         system.call(victim, tool)
     operation = system.call(victim, tool, answered=False)
     if system.chance.random() < 0.3 and victim not in system.mute:
-        said = system.chance.choice(["unhandled exception in worker", "panic: send on closed channel"])
-        system.say(victim, "ERROR", said, None, operation)
+        system.say(victim, "ERROR", system.pick(system.texts.crashes), None, operation)
     system.wait(system.chance.uniform(45, 300))
     speaker = next(name for name in (system.hub, victim, *system.servers) if name not in system.mute)
-    system.say(speaker, "INFO", "heartbeat", {"uptime": 400})
+    system.say(speaker, "INFO", system.pick(system.texts.heartbeats), {"uptime": 400})
     system.expect("B08", victim, tool["name"])
 
 
@@ -269,10 +221,10 @@ def gone_for_good(system: System, victim: str) -> Iterator[None]:
     hops = list(itertools.pairwise(path))
     for asker, asked in hops:
         system.send(asker, asked, CALL, params, operation, lost=asked == victim)
-    lost = {"backend": victim, "error": system.chance.choice(words.LOST_CONNECTION)}
-    system.say(system.hub, "WARN", f"Backend connection lost, reconnecting: {victim}", lost, operation)
+    lost = {"backend": victim, "error": system.pick(system.texts.lost_connection)}
+    system.say(system.hub, "WARN", system.relay_says("connection_lost", server=victim), lost, operation)
     system.wait(system.chance.uniform(60, 200))
-    system.say(system.hub, "INFO", "heartbeat")
+    system.say(system.hub, "INFO", system.pick(system.texts.heartbeats))
     system.expect("R07", victim, tool["name"])
 
 
@@ -293,14 +245,14 @@ def sent_again(system: System, victim: str) -> Iterator[None]:
         )
         for asker, asked in hops
     ]
-    lost = {"backend": victim, "error": system.chance.choice(words.LOST_CONNECTION)}
-    system.say(system.hub, "WARN", f"Backend connection lost, reconnecting: {victim}", lost, operation)
+    lost = {"backend": victim, "error": system.pick(system.texts.lost_connection)}
+    system.say(system.hub, "WARN", system.relay_says("connection_lost", server=victim), lost, operation)
     system.pause(2, 12)
     system.links.pop((system.hub, victim), None)
     system.announce(victim)
     system.greet(system.hub, victim)
     system.show(system.hub, victim, system.tools[victim])
-    answer = {"result": result_of(system.chance, tool)}
+    answer = {"result": system.result(tool)}
     if system.styles[system.hub] == "router":
         request = {"jsonrpc": "2.0", "id": 3, "method": CALL, "params": params}
         style = system.styles[system.hub]
@@ -320,8 +272,8 @@ def sent_again(system: System, victim: str) -> Iterator[None]:
 def lost_idle(system: System, victim: str) -> Iterator[None]:
     yield
     system.pause()
-    lost = {"backend": victim, "error": system.chance.choice(words.LOST_CONNECTION)}
-    system.say(system.hub, "WARN", f"Backend connection lost: {victim}", lost)
+    lost = {"backend": victim, "error": system.pick(system.texts.lost_connection)}
+    system.say(system.hub, "WARN", system.relay_says("idle_connection_lost", server=victim), lost)
     system.pause(2, 12)
     system.links.pop((system.hub, victim), None)
     system.announce(victim)
@@ -342,10 +294,11 @@ def broke_under_it(system: System, victim: str) -> Iterator[None]:
     requests = [
         system.send(asker, asked, CALL, params, operation, lost=asked == victim) for asker, asked in hops
     ]
-    texts = [words.LOST_CONNECTION, words.NO_CONNECTION][system.chance.random() < 0.5]
-    said = system.chance.choice(texts).format(port=system.ports[victim])
+    texts = [system.texts.lost_connection, system.texts.no_connection][system.chance.random() < 0.5]
+    said = fill(system.pick(texts), port=system.ports[victim])
     told = {"backend": victim, "tool": tool["name"], "error": said}
-    system.say(system.hub, "ERROR", f"Tool call failed: {tool['name']}", told, operation)
+    failed = system.relay_says("call_failed", tool=tool["name"])
+    system.say(system.hub, "ERROR", failed, told, operation)
     answer = {"error": {"code": -32603, "message": said}}
     for (asker, asked), request in reversed(list(zip(hops[:-1], requests[:-1], strict=True))):
         system.reply(asker, asked, request, answer, operation)
@@ -366,11 +319,11 @@ def id_retyped(system: System, victim: str) -> Iterator[None]:
     requests = [system.send(asker, asked, CALL, params, operation) for asker, asked in hops]
     asker, asked = hops[-1]
     system.pause(0.01, 2)
-    answer = {"result": result_of(system.chance, tool)}
+    answer = {"result": system.result(tool)}
     system.reply(asker, asked, requests[-1], answer, operation, number=str(requests[-1]["id"]))
     system.wait(system.chance.uniform(30, 90))
     speaker = system.hub if system.hub not in system.mute else victim
-    system.say(speaker, "INFO", "heartbeat")
+    system.say(speaker, "INFO", system.pick(system.texts.heartbeats))
     system.expect("F23", victim, tool["name"], cause=victim)
 
 
@@ -390,7 +343,7 @@ def same_name(system: System, victim: str) -> Iterator[None]:
         }
         if system.client != "zed":
             told["names"] = list(names)
-        system.say(system.client, "INFO", "tools offered to the model", told)
+        system.say(system.client, "INFO", system.pick(system.texts.offered), told)
     for _ in range(system.chance.randint(2, 4)):
         system.call(winner, shared)
     system.expect("F16", [victim, winner, ANY], "search")

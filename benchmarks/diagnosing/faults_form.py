@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from diagnosing import words
 from diagnosing.cast import Needs
 from diagnosing.consequences import missed
 from diagnosing.plants import fault
 from diagnosing.tools import arguments_for
+from diagnosing.wordlists import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def list_of_another_form(system: System, victim: str) -> Iterator[None]:
         if system.chance.random() < 0.5:
             del odd["inputSchema"]
         system.ask(asker, server, "tools/list", None, {"result": {"tools": tools}}, operation)
-        said = system.chance.choice(words.UNREADABLE).format(server=server, what="ListToolsResult")
+        said = fill(system.pick(system.texts.unreadable), server=server, what="ListToolsResult")
         system.say(asker, "ERROR", said, {"server": server} if system.chance.random() < 0.5 else None)
 
     system.manners[victim] = manner
@@ -45,7 +45,7 @@ def result_of_another_form(system: System, victim: str) -> Iterator[None]:
     tool = system.chance.choice(system.tools[victim])
     bare = system.chance.choice([{"text": "done"}, {"content": "done"}, {"content": [{"text": "done"}]}])
     system.call(victim, tool, answer={"result": bare})
-    said = system.chance.choice(words.UNREADABLE).format(server=victim, what="CallToolResult")
+    said = fill(system.pick(system.texts.unreadable), server=victim, what="CallToolResult")
     system.say(system.client, "ERROR", said)
     system.expect("R18", victim, tool["name"], cause=victim)
 
@@ -56,8 +56,7 @@ def request_of_another_form(system: System, victim: str) -> Iterator[None]:
     tool = system.chance.choice(system.tools[victim])
     given = arguments_for(system.chance, tool)
     text = system.chance.choice([str(given), "{}", [given]])
-    code, said = system.chance.choice(words.MALFORMED)
+    answer = system.fail(system.texts.malformed)
     params = {"name": tool["name"], "arguments": text}
-    answer = {"error": {"code": code, "message": said}}
     system.along(system.path(victim), params, answer, system.operation())
     system.expect("R19", victim, tool["name"], cause=system.client)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from diagnosing import words
 from diagnosing.cast import Needs
 from diagnosing.consequences import missed
 from diagnosing.plants import fault
+from diagnosing.wordlists import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,7 @@ OLD = Needs(seen="whole", eras=("handshake",))
 @fault("B05", OLD)
 def no_mcp(system: System, victim: str) -> Iterator[None]:
     def manner(asker: str, server: str, operation: Operation) -> None:
-        code, said = system.chance.choice(words.NO_MCP)
-        error = {"error": {"code": code, "message": said.format(method="initialize")}}
+        error = system.fail(system.texts.no_mcp, method="initialize")
         system.greet(asker, server, operation, error=error)
 
     system.manners[victim] = manner
@@ -53,15 +52,14 @@ def version_rejected(system: System, victim: str) -> Iterator[None]:
 
     def manner(asker: str, server: str, operation: Operation) -> None:
         if said_by_server:
-            code, said = system.chance.choice(words.BAD_VERSION)
-            error: dict[str, Any] = {"code": code, "message": said.format(version=system.version)}
+            answer = system.fail(system.texts.bad_version, version=system.version)
             if system.chance.random() < 0.5:
-                error["data"] = {"supported": ["2024-11-05"], "requested": system.version}
-            system.greet(asker, server, operation, error={"error": error})
+                answer["error"]["data"] = {"supported": ["2024-11-05"], "requested": system.version}
+            system.greet(asker, server, operation, error=answer)
             return
         other = system.chance.choice(["2099-01-01", "1.0", "2023-06-01"])
         system.greet(asker, server, operation, version=other, confirmed=False)
-        system.say(asker, "ERROR", system.chance.choice(words.REFUSED_VERSION).format(version=other))
+        system.say(asker, "ERROR", fill(system.pick(system.texts.refused_version), version=other))
 
     system.manners[victim] = manner
     yield
@@ -72,15 +70,7 @@ def version_rejected(system: System, victim: str) -> Iterator[None]:
 @fault("F18", Needs(eras=("stateless",), seen="whole"))
 def no_fallback(system: System, victim: str) -> Iterator[None]:
     def manner(asker: str, server: str, operation: Operation) -> None:
-        code, said = system.chance.choice(
-            [
-                (-32601, "Method not found"),
-                (-32600, "Received request before initialization was complete"),
-                (-32000, "Server not initialized"),
-                (-32602, "Invalid request parameters"),
-            ]
-        )
-        error = {"error": {"code": code, "message": said}}
+        error = system.fail(system.texts.no_fallback)
         system.ask(asker, server, "server/discover", None, error, operation)
 
     system.manners[victim] = manner
@@ -95,8 +85,7 @@ def never_confirmed(system: System, victim: str) -> Iterator[None]:
         system.greet(asker, server, operation, confirmed=False)
         if system.chance.random() < 0.4:
             system.notify(asker, server, "initialized", operation=operation)
-        code, said = system.chance.choice(words.NOT_INITIALIZED)
-        error = {"error": {"code": code, "message": said.format(method="tools/list")}}
+        error = system.fail(system.texts.not_initialized, method="tools/list")
         system.ask(asker, server, "tools/list", None, error, operation)
 
     system.manners[victim] = manner

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from diagnosing import words
 from diagnosing.cast import Needs
 from diagnosing.consequences import missed
 from diagnosing.plants import fault
+from diagnosing.wordlists import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +26,11 @@ def _exchange(system: System, victim: str, status: int, body: str, **more: Any) 
     level = system.chance.choice(["ERROR", "WARN", "INFO"])
     told = {"method": "POST", "url": where, "peer": victim, **more}
     if system.chance.random() < 0.7:
-        system.say(system.hub, level, "HTTP request failed", {**told, "status": status, "body": body})
+        said = system.pick(system.texts.http_failed)
+        system.say(system.hub, level, said, {**told, "status": status, "body": body})
     else:
-        said = f"POST {where} returned {status} ({body[:60]})"
+        said = system.pick(system.texts.http_failed_in_prose)
+        said = fill(said, where=where, status=status, body=body[:60])
         system.say(system.hub, "ERROR", said, {"server": victim})
 
 
@@ -39,7 +41,7 @@ def stale_session(system: System, victim: str) -> Iterator[None]:
     system.pause(5, 60)
     if system.chance.random() < 0.7:
         system.announce(victim)
-    status, body = system.chance.choice(words.STALE_SESSION)
+    status, body = system.pick(system.texts.stale_session)
     session = system.link(system.hub, victim).session
     for _ in range(system.chance.randint(1, 3)):
         system.pause()
@@ -55,14 +57,7 @@ def stale_session(system: System, victim: str) -> Iterator[None]:
 
 @fault("F27", OVER_HTTP)
 def wrong_address(system: System, victim: str) -> Iterator[None]:
-    status, body = system.chance.choice(
-        [
-            (404, "Not Found"),
-            (405, "Method Not Allowed"),
-            (307, "Temporary Redirect"),
-            (404, "Cannot POST /mcp"),
-        ]
-    )
+    status, body = system.pick(system.texts.wrong_address)
 
     def manner(asker: str, server: str, operation: Operation) -> None:
         method = "initialize" if system.era == "handshake" else "server/discover"
@@ -80,7 +75,7 @@ def wrong_address(system: System, victim: str) -> Iterator[None]:
 
 @fault("F28", OVER_HTTP)
 def host_refused(system: System, victim: str) -> Iterator[None]:
-    status, body = system.chance.choice(words.BAD_HOST)
+    status, body = system.pick(system.texts.bad_host)
 
     def manner(asker: str, server: str, operation: Operation) -> None:
         method = "initialize" if system.era == "handshake" else "server/discover"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from diagnosing import words
 from diagnosing.cast import Needs
 from diagnosing.consequences import missed, refuse_at_relay
 from diagnosing.plants import fault
 from diagnosing.system import ANY
+from diagnosing.wordlists import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,14 +25,8 @@ OLD = Needs(seen="whole", eras=("handshake",))
 def list_failed(system: System, victim: str) -> Iterator[None]:
     def manner(asker: str, server: str, operation: Operation) -> None:
         system.greet(asker, server, operation)
-        answer: dict[str, Any] = system.chance.choice(
-            [
-                {"error": {"code": -32603, "message": "Cannot read properties of undefined (reading 'map')"}},
-                {"error": {"code": -32603, "message": "Internal error"}},
-                {"error": {"code": 0, "message": "runtime error: index out of range"}},
-                {"result": {"tools": []}},
-            ]
-        )
+        errors = [{"error": {"code": code, "message": said}} for code, said in system.texts.list_failed]
+        answer: dict[str, Any] = system.chance.choice([*errors, {"result": {"tools": []}}])
         system.ask(asker, server, "tools/list", None, answer, operation)
 
     system.manners[victim] = manner
@@ -126,9 +120,9 @@ def definitions_stripped(system: System, victim: str) -> Iterator[None]:
     yield
     system.work(1, 4, without=(victim,))
     if system.chance.random() < 0.5:
-        said = system.chance.choice(words.REFUSED_LISTS["F02"]).format(tool=tool["name"])
+        said = fill(system.pick(system.texts.refused_lists["F02"]), tool=tool["name"])
         system.say(system.client, "ERROR", said)
     else:
-        answer = {"error": {"code": -32602, "message": "can't resolve reference #/$defs/Filter"}}
+        answer = system.fail(system.texts.unresolved, tool=tool["name"])
         system.call(victim, tool, arguments={"filter": "open"}, answer=answer)
     system.expect("F02", [victim, ANY], tool["name"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from diagnosing import words
 from diagnosing.cast import Needs
 from diagnosing.consequences import refuse_at_relay
 from diagnosing.plants import fault
 from diagnosing.system import ANY
+from diagnosing.wordlists import fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,10 +74,10 @@ def never_reached(system: System, victim: str) -> Iterator[None]:
     if system.chance.random() < 0.6:
         system.announce(victim)
     if system.chance.random() < 0.3:
-        said = system.chance.choice(words.NO_CONNECTION).format(port=system.ports[victim] - 1)
+        said = fill(system.pick(system.texts.no_connection), port=system.ports[victim] - 1)
         url = f"ws://localhost:{system.ports[victim] - 1}"
         told = {"backend": victim, "url": url, "error": said}
-        system.say(system.hub, "ERROR", f"Failed to connect to backend {victim}", told)
+        system.say(system.hub, "ERROR", system.relay_says("not_connected", server=victim), told)
     yield
     system.work(2, 8, without=(victim,))
     if system.client not in system.mute and system.chance.random() < 0.3:
@@ -201,7 +201,7 @@ def renamed(system: System, victim: str) -> Iterator[None]:
     if system.relays:
         refuse_at_relay(system, asked)
     else:
-        system.call(victim, tool, name=asked, answer=system.fail(words.UNKNOWN_TOOL, tool=asked))
+        system.call(victim, tool, name=asked, answer=system.fail(system.texts.unknown_tool, tool=asked))
     system.expect("F08", [victim, ANY], asked)
 
 
@@ -293,7 +293,7 @@ def not_offered(system: System, victim: str) -> Iterator[None]:
             for tool in system.tools[server]
         ]
         told = {"count": len(names), "names": names}
-        system.say(system.client, "INFO", "tools offered to the model", told)
+        system.say(system.client, "INFO", system.pick(system.texts.offered), told)
         system.work(1, 3, without=(victim,))
         system.expect("F10", victim)
 
@@ -310,7 +310,7 @@ def over_the_limit(system: System, victim: str) -> Iterator[None]:
     ]
     limit = len(names) - 1
     told: dict[str, Any] = {"count": limit, "names": [name for _, name in names[:limit]], "limit": limit}
-    system.say(system.client, "INFO", "tools offered to the model", told)
+    system.say(system.client, "INFO", system.pick(system.texts.offered), told)
     system.work(1, 4, without=(victim,))
     if system.chance.random() < 0.7:
         system.refuse(victim, system.tools[victim][-1]["name"])
@@ -380,16 +380,19 @@ def _refused_list(code: str) -> None:
             name = system.prefixed(victim, name)
         # Of the two keywords of F05 the provider complains of the one that is there.
         other = "x-order" if "$schema" in tool["inputSchema"] else "$schema"
-        texts = [text for text in words.REFUSED_LISTS[code] if code != "F05" or not _about(text, other)]
-        said = system.chance.choice(texts).format(tool=name, place=held.index(tool))
+        known = system.texts.refused_lists[code]
+        texts = [text for text in known if code != "F05" or not _about(text, other)]
+        said = fill(system.chance.choice(texts), tool=name, place=held.index(tool))
         kind = system.chance.random()
         if kind < 0.4:
-            system.say(system.client, "ERROR", "API request failed", {"status": 400, "body": said})
+            told: dict[str, Any] = {"status": 400, "body": said}
+            system.say(system.client, "ERROR", system.pick(system.texts.list_not_sent), told)
         elif kind < 0.7:
-            body = {"type": "invalid_request_error", "message": said}
-            system.say(system.client, "ERROR", "provider error", {"status": 400, "error": body})
+            told = {"status": 400, "error": {"type": "invalid_request_error", "message": said}}
+            system.say(system.client, "ERROR", system.pick(system.texts.list_not_taken), told)
         else:
-            system.say(system.client, "ERROR", f"400 {said}")
+            prose = system.pick(system.texts.list_not_taken_in_prose)
+            system.say(system.client, "ERROR", fill(prose, said=said))
         system.expect(code, victim, tool["name"], cause=victim)
 
 

@@ -36,16 +36,7 @@ def no_frame(system: System, victim: str) -> Iterator[None]:
 @fault("F20", Needs(transports=("stdio",), seen="whole", words=("verbatim",)))
 def noise_on_stdio(system: System, victim: str) -> Iterator[None]:
     def manner(asker: str, server: str, operation: Operation) -> None:
-        for line in system.chance.sample(
-            [
-                "Server started on stdio",
-                "[dotenv@17.2.0] injecting env (4) from .env",
-                "(node:42) Warning: x",
-                "Debug: loading plugins...",
-                "npm WARN deprecated foo@1",
-            ],
-            system.chance.randint(1, 3),
-        ):
+        for line in system.chance.sample(system.texts.stdout_noise, system.chance.randint(1, 3)):
             link = system.link(asker, server)
             style, system.styles[server] = system.styles[server], "silent"
             system.move(server, asker, line, {}, operation, link=link)
@@ -105,21 +96,13 @@ def answers_notification(system: System, victim: str) -> Iterator[None]:
     def manner(asker: str, server: str, operation: Operation) -> None:
         system.greet(asker, server, operation)
         link = system.link(asker, server)
-        odd = {"jsonrpc": "2.0", "id": None, "error": {"code": -32601, "message": "Method not found"}}
+        odd = {"jsonrpc": "2.0", "id": None, **system.fail(system.texts.answered_notification)}
         if system.chance.random() < 0.4:
             used = f"{asker}-{link.number}" if link.named else link.number
             odd = {"jsonrpc": "2.0", "id": used, "result": {}}
         about = {"method": "notifications/initialized"}
         system.move(server, asker, odd, about, operation, link=link)
-        said = system.chance.choice(
-            [
-                "transport closed: unexpected response",
-                "Connection closed",
-                "server process exited",
-                "session ended: protocol error",
-            ]
-        )
-        level = "INFO" if said in {"Connection closed", "server process exited"} else "ERROR"
+        level, said = system.pick(system.texts.closed)
         system.say(asker, level, said, {"peer": server})
 
     system.manners[victim] = manner

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from diagnosing import words
 from diagnosing.styles import CALL
-from diagnosing.tools import arguments_for, result_of, text
+from diagnosing.tools import arguments_for, text
+from diagnosing.wordlists import fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,9 +35,8 @@ def answered_no(system: System) -> None:
     """A tool says that what was asked for is not there: an answer like any other."""
     server = _server(system)
     tool = system.chance.choice(system.tools[server])
-    said = system.chance.choice(words.AN_ANSWER_ALL_THE_SAME).format(
-        tool=tool["name"], noun=system.chance.choice(words.NOUNS)
-    )
+    said = system.pick(system.texts.an_answer_all_the_same)
+    said = fill(said, tool=tool["name"], noun=system.chance.choice(words.NOUNS))
     system.call(server, tool, answer={"result": {**text(said), "isError": True}})
 
 
@@ -51,8 +51,9 @@ def cancelled(system: System) -> None:
         system.send(asker, asked, CALL, params, operation) for asker, asked in itertools.pairwise(path)
     ]
     system.pause(1, 20)
+    reason = system.pick(system.texts.cancelled)
     for (asker, asked), request in zip(itertools.pairwise(path), requests, strict=True):
-        why = {"requestId": request["id"], "reason": "User cancelled the request"}
+        why = {"requestId": request["id"], "reason": reason}
         system.notify(asker, asked, "notifications/cancelled", why, operation=operation)
     system.call(server)
 
@@ -85,7 +86,7 @@ def progress(system: System) -> None:
         requests = [
             system.send(one, other, CALL, params, operation) for one, other in itertools.pairwise(outer)
         ]
-    answer = {"result": result_of(system.chance, tool)}
+    answer = {"result": system.result(tool)}
     system.ask(asker, server, CALL, params, answer, operation, within=report)
     if system.relays:
         for (one, other), request in reversed(list(zip(itertools.pairwise(outer), requests, strict=True))):
@@ -113,7 +114,7 @@ def other_methods(system: System) -> None:
 
 def optional_method(system: System) -> None:
     """A server does not know an optional method, and may say so."""
-    unknown = {"error": {"code": -32601, "message": "Method not found"}}
+    unknown = system.fail(system.texts.optional_method)
     method = system.chance.choice(["prompts/list", "resources/list", "resources/templates/list"])
     system.ask(system.hub, _server(system), method, None, unknown)
 
@@ -121,7 +122,7 @@ def optional_method(system: System) -> None:
 def messages_of_server(system: System) -> None:
     """A server logs by notification, errors too."""
     server = _server(system)
-    for level, said in (("info", "indexed 40 files"), ("error", "could not read one file, skipped")):
+    for level, said in zip(("info", "error"), system.pick(system.texts.notes), strict=True):
         told = {"level": level, "logger": "index", "data": said}
         system.notify(server, system.hub, "notifications/message", told, asker=system.hub)
 
@@ -166,7 +167,7 @@ def _retried(system: System, server: str) -> None:
     system.along(system.path(server), params, {"result": needed}, operation)
     system.pause(1, 9)
     again = {**params, "inputResponses": {"sure": {"action": "accept"}}, "requestState": "s1"}
-    system.along(system.path(server), again, {"result": result_of(system.chance, tool)}, operation)
+    system.along(system.path(server), again, {"result": system.result(tool)}, operation)
 
 
 def changed_list(system: System) -> None:
@@ -200,20 +201,23 @@ def probed(system: System) -> None:
     """A client probes for a stream, is refused with 405, and goes on."""
     server = _server(system)
     where = f"http://localhost:{system.ports[server]}/mcp"
-    told = {"method": "GET", "url": where, "status": 405, "peer": server, "body": "Method Not Allowed"}
+    status, body = system.pick(system.texts.probe_refused)
+    said = system.pick(system.texts.http_request)
+    told = {"method": "GET", "url": where, "status": status, "peer": server, "body": body}
     level = system.chance.choice(["INFO", "WARN", "DEBUG"])
-    system.say(system.hub, level, "HTTP request", told)
+    system.say(system.hub, level, said, told)
     fine = {"method": "POST", "url": where, "status": 202, "peer": server}
-    system.say(system.hub, "DEBUG", "HTTP request", fine)
+    system.say(system.hub, "DEBUG", said, fine)
 
 
 def authorised(system: System) -> None:
     """A first request is refused for want of a token, the next one has it."""
     server = _server(system)
     where = f"http://localhost:{system.ports[server]}/mcp"
-    for status, body in ((401, "Unauthorized"), (200, "")):
+    said = system.pick(system.texts.http_request)
+    for status, body in (system.pick(system.texts.needs_token), (200, "")):
         told = {"method": "POST", "url": where, "status": status, "peer": server, "body": body}
-        system.say(system.hub, "INFO", "HTTP request", told)
+        system.say(system.hub, "INFO", said, told)
     system.call(server)
 
 
@@ -232,7 +236,7 @@ def at_once(system: System) -> None:
         pending.append((asked, tool, operation, system.send(asker, asked, CALL, params, operation)))
     for asked, tool, operation, request in reversed(pending):
         system.pause(0.01, 4)
-        system.reply(asker, asked, request, {"result": result_of(system.chance, tool)}, operation)
+        system.reply(asker, asked, request, {"result": system.result(tool)}, operation)
 
 
 def repeated(system: System) -> None:
@@ -248,7 +252,7 @@ def muttering(system: System) -> None:
     """Components and their neighbours complain of something else."""
     names = [*words.NEIGHBOURS, system.hub, *system.servers]
     for _ in range(system.chance.randint(1, 5)):
-        level, said, data = system.chance.choice(words.MUTTERINGS)
+        level, said, data = system.pick(system.texts.mutterings)
         system.say(system.chance.choice(names), level, said, data)
         system.pause(0, 1)
 
@@ -263,27 +267,23 @@ def offered(system: System) -> None:
     told: dict[str, Any] = {"count": len(names), "names": names}
     if system.chance.random() < 0.4:
         told["limit"] = 128
-    system.say(system.client, "INFO", "tools offered to the model", told)
+    system.say(system.client, "INFO", system.pick(system.texts.offered), told)
 
 
 def visited(system: System) -> None:
     """Somebody who does not log opens a connection to a server, a health check perhaps."""
     server = _server(system)
-    said = {"client_id": system.journal.identity(), "ip": "::ffff:127.0.0.9"}
-    system.say(server, "INFO", "Client connected", said)
+    opened, closed = system.pick(system.texts.visits)
+    visitor = {"client_id": system.journal.identity(), "ip": "::ffff:127.0.0.9"}
+    system.say(server, "INFO", opened, visitor)
     system.pause(0, 1)
-    system.say(server, "INFO", "Client disconnected", said)
+    system.say(server, "INFO", closed, visitor)
 
 
 def spoken_of(system: System) -> None:
     """A component tells of its routine in words that sound like trouble."""
     server = _server(system)
-    for said, data in (
-        ("session closed", {"session": "s-1"}),
-        ("reconnecting to the cache", {"attempt": 1}),
-        ("tool usage statistics", {"tools": 4, "errors": 0}),
-        ("health check answered", {"status": 200, "path": "/healthz"}),
-    ):
+    for said, data in system.texts.routine:
         system.say(server, "INFO", said, data)
 
 

@@ -30,14 +30,15 @@ class Plant:
 
 
 PLANTS: Final[dict[str, list[Plant]]] = {}
-"""All plants by the class that they are meant to show."""
+"""All plants by the class that they are meant to show, and its kind if it has several: `R09 tls`."""
 
 
-def fault(code: str, needs: Needs, *, last: bool = False, alone: bool = False) -> Callable[[Making], Making]:
+def fault(code: str, needs: Needs, *, kind: str = "", last: bool = False,
+          alone: bool = False) -> Callable[[Making], Making]:  # fmt: skip
     """Register a generator function: what stands before its `yield` happens before the system starts."""
 
     def register(make: Making) -> Making:
-        PLANTS.setdefault(code, []).append(Plant(code, needs, make, last, alone))
+        PLANTS.setdefault(f"{code} {kind}".strip(), []).append(Plant(code, needs, make, last, alone))
         return make
 
     return register

@@ -1,4 +1,4 @@
-"""Random logs by code and seed, what the diagnosis made of them, and the figures that follow."""
+"""Random logs by kind, seed and words, what the diagnosis made of them, and the figures that follow."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import godot_analysis as ga
 from diagnosing import (
     faults_calls,
+    faults_depends,
     faults_form,
     faults_handshake,
     faults_http,
@@ -20,13 +21,16 @@ from diagnosing.cast import Needs
 from diagnosing.noise import disturb
 from diagnosing.plants import PLANTS, Plant
 from diagnosing.system import ANY, Expected, System
+from diagnosing.wordlists import SEEN, UNSEEN, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["AXES", "HEALTHY", "PAIR", "Verdict", "build", "judge", "report"]
+__all__ = ["AXES", "HEALTHY", "LONG", "PAIR", "Verdict", "build", "judge", "report", "summary"]
 
 HEALTHY: Final = "healthy"
+FAULT: Final = "fault"
+UNCLEAR: Final = "unclear"
 LONG: Final = "healthy long"
 PAIR: Final = "pair"
 AXES: Final = ("topology", "era", "words", "sides", "tracing", "clocks", "delivery")
@@ -41,16 +45,17 @@ _MODULES: Final = (
     faults_routes,
     faults_calls,
     faults_form,
+    faults_depends,
 )
 
 
-def build(kind: str, seed: int) -> System:
-    """The random system of this kind and seed, after all that happens in it."""
+def build(kind: str, seed: int, words: str = SEEN) -> System:
+    """The random system of this kind and seed, after all that happens in it, in the words of a list."""
     if kind in {HEALTHY, LONG}:
-        return _healthy(seed, long=kind == LONG)
+        return _healthy(seed, words, long=kind == LONG)
     plants = _pair(seed) if kind == PAIR else [PLANTS[kind][seed % len(PLANTS[kind])]]
     needs = plants[0].needs if len(plants) == 1 else _both(plants)
-    system = System(seed * 31 + _number(kind), needs, len(plants))
+    system = System(seed * 31 + _number(kind), needs, load(words), len(plants))
     makings = [plant.make(system, victim) for plant, victim in zip(plants, system.victims, strict=True)]
     for making in makings:
         next(making)
@@ -75,8 +80,8 @@ def disturb_others(system: System, sparing: tuple[str, ...]) -> None:
     system.servers = kept
 
 
-def _healthy(seed: int, *, long: bool) -> System:
-    system = System(seed * 31 + 7, Needs(servers=1), 1)
+def _healthy(seed: int, words: str, *, long: bool) -> System:
+    system = System(seed * 31 + 7, Needs(servers=1), load(words), 1)
     if len(system.servers) > 2 and system.chance.random() < 0.3:
         system.tools[system.servers[-1]] = []  # a server that has resources and no tools
     system.start()
@@ -148,6 +153,7 @@ class Verdict:
     told: list[tuple[float, bool]]  # the confidence of each finding, and whether it was right
     records: int
     root: str
+    said: str  # fault, healthy or unclear
 
     @property
     def right(self) -> bool:
@@ -155,9 +161,9 @@ class Verdict:
         return not self.missed and not self.false
 
 
-def judge(kind: str, seed: int) -> tuple[Verdict, list[dict[str, Any]]]:
+def judge(kind: str, seed: int, words: str = SEEN) -> tuple[Verdict, list[dict[str, Any]]]:
     """Diagnose one random log; the log itself comes with the verdict."""
-    system = build(kind, seed)
+    system = build(kind, seed, words)
     records = system.records()
     found = ga.diagnose(ga.from_records(records))
     loud = [finding for finding in found.ranked if finding.severity != "info"]
@@ -173,7 +179,9 @@ def judge(kind: str, seed: int) -> tuple[Verdict, list[dict[str, Any]]]:
         told.append((finding.confidence, finding not in false))
     root = loud[0].code if loud else HEALTHY
     axes = {axis: getattr(system, axis) for axis in AXES}
-    return Verdict(kind, seed, axes, system.expected, open_, false, told, len(records), root), records
+    # A diagnosis without a verdict of three knows only two of them.
+    said = getattr(found, "verdict", None) or (HEALTHY if found.healthy else FAULT)
+    return Verdict(kind, seed, axes, system.expected, open_, false, told, len(records), root, said), records
 
 
 def _is(finding: Any, one: Expected) -> bool:
@@ -186,14 +194,14 @@ def _is(finding: Any, one: Expected) -> bool:
 def report(verdicts: Iterable[Verdict]) -> Iterator[str]:
     """The lines of the report: by code, by axis, by confidence, and all together."""
     verdicts = list(verdicts)
-    yield f"{'class':14}{'logs':>6}{'found':>9}{'false':>7}   taken for, or found beside"
+    yield f"{'class':18}{'logs':>6}{'found':>9}{'false':>7}   taken for, or found beside"
     for kind in dict.fromkeys(one.kind for one in verdicts):
         mine = [one for one in verdicts if one.kind == kind]
         wanted, found = _counts(mine)
         beside = Counter(finding.code for one in mine for finding in one.false)
         said = ", ".join(f"{code} {number}" for code, number in beside.most_common(6))
         share = f"{found}/{wanted}" if wanted else "-"
-        yield f"{kind:14}{len(mine):6}{share:>9}{beside.total():7}   {said}"
+        yield f"{kind:18}{len(mine):6}{share:>9}{beside.total():7}   {said}"
     for axis in AXES:
         yield ""
         values: dict[str, list[Verdict]] = defaultdict(list)
@@ -212,12 +220,44 @@ def report(verdicts: Iterable[Verdict]) -> Iterator[str]:
             yield f"{low:.1f} to {high:.1f} {len(mine_):6} findings, {share:.3f} of them right"
         low = high
     yield ""
-    well = [one for one in verdicts if not one.expected]
+    faulty, well = _parted(verdicts)
+    if faulty:
+        wrongly = f"{_called(faulty, HEALTHY)} called healthy, {_called(faulty, UNCLEAR)} unclear"
+        yield f"logs with faults: {len(faulty)}, {wrongly}"
     if well:
-        alarmed = sum(1 for one in well if one.false)
         size = sum(one.records for one in well)
-        yield f"healthy logs: {len(well)}, {size:,} records, false alarms in {alarmed}"
+        wrongly = f"false alarms in {_alarmed(well)}, {_called(well, UNCLEAR)} called unclear"
+        yield f"healthy logs: {len(well)}, {size:,} records, {wrongly}"
     yield f"all logs: {len(verdicts)}, {_line(verdicts)}"
+
+
+def summary(of: dict[str, list[Verdict]]) -> Iterator[str]:
+    """One line for the verdicts on each list of words, and which of them counts."""
+    yield (
+        f"{'words':8}{'logs':>6}{'precision':>11}{'recall':>8}"
+        f"{'faults: healthy':>18}{'unclear':>9}{'healthy: alarms':>18}{'unclear':>9}"
+    )
+    for words, verdicts in of.items():
+        precision, recall = _shares(verdicts)
+        faulty, well = _parted(verdicts)
+        yield (
+            f"{words:8}{len(verdicts):6}{precision:11.3f}{recall:8.3f}"
+            f"{_called(faulty, HEALTHY):18}{_called(faulty, UNCLEAR):9}"
+            f"{_alarmed(well):18}{_called(well, UNCLEAR):9}"
+        )
+    yield f"Only {UNSEEN} words give a figure: whoever writes patterns may read the {SEEN} ones."
+
+
+def _parted(verdicts: list[Verdict]) -> tuple[list[Verdict], list[Verdict]]:
+    return [one for one in verdicts if one.expected], [one for one in verdicts if not one.expected]
+
+
+def _called(verdicts: list[Verdict], said: str) -> int:
+    return sum(1 for one in verdicts if one.said == said)
+
+
+def _alarmed(verdicts: list[Verdict]) -> int:
+    return sum(1 for one in verdicts if one.false or one.said == FAULT)
 
 
 def _counts(verdicts: list[Verdict]) -> tuple[int, int]:
@@ -225,11 +265,17 @@ def _counts(verdicts: list[Verdict]) -> tuple[int, int]:
     return wanted, wanted - sum(len(one.missed) for one in verdicts)
 
 
+def _shares(verdicts: list[Verdict]) -> tuple[float, float]:
+    """Precision and recall."""
+    wanted, found = _counts(verdicts)
+    false = sum(len(one.false) for one in verdicts)
+    return found / max(1, found + false), found / max(1, wanted)
+
+
 def _line(verdicts: list[Verdict]) -> str:
     wanted, found = _counts(verdicts)
     false = sum(len(one.false) for one in verdicts)
-    precision = found / max(1, found + false)
-    recall = found / max(1, wanted)
+    precision, recall = _shares(verdicts)
     return (
         f"precision {precision:.3f} ({found} right, {false} false), recall {recall:.3f} ({found} of {wanted})"
     )

@@ -10,12 +10,21 @@ if TYPE_CHECKING:
 
     from diagnosing.journal import Journal, Writer
 
-__all__ = ["STYLES", "WHOLE", "Sight", "write"]
+__all__ = ["ROUTER_SAYS", "STYLES", "WHOLE", "Sight", "write"]
 
 WHOLE: Final = ("verbatim", "arrow")
 """The styles that show handshakes and lists word for word."""
 
 CALL: Final = "tools/call"
+
+ROUTER_SAYS: Final = {
+    "not_connected": "Failed to connect to backend {server}",
+    "connection_lost": "Backend connection lost, reconnecting: {server}",
+    "idle_connection_lost": "Backend connection lost: {server}",
+    "call_failed": "Tool call failed: {tool}",
+    "call_given_up": "Tool call failed",
+}
+"""What the original's relay says of its backends, in whichever words the others speak."""
 
 
 @dataclass

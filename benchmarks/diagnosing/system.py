@@ -5,21 +5,22 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from diagnosing import words
 from diagnosing.cast import Cast, Needs
 from diagnosing.journal import Journal
-from diagnosing.styles import CALL, Sight, write
+from diagnosing.styles import CALL, ROUTER_SAYS, Sight, write
 from diagnosing.tools import Tool, arguments_for, make_tools, result_of, text
+from diagnosing.wordlists import Coded, Wordlist, fill
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["ANY", "Expected", "Operation", "System"]
 
 ANY: Final = "*"
 _META: Final = "io.modelcontextprotocol/"
+_Entry = TypeVar("_Entry")
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,9 @@ class Link:
 class System(Cast):
     """The components, their tools and their links; every method is something that happens."""
 
-    def __init__(self, seed: int, needs: Needs, victims: int = 1) -> None:
+    def __init__(self, seed: int, needs: Needs, texts: Wordlist, victims: int = 1) -> None:
         self.chance = chance = random.Random(seed)
+        self.texts = texts
         self.journal = Journal(chance)
         self.expected: list[Expected] = []
         self.tolerated: set[str] = set()  # codes that would be true as well
@@ -255,8 +257,8 @@ class System(Cast):
 
     def announce(self, server: str) -> None:
         """A server says that it starts."""
-        said = self.chance.choice([f"{server} MCP server starting", "listening", "Server ready"])
-        self.say(server, "INFO", said, {"host": "127.0.0.1", "port": self.ports[server]})
+        said = self.pick(self.texts.starting)
+        self.say(server, "INFO", fill(said, server=server), {"host": "127.0.0.1", "port": self.ports[server]})
         self.wait(self.chance.uniform(0.01, 0.3))
 
     def connect(self, asker: str, server: str, operation: Operation | None = None) -> None:
@@ -335,7 +337,7 @@ class System(Cast):
         tool = tool or self.chance.choice(self.tools[server])
         given = arguments_for(self.chance, tool) if arguments is None else arguments
         params = {"name": name or tool["name"], "arguments": given}
-        end = (answer or {"result": result_of(self.chance, tool)}) if answered else None
+        end = (answer or {"result": self.result(tool)}) if answered else None
         operation = self.operation()
         self.along(self.path(server, client), params, end, operation, took)
         return operation
@@ -368,14 +370,28 @@ class System(Cast):
         """The client refuses a tool by itself."""
         self.pause()
         name = self.prefixed(server, tool)
-        said = self.chance.choice(words.REFUSALS).format(name=name)
+        said = fill(self.pick(self.texts.refusals), name=name)
         data = self.chance.choice([None, {"tool": name}])
         self.say(self.client, "ERROR", said, {**(data or {}), **remarks} or None)
 
-    def fail(self, texts: list[tuple[int | None, str]], **known: Any) -> dict[str, Any]:
+    def result(self, tool: Tool) -> dict[str, Any]:
+        """A result of a tool that is in order."""
+        return result_of(self.chance, tool, self.texts.nothing_wrong)
+
+    def pick(self, entries: Sequence[_Entry]) -> _Entry:
+        """One of several wordings; where there is no choice, chance is left alone."""
+        return entries[0] if len(entries) == 1 else self.chance.choice(entries)
+
+    def relay_says(self, occasion: str, **known: Any) -> str:
+        """What a relay logs on an occasion: the original's has words of its own."""
+        if self.styles[self.hub] == "router":
+            return fill(ROUTER_SAYS[occasion], **known)
+        return fill(self.pick(getattr(self.texts, occasion)), **known)
+
+    def fail(self, texts: list[Coded], **known: Any) -> dict[str, Any]:
         """An answer that fails, in the words of some SDK."""
-        code, said = self.chance.choice(texts)
-        said = said.format(**{"argument": "query", "method": "initialize", "version": "x", **known})
+        code, said = self.pick(texts)
+        said = fill(said, **known)
         if code is None:
             return {"result": {**text(said), "isError": True}}
         return {"error": {"code": code, "message": said}}

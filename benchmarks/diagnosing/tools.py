@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from diagnosing.words import NOTHING_WRONG, NOUNS, VERBS
+from diagnosing.words import NOUNS, VERBS
 
 if TYPE_CHECKING:
     import random
@@ -104,7 +104,7 @@ def arguments_for(chance: random.Random, tool: Tool) -> dict[str, Any]:
     return found
 
 
-def result_of(chance: random.Random, tool: Tool) -> dict[str, Any]:
+def result_of(chance: random.Random, tool: Tool, texts: list[str]) -> dict[str, Any]:
     """A result that is in order, whatever it speaks of."""
     if "outputSchema" in tool:
         held = {"total": chance.randint(0, 3), "items": ["error", "b"]}
@@ -114,7 +114,7 @@ def result_of(chance: random.Random, tool: Tool) -> dict[str, Any]:
         return {"content": []}
     if said < 0.2:
         return {"content": [{"type": "image", "data": "aGk=", "mimeType": "image/png"}]}
-    found = text(chance.choice(NOTHING_WRONG))
+    found = text(chance.choice(texts))
     return found | {"isError": False} if chance.random() < 0.3 else found
 
 

