@@ -51,7 +51,10 @@ def test_selections_are_what_reading_every_call_finds(facts):
         (calls.after(time), lambda call: call.started > time),
         (calls.since(time), lambda call: call.started >= time),
         (calls.before(time), lambda call: call.started < time),
-        (calls.only(facts.operations.table.passing_on), lambda call: any(leg.tool == call.tool for leg in call.legs)),
+        (
+            calls.only(facts.operations.table.passing_on),
+            lambda call: any(leg.tool == call.tool for leg in call.legs),
+        ),
         (facts.operations.roots, lambda call: call.parent is None),
     ]:
         assert [call.number for call in some] == [call.number for call in calls if wanted(call)]
@@ -62,7 +65,10 @@ def test_a_call_is_one_object_with_its_legs(facts):
     assert facts.operations.calls[first.number - facts.operations.calls[0].number] is first
     assert [leg.callee for leg in first.legs] == ["gates"]
     assert facts.operations.operation_of(first.last) is first
-    assert {call.number for call in facts.operations.numbered(first.family)} == {first.number, first.last.number}
+    assert {call.number for call in facts.operations.numbered(first.family)} == {
+        first.number,
+        first.last.number,
+    }
 
 
 def test_counts_and_groups_go_by_first_appearance(facts):
@@ -84,8 +90,8 @@ def test_a_family_is_found_by_any_of_its_legs(facts):
 
 def test_only_chosen_calls_are_made(facts):
     fresh = gather(facts.flow)
-    assert len(fresh.calls.answered) == 3
-    assert not fresh.table.made
+    assert len(fresh.operations.calls.answered) == 3
+    assert not fresh.operations.table.made
 
 
 @pytest.mark.parametrize(

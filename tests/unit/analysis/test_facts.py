@@ -7,11 +7,11 @@ import pytest
 
 import godot_analysis as ga
 from godot_analysis.diagnosis.facts import gather
-from godot_analysis.diagnosis.facts.incarnations import incarnations
 from godot_analysis.diagnosis.facts._lists import Arrival
 from godot_analysis.diagnosis.facts._names import Owners
 from godot_analysis.diagnosis.facts._refusals import tool_in
 from godot_analysis.diagnosis.facts._scan import scan
+from godot_analysis.diagnosis.facts.incarnations import incarnations
 
 
 def at(seconds):
