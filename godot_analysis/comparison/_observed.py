@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from godot_analysis.naming import family
+from godot_analysis.reading.names import family
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.comparison._difference import difference
-from godot_analysis.naming import family
+from godot_analysis.reading.names import family
 from godot_analysis.schema.keywords import closed
 from godot_analysis.schema.pointers import join
 from godot_analysis.schema.walk import subschemas

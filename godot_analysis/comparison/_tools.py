@@ -11,7 +11,7 @@ from godot_analysis.comparison._difference import difference
 from godot_analysis.comparison._json import canonical
 from godot_analysis.comparison._judgement import BREAKING, COMPATIBLE, Verdict
 from godot_analysis.comparison._schemas import schema_differences
-from godot_analysis.naming import family, normalised
+from godot_analysis.reading.names import family, normalised
 from godot_analysis.schema.lint import lint_rows
 from godot_analysis.schema.pointers import join
 from godot_analysis.schema.walk import Budget

@@ -56,6 +56,21 @@ class Asked:
             notes.append(_unknown("tool", self._tool, nearest(self._tool, tools)))
         return tuple(notes)
 
+    def missing(self, judged: Iterable[Judgement]) -> tuple[str, ...]:
+        """Why nothing can be said of what was asked for, where the log holds nothing of it."""
+        if self._trace is None and not self.scope:
+            return ()
+        if self.notes():
+            return ("the log holds nothing of what was asked for",)
+        loud = [one for one in judged if not one.cause.remark]
+        if loud and not any(map(self.concerns, loud)) and not self.count()["answered"]:
+            what = self.scope or "this trace"
+            return (
+                f"no call of {what} was seen to succeed, and other things failed in this log: "
+                "`godot diagnose` without a filter tells them",
+            )
+        return ()
+
     def _in_trace(self, judged: Judgement) -> bool:
         if self._rows is None or not self._rows.isdisjoint(judged.finding.evidence):
             return True

@@ -11,8 +11,9 @@ import pandas as pd
 from godot_analysis.collection import collection_paused
 from godot_analysis.diagnosis.asked import Asked
 from godot_analysis.diagnosis.facts import Facts, Gap, family, gather
-from godot_analysis.diagnosis.findings import Diagnosis, Finding
+from godot_analysis.diagnosis.findings import Diagnosis
 from godot_analysis.diagnosis.judge import judge
+from godot_analysis.diagnosis.verdict import prove
 from godot_analysis.errors import BadFilter
 from godot_analysis.reconstruction.flow import Flow
 from godot_analysis.reconstruction.reconstruct import reconstruct
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["diagnose"]
 
+_OF_THE_LOG: Final = "log"  # the layer whose findings only say that a record is there
 _APART_US: Final = 1_000_000  # clocks that are nearer than this mislead no rule
 
 
@@ -51,7 +53,9 @@ def diagnose(
     Returns
     -------
     Diagnosis
-        `.healthy`, `.root_cause`, `.findings`, `.calls`, `.gaps`; shows itself in a notebook and as text.
+        `.verdict`, `.root_cause`, `.findings`, `.calls`, `.gaps`; shows itself in a notebook and as text. The
+        verdict is `healthy` only where work is proven and no failure is left unexplained, else `unclear`, and
+        `.missing` says what would settle it.
         Where clocks are surely more than a second apart, times are compared and told by one of them, and
         `.notes` says by which.
 
@@ -66,8 +70,8 @@ def diagnose(
     --------
     >>> import godot_analysis as ga
     >>> found = ga.diagnose(ga.from_records([]))
-    >>> found.healthy, found.root_cause
-    (True, None)
+    >>> found.verdict, found.missing
+    ('unclear', ('there is no record to judge by',))
     """
     trace_id = None if trace_id is None else _trace(trace_id)
     flow = logs if isinstance(logs, Flow) else reconstruct(logs)
@@ -112,16 +116,33 @@ def _judged(
     if unheard := _unheard(expected, facts):
         facts = gather(flow, expected=unheard, live=goes_on)
     asked = Asked(facts, trace_id, component, tool)
-    findings = tuple(judged.finding for judged in judge(facts) if asked.concerns(judged))
+    judged = judge(facts)
+    findings = tuple(one.finding for one in judged if asked.concerns(one))
+    source = {**_source(logs), "one_sided": facts.wire.one_sided}
+    explained = frozenset(
+        row for one in judged if one.cause.entry.layer != _OF_THE_LOG for row in one.cause.rows
+    )
+    proof = prove(facts, explained, source)
     return Diagnosis(
         ranked=findings,
         calls=asked.count(),
         gaps=[_gap(gap) for gap in facts.log.gaps],
-        cited=_cited(logs, findings),
+        cited=_cited(logs, {*proof.unexplained, *(row for one in findings for row in one.evidence)}),
         records=len(logs),
         scope=asked.scope,
         notes=(*asked.notes(), *moved),
+        seen=proof.seen,
+        missing=(*asked.missing(judged), *proof.missing),
+        unexplained=proof.unexplained,
+        source=source,
     )
+
+
+def _source(logs: pd.DataFrame) -> dict[str, Any]:
+    """What was read: as the loader counted it, else from the frame itself."""
+    told: dict[str, Any] = logs.attrs.get("source") or {}
+    kind = "database" if logs.attrs.get("live") else "godot"
+    return {"format": kind, "files": 0, "lines": len(logs), "unparsed": 0, **told, "records": len(logs)}
 
 
 def _unheard(expected: Iterable[str], facts: Facts) -> frozenset[str]:
@@ -150,8 +171,7 @@ def _gap(gap: Gap) -> dict[str, Any]:
     return {"component": gap.component, "from": moment(gap.begin), "to": moment(gap.end), "why": gap.why}
 
 
-def _cited(logs: pd.DataFrame, findings: Iterable[Finding]) -> pd.DataFrame:
-    ids = {record for finding in findings for record in finding.evidence}
+def _cited(logs: pd.DataFrame, ids: set[str]) -> pd.DataFrame:
     rows = logs.loc[logs["id"].isin(ids), ["id", "event_created_at", "component", "level", "message"]]
     rows = rows.astype({"component": "object", "level": "object"})
     lines = logs.attrs.get("lines", {})

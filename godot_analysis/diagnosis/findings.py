@@ -11,9 +11,10 @@ from godot_analysis.columns import FINDINGS
 from godot_analysis.loading.frames import frame
 from godot_analysis.printable import line
 
-__all__ = ["SEVERITIES", "Diagnosis", "Finding"]
+__all__ = ["SEVERITIES", "Diagnosis", "Finding", "Severity", "Verdict"]
 
 Severity = Literal["error", "warning", "info"]
+Verdict = Literal["fault", "healthy", "unclear"]
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "info")
 """Something did not work; it worked in the end or by luck; noise without effect."""
@@ -74,6 +75,17 @@ class Diagnosis:
         The component or tool that was asked for, in words; empty when everything was.
     notes : tuple of str
         What to know when reading it: names that the log does not know.
+    seen : dict
+        The proof of work: how many `servers` the log speaks of, `handshakes` and `lists` that succeeded,
+        `operations` (requests other than handshakes) that did, and `errors_unknown`, errors whose words nobody
+        understood.
+    missing : tuple of str
+        Why it is unclear: what was not seen, and which log would settle it.
+    unexplained : tuple of str
+        The ids of the records that may tell of a failure and that no finding explains.
+    source : dict
+        What was read: `format`, `files`, `lines`, `records`, `unparsed` lines, and the components that are
+        `one_sided`: they saw only their own end.
     """
 
     ranked: tuple[Finding, ...]
@@ -85,16 +97,27 @@ class Diagnosis:
     records: int | None = None
     scope: str = ""
     notes: tuple[str, ...] = ()
+    seen: dict[str, int] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    unexplained: tuple[str, ...] = ()
+    source: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """`fault`: there is an error or a warning; `healthy`: work is proven, and no failure is left; else `unclear`."""
+        if any(finding.severity != "info" for finding in self.ranked):
+            return "fault"
+        return "unclear" if self.missing else "healthy"
 
     @property
     def healthy(self) -> bool:
-        """Whether there is neither an error nor a warning."""
-        return all(finding.severity == "info" for finding in self.ranked)
+        """Whether the verdict is `healthy`."""
+        return self.verdict == "healthy"
 
     @property
     def root_cause(self) -> Finding | None:
-        """The first finding; None when the system is healthy."""
-        return None if self.healthy else self.ranked[0]
+        """The first finding; None unless the verdict is `fault`."""
+        return self.ranked[0] if self.verdict == "fault" else None
 
     @property
     def findings(self) -> pd.DataFrame:
@@ -107,7 +130,12 @@ class Diagnosis:
         """The diagnosis as the one JSON object that `godot diagnose --json` prints."""
         root = self.root_cause
         return {
+            "verdict": self.verdict,
             "healthy": self.healthy,
+            "source": dict(self.source),
+            "seen": dict(self.seen),
+            "missing": list(self.missing),
+            "unexplained": list(self.unexplained),
             "root_cause": None if root is None else root.to_dict(),
             "findings": [finding.to_dict() for finding in self.ranked],
             "calls": dict(self.calls),
@@ -118,7 +146,9 @@ class Diagnosis:
         """One line: a notebook shows the HTML, `print` the whole text."""
         root = self.root_cause
         found = (
-            "healthy" if root is None else f"{root.code} in {root.cause_in or root.component}: {root.title}"
+            self.verdict
+            if root is None
+            else f"{root.code} in {root.cause_in or root.component}: {root.title}"
         )
         return f"<Diagnosis: {line(found)}; {len(self.ranked)} findings, {self.calls.get('total', 0)} calls>"
 

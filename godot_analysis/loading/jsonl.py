@@ -15,6 +15,7 @@ from godot_analysis.columns import LOGS
 from godot_analysis.errors import BadFile
 from godot_analysis.loading.filters import Filter
 from godot_analysis.loading.frames import frame, trace_frame, transposed
+from godot_analysis.loading.loose import loose_record
 from godot_analysis.loading.matching import matching, trace_rows
 from godot_analysis.loading.records import LogRow, UnusableRecordError, derived_ids, read_record
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
+_HEAD = 4096
 
 
 class JsonlFile:
@@ -55,42 +57,46 @@ class _Lines(dict[str, int]):
 
 
 def read_jsonl(path: str | Path) -> pd.DataFrame:
-    """Read all records of a file as a log frame, in order of time.
+    """Read a file as a log frame, in order of time; lines that are no records become ordinary records.
 
     `attrs["lines"]` maps each record's id to its line number; `attrs["problems"]` lists the lines that are no
-    records, as `{"line", "reason", "text"}`.
+    records, as `{"line", "reason", "text"}`; `attrs["source"]` counts what was read, as `Diagnosis.source`.
 
     Raises
     ------
     BadFile
-        When the file cannot be read, or holds lines and not one record among them.
+        When the file cannot be read, or is no text.
     """
-    lines = _content(Path(path)).split(b"\n")
-    rows: list[LogRow | None] = []
+    path = Path(path)
+    lines = _content(path).split(b"\n")
+    component = path.name.split(".")[0] or "file"
+    rows: list[LogRow] = []
+    numbers: list[int] = []
     problems: list[dict[str, Any]] = []
+    unparsed = 0
     for number, line in enumerate(lines, 1):
-        row = None
-        if line.strip():
-            try:
-                row = read_record(line)
-            except UnusableRecordError as error:
-                text = line[:200].decode(errors="replace")
-                problems.append({"line": number, "reason": str(error), "text": text})
+        if not line.strip():
+            continue
+        try:
+            row = read_record(line)
+        except UnusableRecordError as error:
+            row, understood = loose_record(line, component)
+            unparsed += not understood
+            text = line[:200].decode(errors="replace")
+            problems.append({"line": number, "reason": str(error), "text": text})
         rows.append(row)
-    if problems and len(problems) == sum(1 for line in lines if line.strip()):
-        raise BadFile(
-            f"{path}: line {problems[0]['line']}: {problems[0]['reason']}",
-            hint="one JSON log record a line is expected",
-            path=str(path),
-            problems=problems,
-        )
-    found = [
-        (row, line, number) for number, (row, line) in enumerate(zip(rows, lines, strict=True), 1) if row
-    ]
-    ids = _ids([row for row, _, _ in found], lines, [number for _, _, number in found])
-    logs = _logs([row for row, _, _ in found], ids)
-    logs.attrs["lines"] = _Lines(zip(ids, (number for _, _, number in found), strict=True))
+        numbers.append(number)
+    ids = _ids(rows, lines, numbers)
+    logs = _logs(rows, ids)
+    logs.attrs["lines"] = _Lines(zip(ids, numbers, strict=True))
     logs.attrs["problems"] = problems
+    logs.attrs["source"] = {
+        "format": "text" if rows and len(problems) == len(rows) else "godot",
+        "files": 1,
+        "lines": len(rows),
+        "records": len(rows),
+        "unparsed": unparsed,
+    }
     return logs
 
 
@@ -146,6 +152,8 @@ def _content(path: Path) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise BadFile(f"{path}: {reason}", hint="check the file", path=str(path)) from None
+    if b"\0" in content[:_HEAD]:
+        raise BadFile(f"{path}: not a text file", hint="a log is text, one record a line", path=str(path))
     # What some editors put first belongs to the file and not to its first record, as for `godot replay`.
     return content.removeprefix(_BOM)
 

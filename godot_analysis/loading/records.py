@@ -248,8 +248,13 @@ def _uuid(value: Any, name: str, marks: list[str]) -> str | None:
     return None
 
 
+def level_of(value: Any) -> str | None:
+    """The level that a word names, as people write it; None when it names none."""
+    return _LEVELS.get(value.upper()) if isinstance(value, str) else None
+
+
 def _level(value: Any, marks: list[str]) -> str:
-    known = _LEVELS.get(value.upper()) if isinstance(value, str) else None
+    known = level_of(value)
     if known is not None:
         return known
     marks.append("level: missing" if value is None else f"level: unknown: {_json(value)}")

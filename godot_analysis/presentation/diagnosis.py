@@ -59,6 +59,8 @@ def as_text(diagnosis: Diagnosis, *, width: int = 100, style: Style | None = Non
     loud = [finding for finding in diagnosis.ranked if finding.severity != "info"]
     quiet = [finding for finding in diagnosis.ranked if finding.severity == "info"]
     blocks += [_finding_text(finding, diagnosis, width, paint) for finding in loud]
+    if diagnosis.verdict == "unclear":
+        blocks.append("\n".join(_unclear_text(diagnosis, width, paint)))
     if quiet:
         notes = [paint("Harmless, but good to know:", "label")]
         notes += [
@@ -72,6 +74,8 @@ def as_text(diagnosis: Diagnosis, *, width: int = 100, style: Style | None = Non
 def as_html(diagnosis: Diagnosis) -> str:
     """The diagnosis as a self-contained HTML fragment; every text that came from a log is escaped."""
     body = [f"<h3>{escape(_verdict(diagnosis, plain))}</h3>"]
+    if diagnosis.verdict == "unclear":
+        body.append(_unclear_html(diagnosis))
     body += [_finding_html(finding, diagnosis) for finding in diagnosis.ranked]
     notes = "<br>".join(escape(text) for text in _tail(diagnosis, 10_000, plain))
     body.append(f'<p class="quiet">{notes}</p>')
@@ -79,13 +83,11 @@ def as_html(diagnosis: Diagnosis) -> str:
 
 
 def _verdict(diagnosis: Diagnosis, paint: Style) -> str:
-    if diagnosis.records == 0:
-        return paint("There is no record to judge by.", "quiet")
-    if diagnosis.healthy and diagnosis.notes:
-        return paint("Nothing to judge: the log holds nothing of what was asked for.", "quiet")
-    if diagnosis.healthy:
-        concerning = f" that concerns {diagnosis.scope}" if diagnosis.scope else ""
-        return paint(f"✓ No fault found{concerning}.", "healthy")
+    concerning = f" that concerns {diagnosis.scope}" if diagnosis.scope else ""
+    if diagnosis.verdict == "unclear":
+        return paint(f"? Unclear: no fault found{concerning}, and no proof that all is well.", "warning")
+    if diagnosis.verdict == "healthy":
+        return paint(f"✓ Healthy: no fault found{concerning}.", "healthy")
     counts = {"error": 0, "warning": 0}
     for finding in diagnosis.ranked:
         if finding.severity in counts:
@@ -127,8 +129,12 @@ def _entries(finding: Finding) -> Iterable[tuple[str, str]]:
 
 
 def _evidence(finding: Finding, diagnosis: Diagnosis) -> Iterable[tuple[str, ...]]:
+    return _rows(diagnosis, finding.evidence)
+
+
+def _rows(diagnosis: Diagnosis, records: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
     cited = diagnosis.cited
-    found = cited[cited["id"].isin(finding.evidence[:_MOST_EVIDENCE])]
+    found = cited[cited["id"].isin(records[:_MOST_EVIDENCE])]
     rows = found.sort_values("event_created_at", kind="stable").to_dict("records")
     widest = max((len(line(row["component"], _WIDEST)) for row in rows), default=0)
     for row in rows:
@@ -148,6 +154,36 @@ def _finding_html(finding: Finding, diagnosis: Diagnosis) -> str:
     )
     body = f"<h3>{escape(head)}</h3><dl>{entries}</dl><table>{rows}</table>"
     return f'<section class="{finding.severity}">{body}</section>'
+
+
+def _unclear_text(diagnosis: Diagnosis, width: int, paint: Style) -> Iterable[str]:
+    """What was seen, what is missing, and the rows that nobody could explain."""
+    for label, text in _unclear(diagnosis):
+        body = wrapped(text, width, " " * (_LABEL + 2)).lstrip()
+        yield f"  {paint(label.ljust(_LABEL), 'label')}{body}"
+    for number, cells in enumerate(_rows(diagnosis, diagnosis.unexplained)):
+        label = "unclear" if number == 0 else ""
+        yield f"  {paint(label.ljust(_LABEL), 'label')}{clip('  '.join(cells), width - _LABEL - 2)}"
+
+
+def _unclear_html(diagnosis: Diagnosis) -> str:
+    entries = "".join(
+        f"<dt>{escape(label)}</dt><dd>{escape(text)}</dd>" for label, text in _unclear(diagnosis)
+    )
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+        for cells in _rows(diagnosis, diagnosis.unexplained)
+    )
+    return f'<section class="warning"><dl>{entries}</dl><table>{rows}</table></section>'
+
+
+def _unclear(diagnosis: Diagnosis) -> Iterable[tuple[str, str]]:
+    seen = {name.replace("_", " "): number for name, number in diagnosis.seen.items()}
+    if seen:
+        yield "seen", ", ".join(f"{number:,} {name}" for name, number in seen.items()) + "."
+    for number, sentence in enumerate(diagnosis.missing):
+        text = sentence[:1].upper() + sentence[1:]
+        yield "missing" if number == 0 else "", text if text.endswith(".") else f"{text}."
 
 
 def _tail(diagnosis: Diagnosis, width: int, paint: Style) -> Iterable[str]:

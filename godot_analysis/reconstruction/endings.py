@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -14,6 +13,7 @@ from godot_analysis.normal_form.conventions import verbatim
 from godot_analysis.normal_form.jsonrpc import content_text, error_of, params_of
 from godot_analysis.normal_form.sightings import CALL, ERROR, RESPONSE, Sighting, Weight
 from godot_analysis.normal_form.table import objects, taken
+from godot_analysis.reading.classify import classify, ordinary
 from godot_analysis.reconstruction.surroundings import SETTLED_US, Surroundings
 
 if TYPE_CHECKING:
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
     from godot_analysis.reconstruction.exchange import Exchange
     from godot_analysis.reconstruction.losses import Holes
 
-_TIMED_OUT: Final = re.compile(r"\btime[ds]?[ _-]?out\w*\b|\bdeadline\b", re.IGNORECASE)
-_CONNECTION: Final = re.compile(
-    r"\b(?:connection|connect|socket|websocket|channel|pipe|backend|peer)\b.*\b(?:lost|refused|closed|reset|failed"
-    r"|broken|down|unreachable|aborted|dropped|disconnect\w*)\b|\bECONN\w+|\bEPIPE\b|\bdisconnected\b|\bunreachable\b"
-    r"|\bfailed to (?:send|connect)\b|\bcannot connect\b|\bnot connected\b",
-    re.IGNORECASE,
+_CONNECTION: Final = (
+    "connect.lost",
+    "connect.refused",
+    "connect.unreachable",
+    "connect.unresolved",
+    "connect.timeout",
 )
-_RETRYING: Final = re.compile(r"\b(?:reconnect\w*|retry\w*|retries|again)\b", re.IGNORECASE)
 WITHHELD: Final = ", which logs its answers, sent none when"  # of a router that got an answer and kept it
 _ANSWERED: Final = frozenset({"answered", "error", "tool_error"})
 _QUIET_US: Final = 5_000_000  # a router that says nothing so long after a request of its own is stuck
@@ -166,7 +165,7 @@ class Endings:
             reason = params_of(cancel.payload).get("reason")
             told = reason if isinstance(reason, str) else None
             ending = Ending("cancelled", at=at, error_text=told, rows=(cancel.row,))
-            if told is not None and _TIMED_OUT.search(told):
+            if told is not None and classify(told).tells("request.timeout"):
                 ending.status = "timed_out"
             if view.answer is not None:
                 ending.notes = ("an answer came after that and changes nothing",)
@@ -176,7 +175,7 @@ class Endings:
         for row in self._around.remarks_on(outer):
             at, words = self._seen.times[row] or 0, self._around.words(row)
             in_time = outer.start <= at and (outer.end is None or at < outer.end)
-            if in_time and _TIMED_OUT.search(words):
+            if in_time and classify(words).tells("request.timeout"):
                 return Ending(
                     "timed_out",
                     at=at,
@@ -270,7 +269,7 @@ class Endings:
         for row in self._around.remarks_on(inner):
             words = self._around.words(row)
             if self._seen.levels[row] == "ERROR" and not (
-                _CONNECTION.search(words) and _RETRYING.search(words)
+                classify(words).tells(*_CONNECTION) and ordinary(words).tells("retrying")
             ):
                 note = f"{inner.observer} logged the failure, not the answer"
                 return Ending("error", at=self._seen.times[row], error_text=words, notes=(note,), rows=(row,))
@@ -359,9 +358,9 @@ class Endings:
         """The sender says that it has no connection."""
         for row in self._around.remarks_on(outer):
             words = self._around.words(row)
-            if not _CONNECTION.search(words):
+            if not classify(words).tells(*_CONNECTION):
                 continue
-            if _RETRYING.search(words):
+            if ordinary(words).tells("retrying"):
                 return Ending("pending", notes=("not sent: its sender was still reconnecting",), rows=(row,))
             ending = _lost("sender", "it could not be sent", at=self._seen.times[row])
             ending.error_text, ending.rows = words, (row,)

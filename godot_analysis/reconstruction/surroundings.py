@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from godot_analysis.normal_form.about import Speech
 from godot_analysis.normal_form.conventions import verbatim
 from godot_analysis.normal_form.sightings import CALL, RECEIVED, REQUEST
 from godot_analysis.normal_form.table import firsts, packed
+from godot_analysis.reading.names import Speech
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from godot_analysis.normal_form.about import About
     from godot_analysis.normal_form.messages import Observations
+    from godot_analysis.reading.names import About
     from godot_analysis.reconstruction.call import Calls
     from godot_analysis.reconstruction.exchange import Exchange, Exchanges
     from godot_analysis.reconstruction.losses import Holes

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-_FOUND: Final = 3
+_EXIT: Final = {"healthy": 0, "fault": 3, "unclear": 4}
 _WIDEST: Final = 100
 _NARROWEST: Final = 40
 # What surrounds a trace tells what is missing from it: the handshakes before, the other calls around.
@@ -60,7 +60,8 @@ def diagnose(
 ) -> None:
     """Name what is wrong, root cause first, with the log rows that prove it.
 
-    Exits with 0 when the system is healthy, with 3 when there is an error or a warning.
+    Exits with 0 when the system is healthy, with 3 when there is an error or a warning, and with 4 when the
+    log does not tell: it says what was not seen, and which log would settle it.
 
     \b
     Examples:
@@ -82,7 +83,7 @@ def diagnose(
     else:
         columns = shutil.get_terminal_size((_WIDEST, 24)).columns
         _print.prose(as_text(found, width=min(max(columns, _NARROWEST), _WIDEST), style=paint))
-    ctx.exit(0 if found.healthy else _FOUND)
+    ctx.exit(_EXIT[found.verdict])
 
 
 def _load(source: str, trace_id: str | None, since: str | None) -> pd.DataFrame:

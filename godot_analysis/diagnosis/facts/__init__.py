@@ -6,30 +6,26 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from godot_analysis.diagnosis.facts._exchanges import HttpExchange
-from godot_analysis.diagnosis.facts._exits import EXIT_KEYS
 from godot_analysis.diagnosis.facts._lists import Arrival, Listing
 from godot_analysis.diagnosis.facts._management import Management
 from godot_analysis.diagnosis.facts._names import family, nearest, normalised
-from godot_analysis.diagnosis.facts._refusals import refuses
 from godot_analysis.diagnosis.facts._refused_http import refused_credentials, refused_sessions
-from godot_analysis.diagnosis.facts._scan import scan
-from godot_analysis.diagnosis.facts._signals import (
-    Complaint,
-    Connection,
-    Exit,
-    Offer,
-    Registered,
-    Remark,
-    Route,
-    Signals,
-    Start,
-    TimeOut,
-    Trouble,
-)
 from godot_analysis.diagnosis.facts.absences import Missing, find_missing, lacking_calls, misnamed
-from godot_analysis.diagnosis.facts.addresses import address_in, known_before, listening, tried
-from godot_analysis.diagnosis.facts.breaches import Breach, find_breaches, speaks_of_form
+from godot_analysis.diagnosis.facts.addresses import known_before, listening, tried
+from godot_analysis.diagnosis.facts.blame import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    answers_no,
+    at_fault,
+    error_words,
+    is_generic,
+    may_pass,
+    same_error,
+    says_nothing,
+)
+from godot_analysis.diagnosis.facts.breaches import Breach, find_breaches
 from godot_analysis.diagnosis.facts.call import HANDSHAKES, LIST, TOOL_CALL, UNFINISHED, Call
 from godot_analysis.diagnosis.facts.calls import Calls, CallTable
 from godot_analysis.diagnosis.facts.connecting import broken_off, connected_later, crash_clue, said_of
@@ -38,14 +34,13 @@ from godot_analysis.diagnosis.facts.declared import (
     Declared,
     Held,
     ListComplaint,
-    most_tools,
     says,
     speaks_of_tools,
 )
 from godot_analysis.diagnosis.facts.foreign import find_foreign_answers, no_messages
 from godot_analysis.diagnosis.facts.incarnations import Incarnation
 from godot_analysis.diagnosis.facts.incidents import Incidents
-from godot_analysis.diagnosis.facts.log import Gap, Log
+from godot_analysis.diagnosis.facts.log import Gap, Log, Remark
 from godot_analysis.diagnosis.facts.operations import Operations
 from godot_analysis.diagnosis.facts.processes import Processes
 from godot_analysis.diagnosis.facts.roles import Roles
@@ -53,6 +48,7 @@ from godot_analysis.diagnosis.facts.sessions import Sessions
 from godot_analysis.diagnosis.facts.tools import Refused, Tools
 from godot_analysis.diagnosis.facts.topology import Topology
 from godot_analysis.diagnosis.facts.wire import Wire
+from godot_analysis.reading.events import Events, read_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,59 +56,53 @@ if TYPE_CHECKING:
     from godot_analysis.reconstruction.flow import Flow
 
 __all__ = [
-    "EXIT_KEYS",
     "HANDSHAKES",
+    "INTERNAL_ERROR",
+    "INVALID_PARAMS",
+    "INVALID_REQUEST",
     "LIST",
+    "METHOD_NOT_FOUND",
     "TOOL_CALL",
     "UNFINISHED",
     "Arrival",
     "Breach",
     "Call",
     "Calls",
-    "Complaint",
-    "Connection",
     "Crash",
-    "Exit",
     "Facts",
     "Gap",
     "Held",
-    "HttpExchange",
     "Incarnation",
     "ListComplaint",
     "Listing",
     "Management",
     "Missing",
-    "Offer",
     "Refused",
-    "Registered",
     "Remark",
     "Roles",
-    "Route",
-    "Signals",
-    "Start",
-    "TimeOut",
-    "Trouble",
-    "address_in",
+    "answers_no",
+    "at_fault",
     "broken_off",
     "connected_later",
     "crash_clue",
+    "error_words",
     "family",
     "gather",
+    "is_generic",
     "known_before",
     "lacking_calls",
     "listening",
+    "may_pass",
     "misnamed",
-    "most_tools",
     "nearest",
     "no_messages",
     "normalised",
     "refused_credentials",
     "refused_sessions",
-    "refuses",
     "said_of",
+    "same_error",
     "says",
-    "scan",
-    "speaks_of_form",
+    "says_nothing",
     "speaks_of_tools",
     "tried",
 ]
@@ -128,7 +118,7 @@ class Facts:
     """
 
     flow: Flow
-    events: Signals
+    events: Events
     live: bool
     """The log goes on: what is open at its end may still end."""
     log: Log
@@ -169,7 +159,7 @@ class Facts:
 
 def gather(flow: Flow, *, expected: Iterable[str] = (), live: bool = False) -> Facts:
     """Compute the facts of one flow; `expected` are backends that the reader of the diagnosis named."""
-    events, table = scan(flow.others), CallTable(flow)
+    events, table = read_events(flow.others), CallTable(flow)
     log = Log(flow, flow.logs.attrs.get("lines", {}))
     topology = Topology(flow, events, table, frozenset(expected))
     operations = Operations(flow, events, log, topology, table)
@@ -188,5 +178,5 @@ def gather(flow: Flow, *, expected: Iterable[str] = (), live: bool = False) -> F
         sessions=sessions,
         tools=tools,
         processes=Processes(events, log, operations, incidents, sessions),
-        declared=Declared(events, topology, tools),
+        declared=Declared(events, topology, incidents, tools),
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
+
+from godot_analysis.reading.fields import NAMED
+from godot_analysis.reading.names import is_address, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,8 +29,6 @@ _VERBS: Final[dict[Verb, frozenset[str]]] = {
     "inspect": frozenset({"list", "get", "show", "status"}),
 }
 _NOUNS: Final = frozenset({"server", "servers", "backend", "backends", "upstream", "upstreams", "status"})
-_NAME_KEYS: Final = ("name", "server", "backend", "server_name", "backend_name")
-_URL: Final = re.compile(r"(?:wss?|https?|tcp|stdio)://\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ def management_of(operations: Calls, relays: Iterable[str]) -> list[Management]:
     for call in own.where("tool", *verbs):
         verb = verbs[call.tool or ""]
         arguments = call.arguments or {}
-        name = next((arguments[key] for key in _NAME_KEYS if isinstance(arguments.get(key), str)), None)
-        url = next((v for v in arguments.values() if isinstance(v, str) and _URL.fullmatch(v)), None)
+        name = next((arguments[key] for key in NAMED if isinstance(arguments.get(key), str)), None)
+        url = next((v for v in arguments.values() if isinstance(v, str) and is_address(v)), None)
         if verb == "inspect" or name is not None:
             found.append(Management(call.started, call.last.callee, verb, name, url, call))
     return sorted(found, key=lambda item: item.time)
@@ -62,7 +62,7 @@ def management_of(operations: Calls, relays: Iterable[str]) -> list[Management]:
 
 def _verb(tool: str) -> Verb | None:
     """What a tool of this name does to a connection; None when it has to do with something else."""
-    words = set(re.split(r"[_\-./:]+", tool.lower()))
+    words = set(parts_of(tool.lower()))
     if not words & _NOUNS:
         return None
     return next((verb for verb, spellings in _VERBS.items() if words & spellings), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from godot_analysis.naming import family, nearest, normalised
+from godot_analysis.reading.names import family, nearest, normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

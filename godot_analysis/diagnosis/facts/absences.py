@@ -13,18 +13,8 @@ from godot_analysis.diagnosis.facts.connecting import connected_later
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from godot_analysis.diagnosis.facts import (
-        Arrival,
-        Call,
-        Facts,
-        Incarnation,
-        Listing,
-        Management,
-        Refused,
-        Route,
-        Start,
-        Trouble,
-    )
+    from godot_analysis.diagnosis.facts import Arrival, Call, Facts, Incarnation, Listing, Management, Refused
+    from godot_analysis.reading.events import Event
 
 _ATTEMPTS: Final = pd.Timedelta(seconds=10)
 _SEVERAL: Final = 2
@@ -43,8 +33,8 @@ class Missing:
     visitors: list[Arrival] = field(default_factory=list)
     listings: list[Listing] = field(default_factory=list)
     commands: list[Management] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
-    late_starts: list[Start] = field(default_factory=list)
+    troubles: list[Event] = field(default_factory=list)
+    late_starts: list[Event] = field(default_factory=list)
     served_before: Sequence[Call] = field(default_factory=list)
     arrived_before: list[Arrival] = field(default_factory=list)
     commands_before: list[Management] = field(default_factory=list)
@@ -197,8 +187,8 @@ def _component(name: str | None, facts: Facts, refusal: Refused) -> str | None:
         if len(alike) == 1:
             return alike[0]
     # Where nothing ties a component to the tool, a visit by somebody proves nothing: it must say it serves.
-    serving = {start.component for start in facts.events.starts}
-    serving -= {visit.component for visit in facts.events.connections}
+    serving = {start.component for start in facts.events.of("start")}
+    serving -= {visit.component for visit in facts.events.of("connection")}
     incarnation = facts.sessions.incarnation_at(refusal.time)
     listed_ones = {found.lower() for tool in refusal.table or () if (found := family(tool)) is not None}
     idle = [
@@ -238,12 +228,12 @@ def _named_after_servers(facts: Facts, refusal: Refused) -> bool:
 
 def _silent(facts: Facts, incarnation: Incarnation) -> Iterator[str]:
     """Backends that the relay should have connected to and that show no sign of it, while others do."""
-    if not incarnation.burst and all(trouble.kind != "refused" for trouble in facts.incidents.troubles):
+    if not incarnation.burst and all(trouble.link != "refused" for trouble in facts.incidents.troubles):
         return
-    connected = {item.component for item in facts.events.connections if incarnation.holds(item.time)}
+    connected = {item.component for item in facts.events.of("connection") if incarnation.holds(item.time)}
     # Whom the relay routes calls to it has listed the tools of.
-    routes = [route for route in facts.events.routes if incarnation.holds(route.time)]
-    connected |= {route.backend for route in routes if not _only_tried(route, facts)}
+    routes = [route for route in facts.events.of("route") if incarnation.holds(route.time)]
+    connected |= {route.server for route in routes if route.server and not _only_tried(route, facts)}
     for backend in sorted(_belonging(facts, incarnation)):
         there = _own(incarnation.reached.get(backend, ()), incarnation, facts)
         if not facts.topology.roles.relays:  # then whoever greets it is one of its clients
@@ -258,15 +248,15 @@ def _silent(facts: Facts, incarnation: Incarnation) -> Iterator[str]:
                 yield backend
 
 
-def _only_tried(route: Route, facts: Facts) -> bool:
+def _only_tried(route: Event, facts: Facts) -> bool:
     """Whether a route is no more than an attempt to connect, which was then refused."""
     refused = [
         trouble
         for trouble in (facts.incidents.troubles if (route.tool or route.trace) is None else ())
-        if trouble.kind == "refused" and trouble.backend == route.backend and trouble.time >= route.time
+        if trouble.link == "refused" and trouble.server == route.server and trouble.time >= route.time
     ]
     return bool(refused) and not connected_later(
-        refused[-1].component, route.backend, refused[-1].time, facts
+        refused[-1].component, route.server or "", refused[-1].time, facts
     )
 
 
@@ -279,18 +269,18 @@ def _belonging(facts: Facts, incarnation: Incarnation) -> set[str]:
         item.name for item in facts.topology.commands if item.name and item.verb in {"add", "reconnect"}
     }
     found |= {
-        trouble.backend
+        trouble.server
         for trouble in facts.incidents.troubles
-        if trouble.kind == "refused" and _of_life(trouble.time, incarnation)
+        if trouble.server and trouble.link == "refused" and _of_life(trouble.time, incarnation)
     }
-    found |= {route.backend for route in facts.events.routes}
+    found |= {route.server for route in facts.events.of("route") if route.server}
     found |= {
         call.callee
         for call in facts.sessions.unanswered_handshakes
         if call.callee and incarnation.holds(call.started)
     }
     # A component that announces itself as a server wants to be connected to.
-    listeners = {start.component for start in facts.events.starts if start.serves}
+    listeners = {start.component for start in facts.events.of("start") if start.serves}
     found |= {name for name in listeners if name in facts.topology.roles.backends or incarnation.burst}
     gone = {
         item.name for item in facts.topology.commands if item.verb == "remove" and not _returned(item, facts)
@@ -322,12 +312,12 @@ def _describe(item: Missing, facts: Facts) -> None:
     named = [command for command in facts.topology.commands if command.name == backend]
     item.commands = [command for command in named if incarnation.holds(command.time)]
     item.troubles = [
-        t for t in facts.incidents.troubles if t.backend == backend and _of_life(t.time, incarnation)
+        t for t in facts.incidents.troubles if t.server == backend and _of_life(t.time, incarnation)
     ]
     if incarnation.burst_end is not None:
         item.late_starts = [
             start
-            for start in facts.events.starts
+            for start in facts.events.of("start")
             if start.component == backend
             and incarnation.holds(start.time)
             and start.time > incarnation.burst_end

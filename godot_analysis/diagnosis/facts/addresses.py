@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from godot_analysis.reading.errors import address_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,14 +16,7 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Facts
     from godot_analysis.diagnosis.facts.absences import Missing
 
-__all__ = ["Place", "address_in", "known_before", "listening", "tried"]
-
-_PLACES: Final = (
-    re.compile(r"(?:wss?|https?|tcp)://[^\s\"'<>,;)]+"),
-    re.compile(r"\('(?P<host>[^']+)', (?P<port>\d{2,5})\b"),  # as Python shows a socket's address
-    re.compile(r"(?P<host>(?:\d{1,3}\.){3}\d{1,3}|localhost|\[[\da-f:]+\]|[a-z][\w-]*):(?P<port>\d{2,5})\b"),
-    re.compile(r"\bport\b[ :=]*(?P<port>\d{2,5})\b"),
-)
+__all__ = ["Place", "known_before", "listening", "tried"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +31,6 @@ class Place:
     def port(self) -> int | None:
         """The port of the address, None where it names none."""
         return _port(self.where)
-
-
-def address_in(text: str) -> str | None:
-    """The address that an error speaks of.
-
-    >>> address_in("[Errno 111] Connect call failed ('127.0.0.1', 9050)"), address_in("no route")
-    ('127.0.0.1:9050', None)
-    """
-    for pattern in _PLACES:
-        if found := pattern.search(text):
-            named = found.groupdict()
-            if "port" not in named:
-                return found.group()
-            return f"{named['host']}:{named['port']}" if named.get("host") else f"port {named['port']}"
-    return None
 
 
 def tried(item: Missing) -> Place | None:
@@ -71,8 +50,8 @@ def known_before(item: Missing, facts: Facts) -> Place | None:
         return None
     found = [
         Place(route.time, route.url, (route.record,))
-        for route in facts.events.routes
-        if route.backend == item.backend and route.url and route.time < item.incarnation.begin
+        for route in facts.events.of("route")
+        if route.server == item.backend and route.url and route.time < item.incarnation.begin
     ]
     found += [
         Place(command.time, command.url, command.call.rows)
@@ -88,7 +67,7 @@ def listening(backend: str, facts: Facts) -> Place | None:
     Ports inside a container are not those outside. Where another backend is called at another port than it
     names, ports are mapped, and what a backend says about its own is no address for anybody else.
     """
-    own = [start for start in facts.events.starts if start.component == backend and start.port]
+    own = [start for start in facts.events.of("start") if start.component == backend and start.port]
     if not own or any(_mapped(facts)):
         return None
     return Place(own[-1].time, f"port {own[-1].port}", (own[-1].record,))
@@ -96,18 +75,18 @@ def listening(backend: str, facts: Facts) -> Place | None:
 
 def _mapped(facts: Facts) -> Iterator[bool]:
     said: dict[str, set[int]] = {}
-    for start in facts.events.starts:
+    for start in facts.events.of("start"):
         if start.port is not None:
             said.setdefault(start.component, set()).add(start.port)
-    for route in facts.events.routes:
-        if route.backend in said and route.url and facts.operations.well_answered(route.backend) is not None:
-            yield _port(route.url) not in said[route.backend]
+    for route in facts.events.of("route"):
+        if route.server in said and route.url and facts.operations.well_answered(route.server) is not None:
+            yield _port(route.url) not in said[route.server]
 
 
 def _port(where: str) -> int | None:
     try:
         if "://" in where:
             return urlsplit(where).port
-        return int(re.split(r"[ :]", where)[-1])
+        return int(where.replace(":", " ").split(" ")[-1])
     except ValueError:
         return None

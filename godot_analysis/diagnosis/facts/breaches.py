@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts import Call, Facts
 
-__all__ = ["Breach", "find_breaches", "speaks_of_form"]
+__all__ = ["Breach", "find_breaches"]
 
 _SAMPLE: Final = 20
 """How many results of one tool are looked at: what is wrong with them is wrong with all."""
@@ -28,14 +28,6 @@ _NEWEST: Final = "2025-11-25"
 
 _NUMBER: Final = re.compile(r"\.\d+\.")
 _OF_TOOL: Final = re.compile(r"tools\.(\d+)\.")
-_FORM: Final = re.compile(
-    r"validation|schema|zod|pydantic|(?:un)?marshal|deseriali[sz]|malformed|keyerror|of undefined|nonetype"
-    r"|invalid[ _](?:type|union|literal|request|params|input|result|response|message|format|tool)"
-    r"|(?:missing|required) (?:required )?(?:field|propert|key)|(?:field|is|are) required"
-    r"|unexpected (?:type|response|result|format|shape)|expected .{1,40} (?:received|got|but|found)"
-    r"|(?:cannot|can't|could not|failed to|unable to) (?:parse|read|decode|validate)",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +49,6 @@ class Breach:
     def path(self) -> str:
         """The same wherever in a list it is."""
         return _NUMBER.sub(".", self.place)
-
-
-def speaks_of_form(text: str) -> bool:
-    """Whether an error tells of a message that has not the form it should have.
-
-    >>> speaks_of_form("1 validation error for ListToolsResult"), speaks_of_form("disk full")
-    (True, False)
-    """
-    return _FORM.search(text) is not None
 
 
 def find_breaches(facts: Facts) -> list[Breach]:

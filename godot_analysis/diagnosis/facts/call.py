@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from godot_analysis.reading.classify import Reading, classify
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -46,6 +48,15 @@ class Call:
     session: str | None
     rpc_id: str | None
     legs: list[Call]
+
+    @property
+    def reading(self) -> Reading:
+        """What its error tells, by its code and its words."""
+        return classify(self.error_text, self.error_code)
+
+    def tells(self, *kinds: str) -> bool:
+        """Whether its error tells of one of these kinds."""
+        return self.reading.tells(*kinds)
 
     @property
     def failed(self) -> bool:

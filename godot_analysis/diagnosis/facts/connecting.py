@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
 from godot_analysis.diagnosis.matches import Clue
+from godot_analysis.reading.classify import classify, ordinary
+from godot_analysis.reading.names import mentions
 
 if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Call, Facts
 
-__all__ = ["broken_off", "connected_later", "crash_clue", "said_of"]
+__all__ = ["LAST_WORDS", "broken_off", "connected_later", "crash_clue", "said_of"]
 
 _AROUND: Final = pd.Timedelta(seconds=5)
 _STARTS: Final = pd.Timedelta(seconds=60)  # some servers are installed before they start
 _GIVEN_UP: Final = pd.Timedelta(seconds=120)
-_CRASH: Final = re.compile(
-    r"\w*(?:Error|Exception): |cannot find module|can't open file|no such file|command not found|\bENOENT\b"
-    r"|permission denied|segmentation fault|^(?:stderr: )?(?:fatal|panic)",
-    re.IGNORECASE,
+LAST_WORDS: Final = (
+    "process.crash",
+    "process.start",
+    "process.not_found",
+    "defect",
+    "resource.exhausted",
+    "permission.denied",
+    "file.absent",
+    "auth.missing",
 )
-_CONNECTED: Final = re.compile(r"(?<!not )\b(?:re)?connected\b|\b[1-9]\d* tools?\b", re.IGNORECASE)
-_FAILED: Final = re.compile(
-    r"fail|closed|lost|timed? ?out|could not|cannot|can't|unable|error|unavailable|refused|exited",
-    re.IGNORECASE,
-)
+"""What processes say of why they end."""
 
 
 def broken_off(call: Call, facts: Facts) -> list[Clue]:
     """That the process of the server ended under a handshake."""
     ended = [
         item
-        for item in facts.events.exits
-        if call.callee in {item.peer, item.component if item.peer is None else None}
+        for item in facts.events.of("exit")
+        if call.callee in {item.server, item.component if item.server is None else None}
         and call.started - _AROUND <= item.time <= call.started + _STARTS
     ]
     return [
@@ -45,31 +47,21 @@ def broken_off(call: Call, facts: Facts) -> list[Clue]:
 
 def said_of(client: str, server: str, since: pd.Timestamp, facts: Facts) -> list[Clue]:
     """What the client said of the server that did not answer it."""
-    name = _named(server)
-    said = [
-        (item.time, item.text, item.record)
-        for item in facts.incidents.troubles
-        if item.component == client and item.backend == server
+    later = [
+        item
+        for item in facts.incidents.failures
+        if item.component == client
+        and since <= item.time <= since + _GIVEN_UP
+        and (item.server == server or mentions(item.said, server))
     ]
-    said += [
-        (item.time, item.text, item.record)
-        for item in facts.events.complaints
-        if item.component == client and name.search(item.said) and _FAILED.search(item.said)
-    ]
-    later = sorted(found for found in said if since <= found[0] <= since + _GIVEN_UP)
-    return [Clue(f"{client} logged: {text[:160]}", 0.6, (record,)) for _, text, record in later[:1]]
+    return [Clue(f"{client} logged: {item.text[:160]}", 0.6, (item.record,)) for item in later[:1]]
 
 
 def crash_clue(call: Call, facts: Facts) -> list[Clue]:
     """The line in which the server says what it broke of, at whatever level it was logged."""
-    logs = facts.flow.logs
-    near = logs["event_created_at"].between(call.started - _AROUND, call.started + _STARTS)
-    own = logs[(logs["component"] == call.callee) & near]
-    lines = own.loc[own["message"].str.contains(_CRASH, na=False), ["id", "message"]]
-    if lines.empty:
-        return []
-    record, line = lines.iloc[-1]
-    return [Clue(f"{call.callee} logged: {str(line)[:160]}", 0.7, (str(record),))]
+    own = facts.log.said_by(call.callee or "", call.started - _AROUND, call.started + _STARTS)
+    lines = [(record, text) for record, text in own if classify(text).tells(*LAST_WORDS)]
+    return [Clue(f"{call.callee} logged: {text[:160]}", 0.7, (record,)) for record, text in lines[-1:]]
 
 
 def connected_later(client: str, server: str, since: pd.Timestamp, facts: Facts) -> bool:
@@ -79,14 +71,12 @@ def connected_later(client: str, server: str, since: pd.Timestamp, facts: Facts)
         (logs["component"] == client)
         & (logs["event_created_at"] > since)
         & ~logs["level"].isin(["WARN", "ERROR"])
-        & logs["message"].str.contains(_CONNECTED, na=False)
     ]
-    told = zip(later["message"], later["data"], strict=True)
-    return any(_named(server).search(f"{message} {data or ''}") for message, data in told)
-
-
-def _named(server: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w-]){re.escape(server)}(?![\w-])", re.IGNORECASE)
+    said = zip(later["message"], later["data"], strict=True)
+    return any(
+        ordinary(message or "").tells("server.connected") and mentions(f"{message} {data or ''}", server)
+        for message, data in said
+    )
 
 
 def _whole(text: str, code: int | None) -> str:

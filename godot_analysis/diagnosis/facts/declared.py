@@ -2,58 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from godot_analysis.schema.lint import lint_frame as lint
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from godot_analysis.diagnosis.facts._lists import Listing
-    from godot_analysis.diagnosis.facts._signals import Signals
+    from godot_analysis.diagnosis.facts.incidents import Incidents
     from godot_analysis.diagnosis.facts.tools import Tools
     from godot_analysis.diagnosis.facts.topology import Topology
+    from godot_analysis.reading.events import Events
 
-__all__ = ["Declared", "Held", "ListComplaint", "most_tools", "says", "speaks_of_tools"]
+__all__ = ["Declared", "Held", "ListComplaint", "says", "speaks_of_tools"]
 
-# What providers and hosts say, by class. Each demands words about a tool's declaration, so that an error on
-# the arguments of a call is not taken for one.
-_SAID: Final = {
-    "F01": r"input_?schema.{0,60}(?:does not support|must not have|top[ -]level|\.type\b)"
-    r"|(?:one|any|all)of.{0,60}(?:top[ -]level|root)|schema must (?:be|have) .{0,30}object",
-    "F02": r"(?:resolve|unresolv\w*|resolvable|dangling|unknown).{0,30}(?:reference|\$ref|#/)"
-    r"|pointertonowhere|\$defs",
-    "F03": r"array.{0,30}(?:missing|must have|without|requires?).{0,20}items"
-    r"|\bitems\b.{0,20}missing|missing.{0,20}\bitems\b",
-    "F04": r"object schema missing properties|schema.{0,40}(?:missing|without|requires?).{0,20}\bproperties\b"
-    r"|\bproperties: should be non-empty"
-    r"|additionalproperties.{0,40}(?:invalid|not supported|must be|required to be)",
-    "F05": r"(?:unsupported|unknown|unrecogni[sz]ed|not supported).{0,40}"
-    r"(?:keyword|dialect|draft|\$schema|patternproperties|propertynames|format)"
-    r"|no schema with key or ref|strict mode: unknown|must match json schema draft"
-    r"|unknown name\W+[\w$]+\W+at\W+[\w.\[\]]*parameters"
-    r"|schema for function.{0,160}is not permitted",
-    "F06": r"string_above_max_length|tools?[\[.].{0,40}name.{0,60}(?:too long|at most|maximum length|longer)"
-    r"|tools?[\[.].{0,40}name.{0,60}length less than"
-    r"|tool.{0,10}name.{0,60}(?:too long|at most \d+|maximum length|exceeds|longer than)",
-    "F07": r"tools?[\[.].{0,40}name.{0,100}pattern"
-    r"|(?:invalid|illegal|bad) (?:tool|function) name"
-    r"|(?:tool|function)[ .]name.{0,60}(?:pattern|invalid|illegal|must match|must start|characters)",
+_KINDS: Final = {
+    "F01": frozenset({"schema.root"}),
+    "F02": frozenset({"schema.reference"}),
+    "F03": frozenset({"schema.items"}),
+    "F04": frozenset({"schema.properties"}),
+    "F05": frozenset({"schema.keyword"}),
+    "F06": frozenset({"name.length"}),
+    "F07": frozenset({"name.pattern", "schema.property_name"}),
 }
-# What they say of too many tools, each with the limit.
-_TOO_MANY: Final = re.compile(
-    r"(?:cannot|can't|can ?not|may not) have more than (\d+) (?:tools|functions)"
-    r"|\btools? limit\b.{0,120}\bfirst (\d+)"
-    r"|\btools\b.{0,10}array too long.{0,40}maximum length (\d+)"
-    r"|\btools\b.{0,40}at most (\d+) items"
-    r"|at most (\d+) (?:tools|functions?\b)"
-    r"|max(?:imum)? (?:number|count) of (?:tools|function)[^.\d]{0,40}(\d+)"
-    r"|(?:tools|functions|function declarations)\b[^.]{0,30}exceed\w*[^.\d]{0,40}(\d+)"
-    r"|exceed\w*[^.\d]{0,30}(?:limit|maximum) of (\d+) (?:tools|functions)"
-    r"|too many (?:tools|functions|function declarations)\b.{0,40}(?:max|limit|at most|allowed)\D{0,15}(\d+)",
-    re.IGNORECASE | re.DOTALL,
-)
+"""What providers and hosts say against a list, by class."""
 _BAD_STATUS: Final = 400
 
 
@@ -72,13 +47,15 @@ class ListComplaint(NamedTuple):
     component: str
     text: str
     record: str
+    level: str
+    kinds: tuple[str, ...]
 
 
 class Declared:
     """What is known of the lists that clients hold, and of what was said against them."""
 
-    def __init__(self, events: Signals, topology: Topology, tools: Tools) -> None:
-        self._events, self._topology, self._tools = events, topology, tools
+    def __init__(self, events: Events, topology: Topology, incidents: Incidents, tools: Tools) -> None:
+        self._events, self._topology, self._incidents, self._tools = events, topology, incidents, tools
         self._held: dict[str | None, list[Held]] = {}
         self._problems: dict[tuple[str, tuple[str, ...]], dict[str, list[tuple[str, str, bool]]]] = {}
 
@@ -109,20 +86,20 @@ class Declared:
     def complaints(self) -> list[ListComplaint]:
         """The errors that were logged, other than those of calls, and the HTTP requests that were refused."""
         said = [
-            ListComplaint(item.time, item.component, item.said, item.record)
-            for item in self._events.complaints
+            ListComplaint(item.time, item.component, item.said, item.record, item.level, item.kinds)
+            for item in self._incidents.complaints
             if not (item.method or "").startswith("tools/call")
         ]
         said += [
-            ListComplaint(item.time, item.component, item.body, item.record)
-            for item in self._events.exchanges
+            ListComplaint(item.time, item.component, item.text, item.record, "ERROR", item.kinds)
+            for item in self._events.of("http")
             if item.status >= _BAD_STATUS
         ]
         return said
 
     def complaints_of(self, code: str) -> list[ListComplaint]:
         """The errors that speak of this class of fault in a list."""
-        return [complaint for complaint in self.complaints if says(code, complaint.text)]
+        return [complaint for complaint in self.complaints if says(code, complaint.kinds)]
 
     def dangles(self, tool: str, listing: Listing) -> bool:
         """Whether a list refers to a definition for this tool that it does not hold."""
@@ -143,22 +120,11 @@ def _problems(listing: Listing, server: str) -> dict[str, list[tuple[str, str, b
     return found
 
 
-@lru_cache(maxsize=1 << 12)
-def says(code: str, text: str) -> bool:
-    """Whether a text speaks of this class of fault in the declaration of a tool."""
-    return re.search(_SAID[code], text, re.IGNORECASE | re.DOTALL) is not None
+def says(code: str, kinds: Collection[str]) -> bool:
+    """Whether a text of these kinds tells of this class of fault in the declaration of a tool."""
+    return not _KINDS[code].isdisjoint(kinds)
 
 
-def speaks_of_tools(text: str) -> bool:
-    """Whether a text speaks of any fault in the declaration of a tool, or of too many of them."""
-    return any(says(code, text) for code in _SAID) or most_tools(text) is not None
-
-
-def most_tools(text: str) -> int | None:
-    """The limit on the number of tools that a text says was exceeded.
-
-    >>> most_tools("Cannot have more than 128 tools per request."), most_tools("128 tools loaded")
-    (128, None)
-    """
-    found = _TOO_MANY.search(text)
-    return None if found is None else int(next(filter(None, found.groups())))
+def speaks_of_tools(kinds: Collection[str]) -> bool:
+    """Whether a text of these kinds tells of any fault in the declaration of a tool, or of too many."""
+    return "limit.tools" in kinds or any(says(code, kinds) for code in _KINDS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
 
 __all__ = ["find_foreign_answers", "no_messages"]
 
-_WEB_PAGE: Final = re.compile(r"content[- ]type:? *['\"]?text/html", re.IGNORECASE)
 _FRAME: Final = frozenset({"jsonrpc", "id", "method"})
 _OF_RESULTS: Final = frozenset(
     {
@@ -65,7 +63,7 @@ def no_messages(backend: str, facts: Facts) -> list[tuple[str, str]]:
     return texts or [
         (item.text, item.record)
         for item in facts.incidents.troubles
-        if item.backend == backend and _WEB_PAGE.search(item.said)
+        if item.server == backend and "text/html" in item.said.lower()
     ]
 
 

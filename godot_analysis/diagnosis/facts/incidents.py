@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from godot_analysis.diagnosis.facts._signals import Trouble, link_trouble
 from godot_analysis.diagnosis.facts.calls import Calls, micros
 from godot_analysis.diagnosis.facts.moments import LEEWAY
-from godot_analysis.normal_form.about import Speech
+from godot_analysis.reading.errors import WORD
+from godot_analysis.reading.events import link_of
+from godot_analysis.reading.names import Speech
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,29 +22,25 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from godot_analysis.diagnosis.facts._exchanges import HttpExchange
-    from godot_analysis.diagnosis.facts._signals import (
-        Complaint,
-        Signals,
-        TimeOut,
-    )
     from godot_analysis.diagnosis.facts.call import Call
     from godot_analysis.diagnosis.facts.log import Log
     from godot_analysis.diagnosis.facts.operations import Operations
     from godot_analysis.diagnosis.facts.topology import Topology
+    from godot_analysis.reading.events import Event, Events
 
-__all__ = ["WORD", "Incidents"]
+__all__ = ["Incidents"]
 
 _AT_ONCE: Final = 200  # more requests are not under way at a time, only without an end
-_OF_A_REQUEST: Final = re.compile(r"\b(?:request|response|answer|call|tools?|initialize)\b", re.IGNORECASE)
-WORD: Final = re.compile(r"(?<![\w.\-/])[\w.\-/]*\w")
+_OF_A_REQUEST: Final = frozenset(
+    {"request", "Request", "response", "Response", "answer", "call", "tool", "tools", "Tool", "initialize"}
+)
 _NO_SUCCESS: Final = 300  # HTTP's first status that is none
 
 
 class Incidents:
     """What is known of troubles, and of the calls that they hit."""
 
-    def __init__(self, events: Signals, log: Log, topology: Topology, operations: Operations) -> None:
+    def __init__(self, events: Events, log: Log, topology: Topology, operations: Operations) -> None:
         self._events, self._log = events, log
         self._topology, self._operations = topology, operations
 
@@ -51,16 +48,16 @@ class Incidents:
     def notification_errors(self) -> dict[str, list[tuple[str, str]]]:
         """Errors about notifications, which nobody waits for: by component, the method and the row."""
         found: dict[str, list[tuple[str, str]]] = {}
-        for item in self._events.shrugs:
+        for item in self._events.of("notification error"):
             found.setdefault(item.component, []).append((item.method or "", item.record))
         return found
 
-    def first_complaint(self, component: str, since: pd.Timestamp) -> Complaint | None:
+    def first_complaint(self, component: str, since: pd.Timestamp) -> Event | None:
         """The first error that a component logged at `since` or later."""
         first = bisect_left(self._complaint_times.get(component, []), since)
         return next(iter(self._complaints.get(component, [])[first : first + 1]), None)
 
-    def complaints_during(self, call: Call, component: str) -> list[Complaint]:
+    def complaints_during(self, call: Call, component: str) -> list[Event]:
         """Errors that a component logged while a call was under way, or just after."""
         logged = self._complaints.get(component, [])
         end = call.ended if call.ended is not None else call.started + 10 * LEEWAY
@@ -68,9 +65,9 @@ class Incidents:
         return logged[bisect_left(times, call.started - LEEWAY) : bisect_right(times, end + LEEWAY)]
 
     @cached_property
-    def _complaints(self) -> dict[str, list[Complaint]]:
-        found: dict[str, list[Complaint]] = {}
-        for item in self._events.complaints:
+    def _complaints(self) -> dict[str, list[Event]]:
+        found: dict[str, list[Event]] = {}
+        for item in self.complaints:
             found.setdefault(item.component, []).append(item)
         return found
 
@@ -78,10 +75,10 @@ class Incidents:
     def _complaint_times(self) -> dict[str, list[pd.Timestamp]]:
         return {component: [item.time for item in items] for component, items in self._complaints.items()}
 
-    def server_of(self, exchange: HttpExchange) -> str | None:
+    def server_of(self, exchange: Event) -> str | None:
         """Whom an HTTP request went to: named beside it, in its URL, or asked at that moment."""
-        if exchange.peer is not None:
-            return exchange.peer
+        if exchange.server is not None:
+            return exchange.server
         host = urlsplit(exchange.url or "").hostname
         if host in self._servers and host != exchange.component:
             return host
@@ -97,60 +94,73 @@ class Incidents:
         return (frozenset(self._topology.components) | self._topology.backends) - self._topology.roles.clients
 
     @cached_property
-    def failed_exchanges(self) -> dict[str | None, list[HttpExchange]]:
+    def failed_exchanges(self) -> dict[str | None, list[Event]]:
         """The HTTP requests that did not succeed, by the server that they went to."""
-        found: dict[str | None, list[HttpExchange]] = {}
-        for item in self._events.exchanges:
+        found: dict[str | None, list[Event]] = {}
+        for item in self._events.of("http"):
             if item.status >= _NO_SUCCESS:
                 found.setdefault(self.server_of(item), []).append(item)
         return found
 
     @cached_property
-    def troubles(self) -> list[Trouble]:
+    def troubles(self) -> list[Event]:
         """Connections that could not be made or used, in order of time."""
-        return sorted([*self._events.troubles, *self._told_troubles()], key=_time)
+        return sorted([*self.reported, *self._told_troubles()], key=_time)
 
-    def _told_troubles(self) -> Iterator[Trouble]:
+    @cached_property
+    def reported(self) -> list[Event]:
+        """Those of the troubles whose records name their server."""
+        return [item for item in self._events.of("failure") if item.link is not None]
+
+    @cached_property
+    def complaints(self) -> list[Event]:
+        """Warnings and errors that tell of no connection to a server that they name."""
+        return [item for item in self._events.of("failure") if item.link is None]
+
+    @cached_property
+    def failures(self) -> list[Event]:
+        """All warnings and errors but for refused tools and notifications, in order of time."""
+        return sorted([*self.complaints, *self.troubles], key=_time)
+
+    @cached_property
+    def _time_outs(self) -> list[Event]:
+        """That somebody would wait no longer for an answer; a connection that failed is another matter."""
+        told = [*self._events.of("failure"), *self._events.of("refusal")]
+        return [item for item in told if item.tells("request.timeout") and link_of(item.kinds) == "late"]
+
+    def _told_troubles(self) -> Iterator[Event]:
         """Those that name their server in words only: `GET http://gates:9051/mcp failed: cannot connect`."""
-        asked = self._operations.requests.counts("caller", "callee") if self._events.complaints else {}
-        for item in self._events.complaints:
-            kind = link_trouble(item.said)
-            if kind is None:
+        asked = self._operations.requests.counts("caller", "callee") if self.complaints else {}
+        for item in self.complaints:
+            link = link_of(item.kinds)
+            if link not in {"refused", "lost"}:
                 continue
             named = self.speech.about(item.said, {})
             servers = [server for server in named.servers if (item.component, server) in asked]
             if len(servers) == 1:
-                base = item.time, item.component, item.record, item.trace
-                yield Trouble(
-                    *base,
-                    backend=servers[0],
-                    kind=kind,
-                    text=item.text,
-                    said=item.said,
-                    url=None,
-                    tool=min(named.tools, default=None),
-                )
+                tool = min(named.tools, default=None)
+                yield replace(item, server=servers[0], link=link, tool=tool)
 
-    def troubles_at(self, backend: str) -> list[Trouble]:
+    def troubles_at(self, backend: str) -> list[Event]:
         """The connections to one backend that could not be made or used, in order of time."""
         return self._troubles_at.get(backend, [])
 
     @cached_property
-    def _troubles_at(self) -> dict[str, list[Trouble]]:
-        found: dict[str, list[Trouble]] = {}
+    def _troubles_at(self) -> dict[str, list[Event]]:
+        found: dict[str, list[Event]] = {}
         for trouble in self.troubles:
-            found.setdefault(trouble.backend, []).append(trouble)
+            found.setdefault(trouble.server or "", []).append(trouble)
         return found
 
     @cached_property
-    def _troubles_in(self) -> dict[str, list[Trouble]]:
-        found: dict[str, list[Trouble]] = {}
+    def _troubles_in(self) -> dict[str, list[Event]]:
+        found: dict[str, list[Event]] = {}
         for trouble in self.troubles:
             if trouble.trace is not None:
                 found.setdefault(trouble.trace, []).append(trouble)
         return found
 
-    def troubles_under(self, call: Call) -> list[Trouble]:
+    def troubles_under(self, call: Call) -> list[Event]:
         """Troubles with a connection while a call was under way, in its own trace or at its backend."""
         if not self.troubles:
             return []
@@ -164,7 +174,7 @@ class Incidents:
                 own = [
                     trouble
                     for trouble in _between(own, call.started, end)
-                    if trouble.backend == (backend or asked) or (not backend and trouble.component == asked)
+                    if trouble.server == (backend or asked) or (not backend and trouble.component == asked)
                 ]
             found += own
         return sorted(found, key=_time)
@@ -176,7 +186,7 @@ class Incidents:
         return frozenset(trace for (trace,), number in counts.items() if trace and number > 1)
 
     @cached_property
-    def _untraced_at(self) -> dict[str, list[Trouble]]:
+    def _untraced_at(self) -> dict[str, list[Event]]:
         return {
             backend: [trouble for trouble in troubles if trouble.trace is None]
             for backend, troubles in self._troubles_at.items()
@@ -191,7 +201,7 @@ class Incidents:
         of_last = codes[table.lasts]
         ended = np.where(table.is_open, micros(self._log.end), table.ended)
 
-        def under(troubles: list[Trouble], places: NDArray[np.int64]) -> NDArray[np.int64]:
+        def under(troubles: list[Event], places: NDArray[np.int64]) -> NDArray[np.int64]:
             times = np.array([micros(trouble.time) for trouble in troubles], dtype=np.int64)
             begun = np.searchsorted(times, table.started[places])
             return places[begun < np.searchsorted(times, ended[places], "right")]
@@ -205,21 +215,21 @@ class Incidents:
             hit[under(self._troubles_in[ids[traces[of_one[0]]]], table.tops[of_one])] = True
         return self._operations.roots.only(hit)
 
-    def losses_under(self, call: Call) -> list[Trouble]:
+    def losses_under(self, call: Call) -> list[Event]:
         """Those of the troubles that tell of a lost connection."""
-        return [trouble for trouble in self.troubles_under(call) if trouble.kind not in {"other", "late"}]
+        return [trouble for trouble in self.troubles_under(call) if trouble.link not in {"other", "late"}]
 
     @cached_property
-    def given_up(self) -> dict[int, TimeOut]:
+    def given_up(self) -> dict[int, Event]:
         """The requests that their sender would wait no longer for, by number, each with its word."""
-        found: dict[int, TimeOut] = {}
-        for item in self._events.time_outs:
+        found: dict[int, Event] = {}
+        for item in self._time_outs:
             call = self._waited_for(item)
             if call is not None:
                 found.setdefault(call.number, item)
         return found
 
-    def _waited_for(self, item: TimeOut) -> Call | None:
+    def _waited_for(self, item: Event) -> Call | None:
         """The request that a time-out is of: the one that it names, else the only one it can be of."""
         own, now = self._asked_by.get(item.component), micros(item.time)
         if own is None:
@@ -232,9 +242,9 @@ class Incidents:
         waiting = list(Calls(self._operations.table, own.places[begun & waited])[-_AT_ONCE:])
         if item.trace is not None:
             waiting = [call for call in waiting if call.trace == item.trace] or waiting
-        if item.peer is not None:
-            waiting = [call for call in waiting if call.callee in {None, item.peer}]
-        named_in = self.speech.about(item.said, {"tool": item.tool, "peer": item.peer})
+        if item.server is not None:
+            waiting = [call for call in waiting if call.callee in {None, item.server}]
+        named_in = self.speech.about(item.said, {"tool": item.tool, "peer": item.server})
         waiting = [call for call in waiting if named_in.is_of(call.tool, call.callee)]
         words = frozenset(WORD.findall(item.said))
         for named in (
@@ -248,7 +258,7 @@ class Incidents:
             return None
         # Any error may come while a call is under way; a time-out takes its time, and says of what.
         only = waiting[0]
-        told = item.peer or only.callee in words or _OF_A_REQUEST.search(item.said)
+        told = item.server or only.callee in words or any(word in _OF_A_REQUEST for word in words)
         return only if told and item.time - only.started >= LEEWAY else None
 
     @cached_property
@@ -268,15 +278,15 @@ class Incidents:
     def _asked_by(self) -> dict[str, Calls]:
         return (
             self._operations.requests.groups(*self._operations.table.codes("caller"))
-            if self._events.time_outs
+            if self._time_outs
             else {}
         )
 
 
-def _time(item: Trouble) -> pd.Timestamp:
+def _time(item: Event) -> pd.Timestamp:
     return item.time
 
 
-def _between(troubles: list[Trouble], start: pd.Timestamp, end: pd.Timestamp) -> list[Trouble]:
+def _between(troubles: list[Event], start: pd.Timestamp, end: pd.Timestamp) -> list[Event]:
     """Those of some troubles in order of time that fall into this span."""
     return troubles[bisect_left(troubles, start, key=_time) : bisect_right(troubles, end, key=_time)]

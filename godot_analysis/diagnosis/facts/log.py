@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pandas as pd
 
 from godot_analysis.diagnosis.facts._rows import records
-from godot_analysis.diagnosis.facts._signals import Remark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from godot_analysis.diagnosis.facts.calls import Calls
     from godot_analysis.reconstruction.flow import Flow
 
-__all__ = ["Gap", "Log"]
+__all__ = ["Gap", "Log", "Remark"]
 
+_MOST_READ: Final = 200  # lines of one component around one moment
 # A loss record is a statement, a gap in numbers a proof, a silence a conclusion.
 _CERTAINTY: Final = {"loss record": 0.95, "sequence gap": 0.9, "silence": 0.6}
+
+
+class Remark(NamedTuple):
+    """`component` said something in an ordinary record."""
+
+    time: pd.Timestamp
+    component: str
+    record: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,7 @@ class Log:
 
     def line_numbers(self, ids: Sequence[str]) -> tuple[int, ...]:
         """The lines of the file that the records came from; empty when they came from no file."""
-        return tuple(self._lines[record] for record in ids) if self._lines else ()
+        return tuple(self._lines[record] for record in ids if record in self._lines)
 
     @cached_property
     def gaps(self) -> list[Gap]:
@@ -83,6 +92,20 @@ class Log:
         writers = logs.loc[logs["id"] == record, "instance"].dropna()
         own = logs.loc[logs["instance"].isin(writers), "id"]
         return next(calls.shown_by(own), None) is not None
+
+    def said_by(self, component: str, since: pd.Timestamp, until: pd.Timestamp) -> Iterator[tuple[str, str]]:
+        """The ordinary records of a component in a span, in order of time: row and words."""
+        own = self._others_of.get(component)
+        if own is not None:
+            times = own["event_created_at"]
+            part = own.iloc[times.searchsorted(since) : times.searchsorted(until, "right")].tail(_MOST_READ)
+            yield from zip(part["id"].astype(str), part["message"].astype(str), strict=True)
+
+    @cached_property
+    def _others_of(self) -> dict[str, pd.DataFrame]:
+        others = self._flow.others[["id", "component", "event_created_at", "message"]]
+        ordered = others.sort_values("event_created_at", kind="stable")
+        return {str(name): rows for name, rows in ordered.groupby("component", observed=True)}
 
     def remarks_on(self, tool: str) -> list[Remark]:
         """The ordinary records that name a tool, in the order of the log."""

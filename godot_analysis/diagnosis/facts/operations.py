@@ -20,12 +20,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from godot_analysis.diagnosis.facts._signals import (
-        Signals,
-    )
     from godot_analysis.diagnosis.facts.call import Call
     from godot_analysis.diagnosis.facts.log import Log
     from godot_analysis.diagnosis.facts.topology import Topology
+    from godot_analysis.reading.events import Events
     from godot_analysis.reconstruction.flow import Flow
 
 __all__ = ["Operations"]
@@ -38,7 +36,7 @@ _PROVEN: Final = 0.9  # a gap that numbers or a loss record tell of
 class Operations:
     """What is known of requests, calls of tools above all."""
 
-    def __init__(self, flow: Flow, events: Signals, log: Log, topology: Topology, table: CallTable) -> None:
+    def __init__(self, flow: Flow, events: Events, log: Log, topology: Topology, table: CallTable) -> None:
         self._flow, self._events, self._log, self._topology = flow, events, log, topology
         self.table = table
         self.calls = table.all(TOOL_CALL)
@@ -55,6 +53,11 @@ class Operations:
         """The calls of these numbers."""
         places = (self.table.place_of(number) for number in numbers)
         return (self.table.call(place) for place in places if place is not None)
+
+    @cached_property
+    def every(self) -> Calls:
+        """All requests, of whatever method."""
+        return Calls(self.table, np.arange(len(self.table)))
 
     @cached_property
     def requests(self) -> Calls:
@@ -100,7 +103,9 @@ class Operations:
 
     @cached_property
     def _routed(self) -> dict[str, str]:
-        return {route.trace: route.backend for route in self._events.routes if route.trace}
+        return {
+            route.trace: route.server for route in self._events.of("route") if route.trace and route.server
+        }
 
     def operation_of(self, call: Call) -> Call:
         """The operation that a call is a leg of."""

@@ -6,22 +6,18 @@ from bisect import bisect_left
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts.incidents import WORD
 from godot_analysis.diagnosis.facts.moments import LEEWAY, WAITED
+from godot_analysis.reading.errors import WORD
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from godot_analysis.diagnosis.facts._signals import (
-        Complaint,
-        Exit,
-        Signals,
-    )
     from godot_analysis.diagnosis.facts.call import Call
     from godot_analysis.diagnosis.facts.incidents import Incidents
     from godot_analysis.diagnosis.facts.log import Log
     from godot_analysis.diagnosis.facts.operations import Operations
     from godot_analysis.diagnosis.facts.sessions import Sessions
+    from godot_analysis.reading.events import Event, Events
 
 __all__ = ["Processes"]
 
@@ -30,30 +26,30 @@ class Processes:
     """What is known of the ends of processes."""
 
     def __init__(
-        self, events: Signals, log: Log, operations: Operations, incidents: Incidents, sessions: Sessions
+        self, events: Events, log: Log, operations: Operations, incidents: Incidents, sessions: Sessions
     ) -> None:
         self._events, self._log, self._operations = events, log, operations
         self._incidents, self._sessions = incidents, sessions
 
-    def exits_under(self, call: Call) -> list[Exit]:
+    def exits_under(self, call: Call) -> list[Event]:
         """That the process of the backend failed while a call was under way."""
         backend = self._operations.backend_of(call.last) or call.last.callee
         until = call.ended if call.ended is not None else call.started + WAITED
         return [item for item in self._failed_of.get(backend or "", ()) if call.started <= item.time <= until]
 
     @cached_property
-    def _failed_of(self) -> dict[str, list[Exit]]:
+    def _failed_of(self) -> dict[str, list[Event]]:
         """The ends with a code by whose process it was."""
-        found: dict[str, list[Exit]] = {}
-        for item in self._events.exits:
+        found: dict[str, list[Event]] = {}
+        for item in self._events.of("exit"):
             for server in self._ended_in(item) if item.code else ():
                 found.setdefault(server, []).append(item)
         return found
 
-    def _ended_in(self, item: Exit) -> frozenset[str]:
+    def _ended_in(self, item: Event) -> frozenset[str]:
         """Whose process ended: whom the record names, else whoever wrote it."""
-        if item.peer is not None:
-            return frozenset({item.peer})
+        if item.server is not None:
+            return frozenset({item.server})
         said = frozenset(WORD.findall(item.text))
         named = self._incidents.speech.about(item.text, {}).servers or said.intersection(
             self._operations.table.codes("callee")[1]
@@ -61,7 +57,7 @@ class Processes:
         return named or frozenset({item.component})
 
     @cached_property
-    def died_idle(self) -> list[tuple[str, Exit, Complaint]]:
+    def died_idle(self) -> list[tuple[str, Event, Event]]:
         """Processes of servers that failed under no call, each with a call that was missed of it later."""
         failed = self._operations.roots.failed if self._failed_of else ()
         under = {item.record for call in failed for item in self.exits_under(call)}
@@ -72,7 +68,7 @@ class Processes:
             if item.record not in under and (missed := self._missed_of(server, item.time)) is not None
         ]
 
-    def _missed_of(self, server: str, since: pd.Timestamp) -> Complaint | None:
+    def _missed_of(self, server: str, since: pd.Timestamp) -> Event | None:
         """The first error about a tool of a server that went away, until it was greeted anew."""
         greeted = [hand.time for hand in self._sessions.arrivals_at(server) if not hand.failed]
         if not greeted or greeted[0] > since:
@@ -83,10 +79,10 @@ class Processes:
         return told[at] if at < len(told) and told[at].time < back else None
 
     @cached_property
-    def _about_tools_of(self) -> dict[str, list[Complaint]]:
+    def _about_tools_of(self) -> dict[str, list[Event]]:
         """The errors that name a tool and its server, by server, in the order of time."""
-        found: dict[str, list[Complaint]] = {}
-        for item in sorted(self._events.complaints, key=lambda item: item.time):
+        found: dict[str, list[Event]] = {}
+        for item in sorted(self._incidents.complaints, key=lambda item: item.time):
             named = self._incidents.speech.about(item.said, {})
             for server in named.servers if named.tools else ():
                 found.setdefault(server, []).append(item)

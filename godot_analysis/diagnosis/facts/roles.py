@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from godot_analysis.diagnosis.facts._lists import Arrival
-    from godot_analysis.diagnosis.facts._signals import Signals
     from godot_analysis.diagnosis.facts.calls import Calls
+    from godot_analysis.reading.events import Events
 
 __all__ = ["Roles", "roles"]
 
@@ -30,7 +30,7 @@ class Roles:
     hosts: frozenset[str] = frozenset()
 
 
-def roles(signals: Signals, calls: Calls, arrivals: Iterable[Arrival]) -> Roles:
+def roles(events: Events, calls: Calls, arrivals: Iterable[Arrival]) -> Roles:
     """Infer the roles from routes, refusals, calls passed on, and handshakes."""
     met = calls.counts("caller", "callee")
     edges = Counter({(caller, callee): number for (caller, callee), number in met.items() if callee})
@@ -38,15 +38,17 @@ def roles(signals: Signals, calls: Calls, arrivals: Iterable[Arrival]) -> Roles:
     edges.update(hands)
     asked = {callee for _, callee in edges if callee}
     asking = {caller for caller, _ in edges if caller}
-    routing = _routing(signals, calls) or _in_between(edges, hands) or _busiest(hands)
+    routing = _routing(events, calls) or _in_between(edges, hands) or _busiest(hands)
     relays = frozenset(routing)
     clients = asking - asked - relays
     # Only a host knows what its model was offered, or refuses a tool without having been called.
-    hosts = {refusal.component for refusal in signals.refusals if refusal.table is None or refusal.prefix}
-    hosts |= {offer.component for offer in signals.offers}
+    hosts = {refusal.component for refusal in events.of("refusal") if refusal.names is None or refusal.prefix}
+    hosts |= {offer.component for offer in events.of("tools offered")}
     clients |= hosts - relays - asked
-    backends = {route.backend for route in signals.routes} | {trouble.backend for trouble in signals.troubles}
-    backends |= {count.component for count in signals.tool_counts} | asked
+    backends = {route.server for route in events.of("route") if route.server} | {
+        trouble.server for trouble in events.of("failure") if trouble.link and trouble.server
+    }
+    backends |= {count.component for count in events.of("tools counted")} | asked
     return Roles(
         relay=routing.most_common(1)[0][0] if routing else None,
         relays=relays,
@@ -56,13 +58,13 @@ def roles(signals: Signals, calls: Calls, arrivals: Iterable[Arrival]) -> Roles:
     )
 
 
-def _routing(signals: Signals, calls: Calls) -> Counter[str]:
+def _routing(events: Events, calls: Calls) -> Counter[str]:
     """Who is seen to route: chooses backends, refuses by a table, or passes the very same tool on.
 
     A backend that calls another tool of another backend for its own work is no relay.
     """
-    found = Counter(route.component for route in signals.routes)
-    found.update(r.component for r in signals.refusals if r.table is not None and not r.prefix)
+    found = Counter(route.component for route in events.of("route"))
+    found.update(r.component for r in events.of("refusal") if r.names is not None and not r.prefix)
     passed = calls.only(calls.table.passing_on).counts("callee")
     found.update({callee: number for (callee,), number in passed.items() if callee})
     return found

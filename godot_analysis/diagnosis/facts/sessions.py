@@ -18,17 +18,13 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts._lists import Arrival
     from godot_analysis.diagnosis.facts._management import Management
-    from godot_analysis.diagnosis.facts._signals import (
-        Connection,
-        Signals,
-        Trouble,
-    )
     from godot_analysis.diagnosis.facts.call import Call
     from godot_analysis.diagnosis.facts.calls import Calls
     from godot_analysis.diagnosis.facts.incidents import Incidents
     from godot_analysis.diagnosis.facts.log import Log
     from godot_analysis.diagnosis.facts.operations import Operations
     from godot_analysis.diagnosis.facts.topology import Topology
+    from godot_analysis.reading.events import Event, Events
     from godot_analysis.reconstruction.flow import Flow
 
 __all__ = ["Sessions"]
@@ -40,7 +36,7 @@ class Sessions:
     def __init__(
         self,
         flow: Flow,
-        events: Signals,
+        events: Events,
         log: Log,
         topology: Topology,
         operations: Operations,
@@ -87,7 +83,7 @@ class Sessions:
         ]
 
     @cached_property
-    def connections_without_handshake(self) -> list[Connection]:
+    def connections_without_handshake(self) -> list[Event]:
         """Connections by nobody known: opened at a server that names its sessions, and never greeted on."""
         messages = self._flow.observed
         asked = messages[(messages["direction"] == "received") & messages["session"].notna()]
@@ -96,7 +92,7 @@ class Sessions:
         servers = {server for server, _ in greeting}
         return [
             item
-            for item in self._events.connections
+            for item in self._events.of("connection")
             if item.component in servers and item.session and (item.component, item.session) not in greeting
         ]
 
@@ -127,7 +123,7 @@ class Sessions:
         first = {one.backend: one.caller for one in reversed(greeted)}
         starts = [one.time for one in greeted if one.caller in {None, first[one.backend]}]
         starts += [
-            start.time for start in self._events.starts if start.component in self._topology.roles.relays
+            start.time for start in self._events.of("start") if start.component in self._topology.roles.relays
         ]
         return incarnations(mine, [arrival for arrival in mine if self.why_reconnected(arrival)], starts)
 
@@ -209,5 +205,5 @@ class Sessions:
         return [(row["time"], row["record"]) for row in records(told)]
 
 
-def _time(item: Trouble | Arrival) -> pd.Timestamp:
+def _time(item: Event | Arrival) -> pd.Timestamp:
     return item.time

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.diagnosis.facts._lists import listings_of
 from godot_analysis.diagnosis.facts._names import Owners, count_families, family
-from godot_analysis.diagnosis.facts._refusals import refuses
 from godot_analysis.diagnosis.facts.call import LIST
 from godot_analysis.schema import takes
 
@@ -21,21 +19,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from godot_analysis.diagnosis.facts._lists import Listing
-    from godot_analysis.diagnosis.facts._signals import (
-        Offer,
-        Refusal,
-        Signals,
-    )
     from godot_analysis.diagnosis.facts.call import Call
     from godot_analysis.diagnosis.facts.calls import Calls
     from godot_analysis.diagnosis.facts.operations import Operations
     from godot_analysis.diagnosis.facts.sessions import Sessions
     from godot_analysis.diagnosis.facts.topology import Topology
+    from godot_analysis.reading.events import Event, Events
     from godot_analysis.reconstruction.flow import Flow
 
 __all__ = ["Refused", "Tools"]
 
-_PREFIX: Final = re.compile(r"mcp__(.+?)__")
 _NESTED: Final = frozenset({"object", "array"})
 _OTHER_USES: Final = frozenset({"resources", "prompts", "completions", "tasks", "extensions", "experimental"})
 
@@ -63,11 +56,13 @@ class Tools:
     """What is known of the lists of tools."""
 
     def __init__(
-        self, flow: Flow, events: Signals, topology: Topology, operations: Operations, sessions: Sessions
+        self, flow: Flow, events: Events, topology: Topology, operations: Operations, sessions: Sessions
     ) -> None:
         self._events = events
         self._topology, self._operations, self._sessions = topology, operations, sessions
-        counts = [(item.time, item.component, item.count, item.record) for item in events.tool_counts]
+        counts = [
+            (item.time, item.component, item.count or 0, item.record) for item in events.of("tools counted")
+        ]
         self.listings = listings_of(operations.table.all(LIST), flow, counts)
         self._given: dict[str, dict[str, list[Listing]]] = {}
         self._described: dict[str, dict[str, list[tuple[pd.Timestamp, dict[str, Any]]]]] = {}
@@ -76,9 +71,9 @@ class Tools:
     def owners(self) -> Owners:
         """Which backend runs which tool."""
         owners = Owners()
-        routes = Counter((route.tool, route.backend) for route in self._events.routes)
+        routes = Counter((route.tool, route.server) for route in self._events.of("route"))
         for (routed, backend), number in routes.items():
-            if routed and backend not in self._topology.roles.relays:
+            if routed and backend and backend not in self._topology.roles.relays:
                 owners.learn(routed, backend, number)
         for (tool, callee), number in self._operations.calls.leaves.counts("tool", "callee").items():
             if tool and callee and callee not in self._topology.roles.relays:
@@ -94,9 +89,9 @@ class Tools:
     def tables(self) -> list[tuple[pd.Timestamp, frozenset[str], tuple[str, ...]]]:
         """What the relay knew, each time the log shows it: time, names, rows."""
         found: list[tuple[pd.Timestamp, frozenset[str], tuple[str, ...]]] = [
-            (refusal.time, refusal.table, (refusal.record,))
-            for refusal in self._events.refusals
-            if refusal.table is not None and refusal.component in self._topology.roles.relays
+            (refusal.time, refusal.names, (refusal.record,))
+            for refusal in self._events.of("refusal")
+            if refusal.names is not None and refusal.component in self._topology.roles.relays
         ]
         found += [
             (listing.time, self.held(listing.server, listing.time), listing.records)
@@ -130,7 +125,7 @@ class Tools:
     @cached_property
     def refused(self) -> list[Refused]:
         """Every tool that was refused, by record or by answer, in order of time."""
-        found = [self._refused_in(refusal) for refusal in self._events.refusals]
+        found = [self._refused_in(refusal) for refusal in self._events.of("refusal")]
         told = frozenset[int]().union(*(item.calls for item in found))
         codes, _ = self._operations.backend_codes
         for call in self._refusing(self._operations.roots.only(codes[self._operations.table.lasts] < 0)):
@@ -151,7 +146,7 @@ class Tools:
         errors = calls.only(
             ~self._operations.table.mask("error_text", None) & ~self._operations.table.mask("tool", None)
         )
-        return (call for call in errors if refuses(call.error_text))
+        return (call for call in errors if call.tells("tool.unknown"))
 
     @cached_property
     def refused_by_host(self) -> list[Refused]:
@@ -323,7 +318,7 @@ class Tools:
         pages = {item.cursor for item in self.listings}
         partly = {item.server for item in self.listings if item.next_cursor and item.next_cursor not in pages}
         servers = {callee for (callee,) in self._operations.setups.counts("callee")}
-        servers |= {item.peer for item in self._events.exchanges}
+        servers |= {item.server for item in self._events.of("http")}
         if not told - self._topology.roles.relays:
             direct = (
                 servers - self._topology.roles.clients - {None}
@@ -344,17 +339,17 @@ class Tools:
         able = result.get("capabilities") if isinstance(result, dict) else None
         return isinstance(able, dict) and bool(able.keys() & _OTHER_USES) and "tools" not in able
 
-    def _refused_in(self, refusal: Refusal) -> Refused:
+    def _refused_in(self, refusal: Event) -> Refused:
         tool, owner = self._without_prefix(refusal)
         calls = [call for call in self._of_refused.get(refusal.trace or "", ()) if call.tool == tool]
         if not calls and refusal.component in self._topology.roles.relays:
             failed = self._failed_here.get(tool)
             near = None if failed is None else failed.nearest(refusal.time)
             calls = [] if near is None else [near]
-        table = refusal.table if refusal.table is not None else self._known_by(refusal)
+        table = refusal.names if refusal.names is not None else self._known_by(refusal)
         rows = (refusal.record, *(row for call in calls for row in call.rows if row != refusal.record))
         numbers = frozenset[int]().union(*(call.family for call in calls))
-        named = owner or (_PREFIX.match(refusal.prefix) or [None, None])[1]
+        named = owner or refusal.prefix.removeprefix("mcp__").removesuffix("__") or None
         servers = (
             (self._topology.backends | set(self._topology.components))
             - self._topology.roles.relays
@@ -375,15 +370,15 @@ class Tools:
     @cached_property
     def _of_refused(self) -> dict[str, list[Call]]:
         """The operations of those traces in which a tool was refused."""
-        traces = {refusal.trace for refusal in self._events.refusals if refusal.trace}
+        traces = {refusal.trace for refusal in self._events.of("refusal") if refusal.trace}
         found: dict[str, list[Call]] = {}
         for call in self._operations.roots.where("trace_id", *traces):
             found.setdefault(call.trace or "", []).append(call)
         return found
 
-    def _without_prefix(self, refusal: Refusal) -> tuple[str, str | None]:
+    def _without_prefix(self, refusal: Event) -> tuple[str, str | None]:
         """The refused tool as its server names it, and the server, if its host puts that in front."""
-        tool = refusal.tool
+        tool = refusal.tool or ""
         if (
             refusal.prefix
             or tool in self._listed_names
@@ -407,19 +402,19 @@ class Tools:
     def _listed_names(self) -> frozenset[str]:
         return frozenset[str]().union(*(listing.names or () for listing in self.listings))
 
-    def _known_by(self, refusal: Refusal) -> frozenset[str] | None:
+    def _known_by(self, refusal: Event) -> frozenset[str] | None:
         offers = self._offers.get(refusal.component, [])
         at = bisect_right(offers, refusal.time, key=lambda offer: offer.time) - 1
         if at >= 0:
             tool, _ = self._without_prefix(refusal)
-            prefix = refusal.prefix or refusal.tool.removesuffix(tool)
+            prefix = refusal.prefix or (refusal.tool or "").removesuffix(tool)
             return frozenset(name.removeprefix(prefix) for name in offers[at].names or ())
         return self.table_at(refusal.time)
 
     @cached_property
-    def _offers(self) -> dict[str, list[Offer]]:
-        found: dict[str, list[Offer]] = {}
-        for offer in self._events.offers:
+    def _offers(self) -> dict[str, list[Event]]:
+        found: dict[str, list[Event]] = {}
+        for offer in self._events.of("tools offered"):
             if offer.names is not None:
                 found.setdefault(offer.component, []).append(offer)
         return found

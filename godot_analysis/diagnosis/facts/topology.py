@@ -13,10 +13,8 @@ from godot_analysis.diagnosis.facts.roles import roles
 if TYPE_CHECKING:
     import pandas as pd
 
-    from godot_analysis.diagnosis.facts._signals import (
-        Signals,
-    )
     from godot_analysis.diagnosis.facts.calls import CallTable
+    from godot_analysis.reading.events import Events
     from godot_analysis.reconstruction.flow import Flow
 
 __all__ = ["Topology"]
@@ -32,7 +30,7 @@ class Topology:
     the log never mentions them.
     """
 
-    def __init__(self, flow: Flow, events: Signals, table: CallTable, expected: frozenset[str]) -> None:
+    def __init__(self, flow: Flow, events: Events, table: CallTable, expected: frozenset[str]) -> None:
         self._flow, self._table = flow, table
         self.expected = expected
         calls = table.all(TOOL_CALL)
@@ -51,6 +49,12 @@ class Topology:
         """All backends that the log or the reader names."""
         named = {item.name for item in self.commands if item.name}
         return self.roles.backends | named | self.expected
+
+    @cached_property
+    def participants(self) -> frozenset[str]:
+        """Who sent or got a request of any kind."""
+        columns = (self._table.codes(column)[1] for column in ("caller", "callee"))
+        return frozenset(name for names in columns for name in names)
 
     @property
     def unlogged_backends(self) -> frozenset[str]:

@@ -141,6 +141,15 @@ class Wire:
         whole = messages["convention"].isin(_WHOLE)
         return frozenset(messages.loc[whole, "observer"].astype(object))
 
+    @cached_property
+    def one_sided(self) -> list[str]:
+        """The components of which only their own end was seen: no message of theirs was logged by its other end."""
+        hops = self._flow.hops
+        both = hops[hops["seen"] == "both"]
+        met = frozenset(both["sender"].dropna()) | frozenset(both["receiver"].dropna())
+        observers = self._flow.observed["observer"].dropna().unique()
+        return sorted(str(name) for name in observers if name not in met)
+
     def stateless(self, server: str) -> bool:
         """Whether somebody speaks to a server in the stateless era, where no handshake is needed."""
         return server in self._stateless

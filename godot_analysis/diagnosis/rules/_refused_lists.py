@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.wording import count
+from godot_analysis.reading.errors import keyword_in, named_tool, place_in_list
+from godot_analysis.reading.names import mentions
+from godot_analysis.schema import subschemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,16 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["find"]
 
-_NAMED: Final = re.compile(r"(?:function|tool)\W{1,3}['\"`]([\w.\-/]+)['\"`]", re.IGNORECASE)
-# Where in the list a provider says the tool is: Gemini wraps all of them into the first of its own.
-_PLACES: Final = (
-    re.compile(r"function_?declarations[.\[](\d+)", re.IGNORECASE),
-    re.compile(r"\btools[.\[](\d+)"),
-)
 _TAKEN: Final = frozenset({"type", "properties", "required", "items", "description", "enum"})
 """Keywords that every host takes: where a complaint has these words it names no culprit."""
-_KEYWORD: Final = re.compile(r"(?:\bkeywords?:? |['\"`])['\"`]?(\$?\w+)", re.IGNORECASE)
-_NAMES_WITHIN: Final = frozenset({"properties", "patternProperties", "$defs", "definitions"})
 
 
 def find(facts: Facts, code: str, *, silently: bool = True) -> Iterator[Match]:
@@ -103,8 +97,7 @@ def _match(
 
 def _unlisted(complaint: ListComplaint, facts: Facts) -> Match:
     """A refusal of a tool where the log shows no list that it could be in."""
-    named = _NAMED.search(complaint.text)
-    tool = named.group(1) if named else None
+    tool = named_tool(complaint.text)
     server = facts.tools.owners.of(tool) if tool else None
     words = {
         "tool": tool or "one of the tools",
@@ -120,25 +113,11 @@ def _fault(item: Held, tool: str | None, code: str, said: str = "") -> str | Non
     """What is wrong with a tool: the keyword that the complaint names, or what its list shows."""
     if code == "F05":
         schemas = [held.get("inputSchema") for held in item.listing.tools or () if held.get("name") == tool]
-        used = {*_keywords(schemas)} - _TAKEN
-        # A keyword may be a common word (`default`): surest is what stands after "keyword", or in quotes.
-        told = [found.group(1) for found in _KEYWORD.finditer(said)]
-        named = next((word for word in [*told, *re.findall(r"\$?\w+", said)] if word in used), None)
+        used = {key for schema in schemas for _, part in subschemas(schema) for key in part} - _TAKEN
+        named = keyword_in(said, used)
         if named is not None:
             return f"{tool}: the host refuses the keyword {named}"
     return next((message for name, message, _ in item.problems.get(code, ()) if name == tool), None)
-
-
-def _keywords(node: Any) -> Iterator[str]:
-    """The keywords of a schema, not the names of its properties."""
-    if isinstance(node, dict):
-        yield from node
-        for key, held in node.items():
-            named = key in _NAMES_WITHIN and isinstance(held, dict)
-            yield from _keywords(list(held.values()) if named else held)
-    elif isinstance(node, list):
-        for held in node:
-            yield from _keywords(held)
 
 
 def _guilty(complaint: ListComplaint, held: list[Held], code: str) -> tuple[Held, str | None] | None:
@@ -148,16 +127,14 @@ def _guilty(complaint: ListComplaint, held: list[Held], code: str) -> tuple[Held
         (item, name)
         for item in before
         for name in sorted(item.names, key=len, reverse=True)
-        if re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9_-])", complaint.text)
+        if mentions(complaint.text, name)
     ]
     rows = [(item, *row) for item in before for row in item.problems.get(code, ())]
     bad = [(item, tool) for item, tool, _, _ in sorted(rows, key=lambda row: not row[3])]
     if named:
         return next((one for one in named if one in bad), named[0])
-    found = (pattern.search(complaint.text) for pattern in _PLACES)
-    if (place := next(filter(None, found), None)) is not None:
+    if (number := place_in_list(complaint.text)) is not None:
         shown = [(item, str(tool.get("name"))) for item in before for tool in item.listing.tools or ()]
-        number = int(place.group(1))
         # A host may put its own tools first: a number that hits a sound tool proves less than a broken one.
         if number < len(shown) and (not bad or shown[number] in bad):
             return shown[number]
@@ -174,7 +151,7 @@ def _offered(item: Held, facts: Facts) -> frozenset[str] | None:
     """Which tools of the list were offered to the model after it came; None when the log does not tell."""
     offers = [
         offer
-        for offer in facts.events.offers
+        for offer in facts.events.of("tools offered")
         if offer.time >= item.listing.time and (offer.names is not None or offer.count == 0)
     ]
     if not offers:

@@ -7,27 +7,25 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.facts import (
+    METHOD_NOT_FOUND,
     TOOL_CALL,
     UNFINISHED,
+    at_fault,
     connected_later,
+    error_words,
+    is_generic,
     refused_credentials,
-    refuses,
+    same_error,
 )
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.rules._texts import (
-    METHOD_NOT_FOUND,
-    blame,
-    error_words,
-    generic,
-    same_error,
-)
 from godot_analysis.diagnosis.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from godot_analysis.diagnosis.facts import Call, Facts, HttpExchange
+    from godot_analysis.diagnosis.facts import Call, Facts
+    from godot_analysis.reading.events import Event
 
 __all__: list[str] = []
 
@@ -55,10 +53,10 @@ def _dispatched_wrong(facts: Facts) -> Iterator[Match]:
             continue
         if len(tools) < _ENOUGH and told[0].error_code != METHOD_NOT_FOUND:
             continue
-        if any(blame(call) == "caller" for call in told) and not _says_nothing(told):
+        if any(at_fault(call) == "caller" for call in told) and not _say_nothing(told):
             continue
         several = len(tools) >= _ENOUGH and told[0].error_code == METHOD_NOT_FOUND
-        if good and (not several or refuses(told[0].error_text)):
+        if good and (not several or told[0].tells("tool.unknown")):
             continue  # something worked before: then only an error that is not about one tool says it all
         error, number = error_words(told[0]), count(len(errors), "call")
         since = f" since {errors.by_time()[0].started:%H:%M:%S}" if good else ""
@@ -119,7 +117,7 @@ def _credentials_refused(facts: Facts) -> Iterator[Match]:
                 yield from _without_token(server, witness, refused, facts)
 
 
-def _without_token(server: str, witness: str, refused: list[HttpExchange], facts: Facts) -> Iterator[Match]:
+def _without_token(server: str, witness: str, refused: list[Event], facts: Facts) -> Iterator[Match]:
     asked = facts.operations.requests.where("callee", server)
     if witness != server:
         asked = asked.where("caller", witness, None)
@@ -136,7 +134,7 @@ def _without_token(server: str, witness: str, refused: list[HttpExchange], facts
     first = own[0]
     clues = (
         Clue(
-            f"{witness} logged {first.status} “{first.body[:160]}”",
+            f"{witness} logged {first.status} “{first.text[:160]}”",
             0.7,
             tuple(item.record for item in own[:10]),
         ),
@@ -158,7 +156,7 @@ def _without_token(server: str, witness: str, refused: list[HttpExchange], facts
     yield Match(server, client, clues, tool, numbers, words)
 
 
-def _says_nothing(calls: Sequence[Call]) -> bool:
+def _say_nothing(calls: Sequence[Call]) -> bool:
     """Whether calls of several tools got one text that speaks of none of them, nor of any argument."""
     several = len({call.tool for call in calls}) >= _ENOUGH
-    return several and len({call.error_text for call in calls}) == 1 and generic(calls[0].error_text)
+    return several and len({call.error_text for call in calls}) == 1 and is_generic(calls[0])

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from godot_analysis.diagnosis.facts import nearest
+from godot_analysis.diagnosis.facts import at_fault, nearest
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.rules._texts import blame
 from godot_analysis.diagnosis.wording import listed
 from godot_analysis.schema import Check, takes, unknown_keys
 
@@ -22,9 +20,6 @@ __all__: list[str] = []
 
 _Told = TypeVar("_Told")
 
-_STRUCTURED: Final = re.compile(
-    r"structured ?content|output ?schema|structured (?:output|result)", re.IGNORECASE
-)
 _DUMMIES: Final = frozenset(
     {"random_string", "dummy", "noop"}
 )  # hosts fill tools without arguments with these
@@ -32,7 +27,7 @@ _DUMMIES: Final = frozenset(
 
 @rule("F29")
 def output_unlike_schema(facts: Facts) -> Iterator[Match]:
-    complaints = [item for item in facts.events.complaints if _STRUCTURED.search(item.said)]
+    complaints = [item for item in facts.incidents.complaints if item.tells("result.invalid")]
     for call, backend, odd in _results(facts):
         if not isinstance(call.result, dict):
             continue
@@ -42,7 +37,7 @@ def output_unlike_schema(facts: Facts) -> Iterator[Match]:
             for one in (call, facts.operations.operation_of(call))
             if one.status in {"error", "tool_error"}
         )
-        worded = next((one.error_text for one in ends if _STRUCTURED.search(one.error_text)), None)
+        worded = next((one.error_text for one in ends if one.tells("result.invalid")), None)
         if worded is None and (call.status != "answered" or odd is None):
             continue
         what = odd if worded is None else f"the call was answered with “{worded[:120]}”"
@@ -73,7 +68,7 @@ def output_unlike_schema(facts: Facts) -> Iterator[Match]:
 @rule("F30")
 def argument_as_text(facts: Facts) -> Iterator[Match]:
     for call, backend, _, texts in _unlike(facts, "arguments", _text_check):
-        failed = call.status in {"error", "tool_error"} and blame(call) != "callee"
+        failed = call.status in {"error", "tool_error"} and at_fault(call) != "server"
         clues = [Clue(f"{listed(texts)} of {call.tool} was sent as a string that holds JSON", 0.7, call.rows)]
         if failed:
             clues.append(Clue(f"the call was refused: “{call.error_text[:160]}”", 0.5, call.rows))
@@ -107,7 +102,7 @@ def _lost_on_the_way(facts: Facts) -> Iterator[Match]:
         for call in calls.ended("error", "tool_error"):
             top = facts.operations.operation_of(call)
             near = call.parent == top.number and top.tool == call.tool
-            if not near or call.caller is None or blame(call) != "caller":
+            if not near or call.caller is None or at_fault(call) != "caller":
                 continue
             lost = _lost(top.arguments, call.arguments, facts.tools.listed_properties(call))
             if lost:

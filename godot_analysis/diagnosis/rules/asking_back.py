@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pandas as pd
 
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.rules._texts import METHOD_NOT_FOUND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Call, Complaint, Facts
+    from godot_analysis.diagnosis.facts import Call, Facts
+    from godot_analysis.reading.events import Event
 
 __all__: list[str] = []
 
@@ -28,9 +27,6 @@ _ASKS: Final = {
 _CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
 _INPUT: Final = "input_required"
 _CONTINUED: Final = frozenset({"inputResponses", "requestState"})
-_UNABLE: Final = re.compile(
-    r"not (?:supported|implemented|found|available)|unsupported|no handler", re.IGNORECASE
-)
 _UNANSWERED: Final = ("pending", "lost", "timed_out")
 _NEXT: Final = 20  # calls among which the one is that goes on
 _SOON: Final = pd.Timedelta(minutes=10)  # so long a person may be asked
@@ -44,7 +40,7 @@ class _Need(NamedTuple):
     wanted: str
     what: str
     clues: tuple[Clue, ...]
-    told: list[Complaint]
+    told: list[Event]
     refused: bool = False
 
 
@@ -62,7 +58,7 @@ def _asked_back(facts: Facts) -> Iterator[_Need]:
             continue
         told = _told(call, ask.started, ask.callee, facts)
         # A person who says no is no fault; a client that does not know what it is asked is one.
-        if ask.status == "error" and (ask.error_code == METHOD_NOT_FOUND or _UNABLE.search(ask.error_text)):
+        if ask.status == "error" and not ask.tells("user.declined"):
             what = f"{ask.callee} answered “{ask.error_text[:120]}”"
             clues = (Clue(what, 0.7, ask.rows),)
             yield _Need(call, ask.callee, _ASKS[ask.method], what, clues, told, refused=True)
@@ -103,12 +99,12 @@ def _under_way(ask: Call, facts: Facts) -> Call | None:
     return open_then[-1] if open_then else None
 
 
-def _told(call: Call, since: pd.Timestamp, client: str, facts: Facts) -> list[Complaint]:
+def _told(call: Call, since: pd.Timestamp, client: str, facts: Facts) -> list[Event]:
     """What either end says about the call after that."""
     ends = {client, call.callee, call.last.callee}
     return [
         item
-        for item in facts.events.complaints
+        for item in facts.incidents.complaints
         if item.component in ends
         and since <= item.time <= since + _SOON
         and (item.tool == call.tool or (call.tool or "") in item.said)

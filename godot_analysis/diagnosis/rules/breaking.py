@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
-from godot_analysis.diagnosis.facts import address_in
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.rules._texts import connection_words, refused_words
+from godot_analysis.reading.classify import classify
+from godot_analysis.reading.errors import address_in
+from godot_analysis.reading.events import link_of
+from godot_analysis.reading.names import mentions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-_WORD: Final = re.compile(r"[\w\-]+")
+_LINK: Final = (
+    "connect.refused",
+    "connect.lost",
+    "connect.unreachable",
+    "connect.unresolved",
+    "connect.timeout",
+    "connect.tls",
+)
 
 
 @rule("R15")
@@ -32,7 +40,7 @@ def broke_under_the_call(facts: Facts) -> Iterator[Match]:
             (call.status == "pending" and not given_up)
             or backend is None
             or call.number in facts.crashed
-            or not (broken or died or connection_words(call.error_text))
+            or not (broken or died or call.tells(*_LINK))
         ):
             continue
         if not (broken or died) and call.last is not call and call.last.answered:
@@ -45,7 +53,7 @@ def broke_under_the_call(facts: Facts) -> Iterator[Match]:
         if broken:
             clues.append(Clue(f"{broken[-1].component} logged: {broken[-1].text[:120]}", 0.5))
         said = call.error_text or (broken[-1].text if broken else died[0].text if died else "")
-        refused = refused_words(said)
+        refused = link_of(classify(said).kinds) == "refused"
         place = address_in(said) if refused else None
         if place:
             clues.append(Clue(f"nobody listens at {place}", 0.4))
@@ -59,9 +67,8 @@ def broke_under_the_call(facts: Facts) -> Iterator[Match]:
 
 def _unreached(call: Call, facts: Facts) -> str | None:
     """The backend that a relay says it could not reach, where it passed a call on to nobody."""
-    if call.legs or call.callee not in facts.topology.roles.relays or not connection_words(call.error_text):
+    if call.legs or call.callee not in facts.topology.roles.relays or not call.tells(*_LINK):
         return None
-    named = (facts.topology.backends - facts.topology.roles.relays).intersection(
-        _WORD.findall(call.error_text)
-    )
-    return next(iter(named)) if len(named) == 1 else None
+    behind = facts.topology.backends - facts.topology.roles.relays
+    named = [name for name in behind if mentions(call.error_text, name)]
+    return named[0] if len(named) == 1 else None

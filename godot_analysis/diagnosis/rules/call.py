@@ -6,28 +6,26 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts import TOOL_CALL, refuses
-from godot_analysis.diagnosis.matches import Clue, Match
-from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.rules._texts import (
+from godot_analysis.diagnosis.facts import (
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
+    TOOL_CALL,
     answers_no,
-    asked_for,
-    blame,
+    at_fault,
     error_words,
-    failure_inside,
-    tells_nothing,
-    temporary,
-    timed_out_words,
-    unserialisable,
+    may_pass,
+    says_nothing,
 )
+from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._registry import rule
+from godot_analysis.reading.results import failure_inside, is_what_was_asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from godot_analysis.diagnosis.facts import Call, Facts, TimeOut
+    from godot_analysis.diagnosis.facts import Call, Facts
     from godot_analysis.diagnosis.findings import Severity
+    from godot_analysis.reading.events import Event
 
 __all__: list[str] = []
 
@@ -39,10 +37,10 @@ def unserialisable_result(facts: Facts) -> Iterator[Match]:
             told = [
                 item
                 for item in facts.incidents.complaints_during(call, backend)
-                if unserialisable(item.text) and item.tool in {None, call.tool}
+                if item.tells("result.unserialisable") and item.tool in {None, call.tool}
             ]
             clues = []
-            if call.answered and unserialisable(call.error_text):
+            if call.answered and call.tells("result.unserialisable"):
                 clues.append(Clue(f"the answer says: {call.error_text}", 0.85, _rows(call, facts)))
             if told:
                 clues.append(
@@ -58,7 +56,7 @@ def listed_but_unknown(facts: Facts) -> Iterator[Match]:
     for call in facts.operations.calls.leaves.ended("error", "tool_error"):
         if not call.tool or not call.callee:
             continue
-        if not (refuses(call.error_text) or call.error_code == METHOD_NOT_FOUND):
+        if not (call.tells("tool.unknown") or call.error_code == METHOD_NOT_FOUND):
             continue
         last = facts.tools.last_list(call.callee, call.started)
         clues = [Clue(f"it answered the call with “{error_words(call)}”", 0.6, call.rows)]
@@ -67,7 +65,7 @@ def listed_but_unknown(facts: Facts) -> Iterator[Match]:
         elif (
             last is None
             and call.parent is not None
-            and refuses(call.error_text)
+            and call.tells("tool.unknown")
             and call.callee not in facts.topology.roles.relays
         ):
             clues.append(
@@ -87,10 +85,14 @@ def failure_in_result(facts: Facts) -> Iterator[Match]:
     telling = (own.only(where).telling("result", failure_inside) for where in (~at_relay, at_relay))
     for call, told in chain.from_iterable(telling):
         backend = facts.operations.backend_of(call) or call.callee
-        if backend is None or (backend in relays and (call.tool, told) in heard) or asked_for(call, told):
+        if (
+            backend is None
+            or (backend in relays and (call.tool, told) in heard)
+            or is_what_was_asked(told, call.result, call.tool, call.arguments)
+        ):
             continue
         heard.add((call.tool, told))
-        guilty = blame(replace(call, error_text=told), facts.tools.parameters(call))
+        guilty = at_fault(replace(call, error_text=told), facts.tools.parameters(call))
         whose = (
             " What it says sounds like a mistake in the arguments of the call." if guilty == "caller" else ""
         )
@@ -110,7 +112,7 @@ def failure_in_result(facts: Facts) -> Iterator[Match]:
 @rule("R10")
 def mistake_of_caller(facts: Facts) -> Iterator[Match]:
     for backend, call in _failed(facts):
-        if blame(call, facts.tools.parameters(call)) != "caller":
+        if at_fault(call, facts.tools.parameters(call)) != "caller":
             continue
         sent = ", ".join(sorted(call.arguments or {})) or "none"
         clues = [
@@ -136,13 +138,13 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
 def defect_of_backend(facts: Facts) -> Iterator[Match]:
     yield from _broke_while_running(facts)
     for backend, call in _failed(facts):
-        guilty = blame(call, facts.tools.parameters(call))
+        guilty = at_fault(call, facts.tools.parameters(call))
         if guilty == "caller":
             continue
-        weight = 0.7 if guilty == "callee" else 0.45
+        weight = 0.7 if guilty == "server" else 0.45
         clues = [Clue(f"{call.tool} was answered with “{error_words(call)}”", weight, _rows(call, facts))]
         own = facts.incidents.complaints_during(call, backend)
-        if tells_nothing(call) and not own:
+        if says_nothing(call) and not own:
             continue
         if own:
             clues.append(
@@ -152,7 +154,7 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
         if fine is not None:
             clues.append(Clue(f"other calls to {backend} were answered", 0.2, fine.rows[-1:]))
         words = {"error": error_words(call)}
-        over = temporary(call.error_text) and facts.operations.succeeded_later(call)
+        over = may_pass(call) and facts.operations.succeeded_later(call)
         severity: Severity | None = "info" if over else _severity(call)
         yield _match(call, facts, backend, tuple(clues), words, severity=severity)
 
@@ -192,7 +194,7 @@ def timed_out(facts: Facts) -> Iterator[Match]:
         yield Match(backend, backend, tuple(clues), call.tool, call.family, words)
 
 
-def _given_up(facts: Facts) -> Iterator[tuple[Call, TimeOut | None]]:
+def _given_up(facts: Facts) -> Iterator[tuple[Call, Event | None]]:
     """The operations that somebody would wait no longer for, with the record that says so, if one does."""
     for call in facts.operations.roots.ended("timed_out", "error"):
         last = call.last
@@ -200,7 +202,7 @@ def _given_up(facts: Facts) -> Iterator[tuple[Call, TimeOut | None]]:
         early = not last.answered
         if last.status == "answered" and last.ended is not None and call.ended is not None:
             early = last.ended > call.ended
-        if call.status == "timed_out" or (early and timed_out_words(call.error_text)):
+        if call.status == "timed_out" or (early and call.tells("request.timeout")):
             yield call, None
     for call in facts.operations.numbered(facts.incidents.given_up):
         top, word = facts.operations.operation_of(call), facts.incidents.given_up[call.number]

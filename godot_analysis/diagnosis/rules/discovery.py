@@ -15,8 +15,9 @@ from godot_analysis.diagnosis.wording import count
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Facts, Listing, Registered
+    from godot_analysis.diagnosis.facts import Facts, Listing
     from godot_analysis.diagnosis.findings import Severity
+    from godot_analysis.reading.events import Event
 
 __all__: list[str] = []
 
@@ -80,7 +81,7 @@ def _left_with(empty: Listing, later: Listing, facts: Facts) -> bool:
     return isinstance(tools, dict) and tools.get("listChanged") is True and not facts.wire.stateless(server)
 
 
-def _registered_after(empty: Listing, full: list[Listing], facts: Facts) -> list[Registered]:
+def _registered_after(empty: Listing, full: list[Listing], facts: Facts) -> list[Event]:
     """Where one and the same process said that it got its tools after its empty list, and told nobody."""
     later = next((item for item in full if item.time > empty.time), None)
     until = facts.log.end if later is None else later.time
@@ -89,7 +90,11 @@ def _registered_after(empty: Listing, full: list[Listing], facts: Facts) -> list
     server, messages, logs = empty.server, facts.flow.observed, facts.flow.logs
     told = messages[messages["method"] == "notifications/tools/list_changed"]
     told = told[(told["sender"] == server) & (told["time"] > empty.time)]
-    anew = [item.time for item in (*facts.events.starts, *facts.events.exits) if item.component == server]
+    anew = [
+        item.time
+        for item in (*facts.events.of("start"), *facts.events.of("exit"))
+        if item.component == server
+    ]
     if len(told) or any(empty.time < time <= until for time in anew):
         return []
     own = logs[logs["component"] == server]
@@ -97,7 +102,7 @@ def _registered_after(empty: Listing, full: list[Listing], facts: Facts) -> list
     others = frozenset(own.loc[~own["instance"].isin(writers), "id"]) if len(writers) else frozenset()
     return [
         item
-        for item in facts.events.registered
+        for item in facts.events.of("tools registered")
         if item.component == server
         and item.count
         and empty.time < item.time <= min(until, empty.time + _REGISTERING)
@@ -122,7 +127,7 @@ def no_list(facts: Facts) -> Iterator[Match]:
             clues = [Clue(f"its tools/list {what}", 0.7, listing.records)]
             clues += [
                 Clue(f"it logged “{c.text[:120]}”", 0.5, (c.record,))
-                for c in facts.events.complaints
+                for c in facts.incidents.complaints
                 if c.component == backend and c.method == "tools/list"
             ][:1]
             for item in lacks:
@@ -149,7 +154,9 @@ def misread(facts: Facts) -> Iterator[Match]:
         ]
         frame = ""
         shrugs = [
-            s for s in facts.events.shrugs if s.component == item.backend and item.incarnation.holds(s.time)
+            s
+            for s in facts.events.of("notification error")
+            if s.component == item.backend and item.incarnation.holds(s.time)
         ]
         if shrugs:
             frame = (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from godot_analysis.diagnosis.facts import answers_no, at_fault
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.rules._texts import answers_no, blame
 from godot_analysis.diagnosis.wording import count, listed
+from godot_analysis.reading.classify import classify, ordinary
+from godot_analysis.reading.errors import makes_names_unique, names_exception
+from godot_analysis.reading.names import mentions
 from godot_analysis.schema import Check, unknown_keys
 
 if TYPE_CHECKING:
@@ -17,18 +19,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Call, Facts, Listing, Remark
 
 __all__: list[str] = []
-
-_EQUAL_NAMES: Final = re.compile(
-    r"duplicate|conflict|collision|collid|same name|already (?:registered|exists|defined|taken)|overwrit"
-    r"|overrid|shadow|\b(?:last|first) (?:one |server )?wins",
-    re.IGNORECASE,
-)
-_RAISED: Final = re.compile(r"\w(?:Error|Exception)\b")
-_MADE_UNIQUE: Final = re.compile(r"renam|prefix|namespac|qualif|disambigu", re.IGNORECASE)
-_SWITCHED: Final = re.compile(
-    r"switch|cut(?:ting)?[ -]?over|fail(?:ed|ing)?[ -]?over|blue.?green|canary|\bdrain|replac|retir|promot",
-    re.IGNORECASE,
-)
 
 
 @rule("F16")
@@ -48,14 +38,20 @@ def same_name(facts: Facts) -> Iterator[Match]:
         if len(reached) > 1:
             continue
         said = [
-            one for one in facts.log.remarks_on(tool) if one.component == holder and _names(one.text, tool)
+            one for one in facts.log.remarks_on(tool) if one.component == holder and mentions(one.text, tool)
         ]
-        told = [one for one in said if _EQUAL_NAMES.search(one.text) and not _MADE_UNIQUE.search(one.text)]
+        told = [
+            one
+            for one in said
+            if classify(one.text).tells("name.collision") and not makes_names_unique(one.text)
+        ]
         if not reached:
             yield from _given_up(tool, lists, holder, told, facts)
             continue
         [winner] = reached
-        switched = any(_SWITCHED.search(one.text) and _names(one.text, str(winner)) for one in said)
+        switched = any(
+            ordinary(one.text).tells("instance.switched") and mentions(one.text, str(winner)) for one in said
+        )
         if switched or not (told or _under_one_name(tool, holder, facts)):
             continue  # one server may take the place of the other on purpose
         made = "keeps one" if told else "handed on one name"
@@ -85,7 +81,7 @@ def _misled(call: Call, other: str, facts: Facts) -> bool:
     schema, arguments = facts.tools.input_schema(call, other), call.arguments or {}
     return (
         call.status in {"error", "tool_error"}
-        and blame(call) == "caller"
+        and at_fault(call) == "caller"
         and not answers_no(call)
         and bool(schema and arguments)
         and Check(schema)(arguments) is None
@@ -97,7 +93,7 @@ def _given_up(
     tool: str, lists: dict[str, Listing], holder: str, told: list[Remark], facts: Facts
 ) -> Iterator[Match]:
     """That the holder would not work with two tools of one name, and called nobody any more."""
-    raised = [one for one in told if _RAISED.search(one.text)]
+    raised = [one for one in told if names_exception(one.text)]
     if raised and not facts.operations.calls.where("caller", holder).after(raised[0].time):
         rows = tuple(row for item in lists.values() for row in item.records)
         clues = (
@@ -114,14 +110,13 @@ def _given_up(
         yield Match(min(lists), holder, clues, tool, words=words, severity="error")
 
 
-def _names(text: str, name: str) -> bool:
-    """Whether a text has a name as a word of its own."""
-    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text) is not None
-
-
 def _under_one_name(tool: str, holder: str, facts: Facts) -> bool:
     """Whether the holder handed tools of this name on as one, or as two that nobody can tell apart."""
-    offers = [offer for offer in facts.events.offers if offer.component == holder and offer.names is not None]
+    offers = [
+        offer
+        for offer in facts.events.of("tools offered")
+        if offer.component == holder and offer.names is not None
+    ]
     if offers:
         return sum(name == tool or name.endswith(f"__{tool}") for name in offers[-1].names or ()) == 1
     return tool in facts.tools.held(holder, facts.log.end)

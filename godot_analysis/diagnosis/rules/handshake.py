@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import broken_off, crash_clue, lacking_calls, no_messages, said_of
+from godot_analysis.diagnosis.facts import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    broken_off,
+    crash_clue,
+    lacking_calls,
+    no_messages,
+    said_of,
+)
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._absence import refused_clue
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.rules._texts import INTERNAL_ERROR, INVALID_PARAMS
 from godot_analysis.diagnosis.wording import listed
+from godot_analysis.reading.classify import classify
+from godot_analysis.reading.errors import leaves_model_without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
-    from godot_analysis.diagnosis.facts import Arrival, Call, Complaint, Facts, Incarnation, Missing, Refused
+    from godot_analysis.diagnosis.facts import Arrival, Call, Facts, Incarnation, Missing, Refused
+    from godot_analysis.reading.events import Event
 
 __all__: list[str] = []
 
@@ -28,35 +37,16 @@ _LOOKED_AT: Final = 10
 _USES: Final = frozenset(
     {"tools", "resources", "prompts", "completions", "tasks", "extensions", "experimental"}
 )
-_UNCONFIRMED: Final = re.compile(
-    r"(?:expected|waiting for|before|without|not (?:yet )?received?)[ :_]*(?:the )?[\w/ ]{0,20}initialized"
-    r"|not (?:yet )?(?:been )?initialized|initialization (?:was |is )?(?:not |in)complete",
-    re.IGNORECASE,
-)
-_NOT_DECLARED: Final = re.compile(
-    r"capabilit\w*\W+(?:are |is )?(?:none|empty|missing|not)|\btools?\b.{0,20}not (?:declared|advertised)"
-    r"|skip\w* tools/list|(?:not|n't) (?:declare|advertise)\w* (?:any )?tools?\b",
-    re.IGNORECASE,
-)
-_NOT_FOR_MODEL: Final = re.compile(
-    r"\b(?:agent|model|assistant|llm)s?\b.{0,20}(?:\bnot\b|n't|\bno\b|\bnone\b|\bnever\b|without)",
-    re.IGNORECASE,
-)
-_OF_MESSAGES: Final = re.compile(r"initiali[sz]|discover|method|message|request", re.IGNORECASE)
-# How servers of the older era word it: SDKs for Python, TypeScript and Go, and HTTP without a session.
-_WAITS_FOR_HANDSHAKE: Final = re.compile(
-    r"before (?:the )?(?:session )?initiali[sz]|during (?:the )?(?:session )?initiali[sz]"
-    r"|(?:server|session|client|connection)\b.{0,20}(?:\b(?:not|be)\b|n't).{0,20}\binitiali[sz]ed"
-    r"|expect\w* initiali[sz]|(?:missing|no valid) session|session[- ]id\b.{0,20}\b(?:missing|required)",
-    re.IGNORECASE,
+_NOT_UNDERSTOOD: Final = ("method.unknown", "tool.unknown", "message.malformed")
+_OF_MESSAGES: Final = (
+    "method.unknown",
+    "message.malformed",
+    "handshake.missing",
+    "handshake.rejected",
+    "version.unsupported",
+    "stdout.polluted",
 )
 _SETUP: Final = ("initialize", "tools/list", "server/discover")
-_UNKNOWN_METHOD: Final = re.compile(
-    r"unknown (?:\w+ )?(?:method|message|action|type|tool|command)|method not found|no such method"
-    r"|unsupported method"
-    r"|not (?:a )?(?:known|supported|implemented)|invalid (?:message|request|json-rpc)",
-    re.IGNORECASE,
-)
 
 
 @rule("B05")
@@ -77,12 +67,12 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
             *(
                 ("initialize", arrival.text, arrival.records)
                 for arrival in hands
-                if arrival.failed and (not arrival.text or _UNKNOWN_METHOD.search(arrival.text))
+                if arrival.failed and (not arrival.text or classify(arrival.text).tells(*_NOT_UNDERSTOOD))
             ),
             *(
                 ("tools/list", listing.text, listing.records)
                 for listing in facts.tools.lists_of(backend)
-                if listing.failed and _UNKNOWN_METHOD.search(listing.text)
+                if listing.failed and classify(listing.text).tells(*_NOT_UNDERSTOOD)
             ),
             *(
                 (item.method or "initialize", item.text, (item.record,))
@@ -129,8 +119,8 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
         ]
         refused += [
             (item.text, (item.record,))
-            for item in facts.events.complaints
-            if item.component == hand.callee and _UNCONFIRMED.search(item.said) and item.time >= hand.started
+            for item in facts.incidents.complaints
+            if item.component == hand.callee and item.tells("handshake.missing") and item.time >= hand.started
         ]
         if refused:
             clues = (
@@ -191,12 +181,12 @@ def _left_without(arrival: Arrival, facts: Facts) -> list[Clue]:
     """That the client minds: for want of a declaration the model gets no tools of the server."""
     return [
         Clue(f"{item.component} logged: {item.text[:120]}", 0.5, (item.record,))
-        for item in facts.events.complaints
+        for item in facts.incidents.complaints
         if item.time >= arrival.time
         and arrival.backend in item.said
         and item.component == (arrival.caller or facts.topology.client)
-        and _NOT_DECLARED.search(item.said)
-        and _NOT_FOR_MODEL.search(item.said)
+        and item.tells("tools.undeclared")
+        and leaves_model_without(item.said)
     ][:1]
 
 
@@ -205,12 +195,12 @@ def _expected_all_the_same(
 ) -> Iterator[Clue]:
     """What tells a server that forgot to declare its tools from one that has none."""
     yield Clue(f"{refused.by} refused {refused.tool}", 0.2, refused.records)
-    told = [item for item in facts.events.registered if item.component == server and item.count]
+    told = [item for item in facts.events.of("tools registered") if item.component == server and item.count]
     said = [(item.text, item.record) for item in told]
     said += [
         (item.said, item.record)
-        for item in facts.events.complaints
-        if server in item.said and _NOT_DECLARED.search(item.said)
+        for item in facts.incidents.complaints
+        if server in item.said and item.tells("tools.undeclared")
     ]
     for text, record in said:
         yield Clue(f"somebody logged: {text[:120]}", 0.4, (record,))
@@ -259,7 +249,8 @@ def _without_handshake(facts: Facts) -> Iterator[Match]:
             for call in asked[:_LOOKED_AT]
             if facts.operations.version_of(call) is not None
             for text, record in _said_to(call, facts)
-            if _WAITS_FOR_HANDSHAKE.search(text) or _refused_whole(call, text, facts)
+            if classify(text).tells("handshake.missing", "session.missing")
+            or _refused_whole(call, text, facts)
         ]
         if not told:
             continue
@@ -298,8 +289,8 @@ def _said_to(call: Call, facts: Facts) -> Iterator[tuple[str, str]]:
     until = min(call.ended or call.started, call.started + _AROUND) + _AROUND
     for item in facts.incidents.failed_exchanges.get(call.callee, []):
         if call.started <= item.time <= until:
-            yield item.body, item.record
-    for word in facts.events.complaints:
+            yield item.text, item.record
+    for word in facts.incidents.complaints:
         if word.component == call.callee and call.started <= word.time <= until:
             yield word.said, word.record
 
@@ -311,17 +302,17 @@ def _not_of_itself(call: Call, facts: Facts) -> bool:
     )
     last_words = crash_clue(call, facts)
     if last_words:
-        return any(_OF_MESSAGES.search(clue.text) for clue in last_words)
+        return any(classify(clue.text).tells(*_OF_MESSAGES) for clue in last_words)
     return bool(broken) or call.status != "pending"
 
 
-def _not_understood(backend: str, lacks: list[Missing], facts: Facts) -> list[Complaint]:
+def _not_understood(backend: str, lacks: list[Missing], facts: Facts) -> list[Event]:
     """Errors of the backend about the handshake, or about whatever it got while the relay connected."""
     return [
         item
-        for item in facts.events.complaints
+        for item in facts.incidents.complaints
         if item.component == backend
-        and _UNKNOWN_METHOD.search(item.text)
+        and item.tells(*_NOT_UNDERSTOOD)
         and (
             item.method in _SETUP
             or any(name in item.text for name in _SETUP)
@@ -339,7 +330,7 @@ def _mute_visits(backend: str, lacks: list[Missing], facts: Facts) -> list[Clue]
     """Connections made to the backend when the relay connected, on which no request was ever understood."""
     visits = [
         item
-        for item in facts.events.connections
+        for item in facts.events.of("connection")
         if item.component == backend and any(_while_connecting(item.time, lack.incarnation) for lack in lacks)
     ]
     text = "a connection to it was opened, but no MCP request was ever understood on it"
@@ -355,5 +346,7 @@ def _while_connecting(time: pd.Timestamp, incarnation: Incarnation) -> bool:
 def _all_unknown(backend: str, facts: Facts) -> bool:
     """Whether the backend answered all it was asked with an error, its handshake apart."""
     lists = facts.tools.lists_of(backend)
-    bad = lists and all(listing.failed and _UNKNOWN_METHOD.search(listing.text) for listing in lists)
+    bad = lists and all(
+        listing.failed and classify(listing.text).tells(*_NOT_UNDERSTOOD) for listing in lists
+    )
     return bool(bad) and not facts.operations.sent_to_backend(backend).ended("answered", "tool_error")

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from godot_analysis.diagnosis.facts import Complaint, Facts
+    from godot_analysis.diagnosis.facts import Facts
+    from godot_analysis.reading.events import Event
 
 __all__: list[str] = []
 
@@ -62,8 +63,8 @@ def lonely_errors(facts: Facts, explained: frozenset[str]) -> Iterator[Match]:
             told |= {item.record for item in facts.incidents.complaints_during(call, end)}
             if call.ended is None:
                 waiting.setdefault(end, call.started)
-    by_component: dict[str, list[Complaint]] = {}
-    for item in facts.events.complaints:
+    by_component: dict[str, list[Event]] = {}
+    for item in facts.incidents.complaints:
         if item.record not in told and not (
             item.component in waiting and item.time >= waiting[item.component]
         ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts import family, misnamed, nearest, normalised, refuses
+from godot_analysis.diagnosis.facts import family, misnamed, nearest, normalised
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
@@ -46,7 +46,7 @@ def _not_put_back(facts: Facts) -> Iterator[Match]:
     """Calls that a relay passed on under a name of its own, where the backend lists another."""
     for call in facts.operations.calls.leaves.ended("error", "tool_error"):
         relay, backend = call.caller, call.callee
-        if call.parent is None or not relay or not backend or not call.tool or not refuses(call.error_text):
+        if call.parent is None or not relay or not backend or not call.tool or not call.tells("tool.unknown"):
             continue
         shown, own = facts.tools.last_list(relay, call.started), facts.tools.last_list(backend, call.started)
         names = (own.names if own else None) or frozenset()

@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import most_tools
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count
+from godot_analysis.reading.classify import classify, ordinary
+from godot_analysis.reading.errors import tool_limit
+from godot_analysis.reading.names import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Facts, Listing, Offer, Refused
+    from godot_analysis.diagnosis.facts import Facts, Listing, Refused
     from godot_analysis.diagnosis.findings import Severity
+    from godot_analysis.reading.events import Event
 
 __all__: list[str] = []
 
 _PATIENCE: Final = pd.Timedelta(seconds=5)
-_HIDDEN: Final = re.compile(r"visib|hidden|defer|lazy|mode|disabled|false|denied|permission", re.IGNORECASE)
-_KEPT_BACK: Final = re.compile(
-    r"visibilit|hidden|not (?:offered|shown|exposed|visible)|deferred|lazy|not in (?:this )?mode",
-    re.IGNORECASE,
-)
-_REGISTERED: Final = re.compile(r"regist|\badd|enabled|loaded|creat|\bnew\b", re.IGNORECASE)
-_FAILED: Final = re.compile(r"\b4\d\d\b|fail|refus|reject|invalid|error|bad request", re.IGNORECASE)
-_SEPARATORS: Final = re.compile(r"[^a-z0-9]+")
 _LISTEN: Final = "subscriptions/listen"
 
 
 @rule("F15")
 def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
-    for offer in facts.events.offers:
+    for offer in facts.events.of("tools offered"):
         if offer.limit is None or offer.count is None or offer.count > offer.limit:
             continue
         latest = facts.tools.given_to(offer.component, offer.time)
@@ -66,7 +60,7 @@ def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
 def _request_refused(facts: Facts) -> Iterator[Match]:
     """Who was told, or says, that these are too many tools."""
     for said in facts.declared.complaints:
-        limit = most_tools(said.text)
+        limit = tool_limit(said.text)
         if limit is None or said.component in facts.topology.roles.backends:
             continue
         latest = facts.tools.given_to(said.component, said.time)
@@ -78,7 +72,7 @@ def _request_refused(facts: Facts) -> Iterator[Match]:
         if held:
             rows = tuple(row for item in latest.values() for row in item.records)
             clues.append(Clue(f"it was given {count(held, 'tool')}", 0.7, rows))
-        failed = _FAILED.search(said.text) is not None
+        failed = said.level == "ERROR"
         refused = _refused_since(said.component, said.time, facts)
         clues += [Clue(f"{item.tool} was refused then", 0.5, item.records) for item in refused[:1]]
         words = {
@@ -126,7 +120,7 @@ def hidden_by_mode(facts: Facts) -> Iterator[Match]:
 
 def _hidden(refusal: Refused, seen: Listing, facts: Facts) -> tuple[str, tuple[str, ...]]:
     """Why a listed tool is not shown to the model, and where that is said; no words if nothing says so."""
-    if _HIDDEN.search(refusal.remark):
+    if refusal.remark:
         return refusal.remark, ()
     described = facts.tools.described(seen.server, refusal.tool, refusal.time) or {}
     meta = described.get("_meta")
@@ -135,7 +129,11 @@ def _hidden(refusal: Refused, seen: Listing, facts: Facts) -> tuple[str, tuple[s
         if isinstance(shown, (str, list)) and shown and "model" not in shown:
             return f"visibility: {json.dumps(shown)}", seen.records
     for said in facts.log.remarks_on(refusal.tool):
-        if said.component == refusal.by and said.time <= refusal.time and _KEPT_BACK.search(said.text):
+        if (
+            said.component == refusal.by
+            and said.time <= refusal.time
+            and classify(said.text).tells("tool.hidden")
+        ):
             return said.text[:120], (said.record,)
     return "", ()
 
@@ -234,7 +232,7 @@ def _registered_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
             listing is not None
             and not _told(said.component, refusal.by, facts)
             and listing.time < said.time < refusal.time
-            and _REGISTERED.search(said.text.replace(refusal.tool, ""))
+            and ordinary(said.text).tells("tools.registered")
             and refusal.tool not in facts.tools.held(said.component, refusal.time, refusal.by)
             and not any(item.time > refusal.time for item in facts.tools.lists_of(said.component))
         ):
@@ -303,7 +301,7 @@ def dropped_by_host(facts: Facts) -> Iterator[Match]:
 
 def _server_left_out(facts: Facts) -> Iterator[Match]:
     """A server all of whose tools are missing from what was offered, while those of others are there."""
-    offers = [offer for offer in facts.events.offers if offer.names]
+    offers = [offer for offer in facts.events.of("tools offered") if offer.names]
     if not offers:
         return
     last = offers[-1]
@@ -324,10 +322,10 @@ def _server_left_out(facts: Facts) -> Iterator[Match]:
             yield Match(server, last.component, clues, words=words, severity="warning")
 
 
-def _any_offered(held: frozenset[str], offer: Offer) -> bool:
+def _any_offered(held: frozenset[str], offer: Event) -> bool:
     """Whether a host offers one of the tools, whatever it does to their names."""
-    offered = [_SEPARATORS.sub("_", name.lower()) for name in offer.names or ()]
-    plain = [_SEPARATORS.sub("_", tool.lower()) for tool in held]
+    offered = [plain_name(name) for name in offer.names or ()]
+    plain = [plain_name(tool) for tool in held]
     return any(name == tool or name.endswith(f"_{tool}") for tool in plain for name in offered)
 
 

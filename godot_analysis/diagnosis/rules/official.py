@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import Breach, lacking_calls, speaks_of_form, speaks_of_tools
+from godot_analysis.diagnosis.facts import Breach, lacking_calls, speaks_of_tools
 from godot_analysis.diagnosis.findings import SEVERITIES
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
@@ -16,8 +16,9 @@ from godot_analysis.normal_form.sightings import REQUEST
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from godot_analysis.diagnosis.facts import Call, Complaint, Facts
+    from godot_analysis.diagnosis.facts import Call, Facts
     from godot_analysis.diagnosis.findings import Severity
+    from godot_analysis.reading.events import Event
 
     _Find = Callable[[Facts], Iterator[Match]]
 
@@ -26,6 +27,7 @@ __all__: list[str] = []
 _CLOSE: Final = pd.Timedelta(seconds=5)
 _CALL: Final = "tools/call"
 _LIST: Final = "tools/list"
+_FORM: Final = ("message.malformed", "result.invalid", "arguments.invalid", "arguments.missing")
 _REFUSING: Final = frozenset({-32600, -32602})
 
 
@@ -78,7 +80,7 @@ def result_breaks_schema(facts: Facts) -> Iterator[Match]:
             Clue(f"{item.component} logged: {item.text[:160]}", 0.6, (item.record,))
             for name in {call.caller, top.caller} - {None, call.callee}
             for item in _complaints_on(call, name or "", facts)
-            if speaks_of_form(item.said)
+            if item.tells(*_FORM)
         ]
         if top is not call and top.status == "error":
             said.append(Clue(f"{top.callee} made of it “{top.error_text[:160]}”", 0.5, top.rows))
@@ -87,13 +89,13 @@ def result_breaks_schema(facts: Facts) -> Iterator[Match]:
         yield Match(call.callee, call.callee, clues, call.tool, numbers, words, None if said else "info")
 
 
-def _complaints_on(call: Call, component: str, facts: Facts) -> list[Complaint]:
+def _complaints_on(call: Call, component: str, facts: Facts) -> list[Event]:
     """What a component complained of after it got an answer, before it got another one."""
     until = (call.ended or call.started) + _CLOSE
     early = facts.incidents.complaints_during(call, component)
     late = [
         item
-        for item in facts.events.complaints
+        for item in facts.incidents.complaints
         if item.component == component and item not in early and call.started <= item.time <= until
     ]
     if late and call.ended is not None:
@@ -128,7 +130,7 @@ def request_breaks_schema(facts: Facts) -> Iterator[Match]:
 
 
 def _refused_for_form(call: Call) -> bool:
-    return call.status == "error" and (call.error_code in _REFUSING or speaks_of_form(call.error_text))
+    return call.status == "error" and (call.error_code in _REFUSING or call.tells(*_FORM))
 
 
 def _harm(breach: Breach, facts: Facts) -> tuple[tuple[Clue, ...], Severity | None]:
@@ -146,22 +148,26 @@ def _harm(breach: Breach, facts: Facts) -> tuple[tuple[Clue, ...], Severity | No
         return (), "info"  # it went on to the list, and got it
     missed = [*_refused(breach, server, facts)]
     until = (call.ended or call.started) + _CLOSE
-    words = [(item.time, item.component, item.record, item.said) for item in facts.events.complaints]
-    words += [(item.time, item.component, item.record, item.text) for item in facts.incidents.troubles]
+    words = [
+        (item.time, item.component, item.record, item.said, item.kinds) for item in facts.incidents.complaints
+    ]
+    words += [
+        (item.time, item.component, item.record, item.text, item.kinds) for item in facts.incidents.troubles
+    ]
     said = [
         Clue(f"{component} logged: {text[:160]}", 0.6, (record,))
-        for time, component, record, text in words
+        for time, component, record, text, kinds in words
         if component == client
         and call.started <= time <= until
-        and speaks_of_form(text)
-        and not speaks_of_tools(text)
+        and not set(_FORM).isdisjoint(kinds)
+        and not speaks_of_tools(kinds)
     ]
     if used:  # others of its tools
         return (*said[:1], *missed[:1]), None if missed else "warning" if said else "info"
     ended = [
         Clue("the connection ended after it", 0.5, (end.record,))
-        for end in facts.events.ends
-        if call.started <= end.time <= until and end.component == client and end.peer in {server, None}
+        for end in facts.events.of("end")
+        if call.started <= end.time <= until and end.component == client and end.server in {server, None}
     ]
     if _left_alone(call, facts):
         ended.append(Clue(f"{client or facts.topology.client} asked {server} for nothing after that", 0.4))

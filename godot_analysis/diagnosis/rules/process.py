@@ -49,7 +49,7 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
         losses = facts.incidents.losses_under(call)
         if not losses or losses[-1].tool is not None:
             continue  # or the call was given up for it in so many words
-        backend = losses[-1].backend
+        backend = losses[-1].server or ""
         back = facts.sessions.arrival_after(backend, losses[-1].time)
         clues = [
             Clue(
@@ -159,12 +159,12 @@ def _hears(call: Call, facts: Facts) -> bool:
 
 @rule("R05")
 def repeated(facts: Facts) -> Iterator[Match]:
-    told = {trouble.record for trouble in facts.events.troubles}
+    told = {trouble.record for trouble in facts.incidents.reported}
     for call in facts.incidents.troubled.ended("answered", "tool_error"):
         losses = facts.incidents.losses_under(call)
         if not losses:
             continue
-        backend, told_apart = losses[-1].backend, losses[-1].record in told
+        backend, told_apart = losses[-1].server or "", losses[-1].record in told
         arrived = facts.operations.times_received(call, backend)
         fresh = facts.sessions.arrival_after(backend, losses[0].time)
         sent_there = facts.operations.backend_of(call.last) == backend and (arrived > 1 or fresh)
@@ -190,12 +190,12 @@ def repeated(facts: Facts) -> Iterator[Match]:
 @rule("R11")
 def connection_lost(facts: Facts) -> Iterator[Match]:
     told = {loss.record for call in facts.incidents.troubled for loss in facts.incidents.losses_under(call)}
-    for trouble in facts.events.troubles:
-        if trouble.record in told or trouble.kind not in {"lost", "timeout"}:
+    for trouble in facts.incidents.reported:
+        if trouble.record in told or trouble.link not in {"lost", "timeout"}:
             continue
         clue = Clue(f"{trouble.component} logged: {trouble.text}", 0.7, (trouble.record,))
         words = {"holder": trouble.component, "error": trouble.text, "after": _IDLE}
-        yield Match(trouble.backend, trouble.backend, (clue,), trouble.tool, words=words)
+        yield Match(trouble.server, trouble.server, (clue,), trouble.tool, words=words)
     for server, item, missed in facts.processes.died_idle:
         clues = (
             Clue(f"{item.component} logged: {item.text}", 0.7, (item.record,)),
@@ -211,7 +211,7 @@ def old_instance(facts: Facts) -> Iterator[Match]:
         served = calls.answered
         hands = [arrival.time for arrival in facts.sessions.relay_arrivals if arrival.backend == backend]
         late = hands[-1] + _SKEW if hands else None
-        starts = [s for s in facts.events.starts if s.component == backend and late and s.time > late]
+        starts = [s for s in facts.events.of("start") if s.component == backend and late and s.time > late]
         clues = []
         for start in () if facts.wire.stateless(backend) else starts[::-1]:
             if facts.log.same_process(start.record, served):
@@ -255,7 +255,7 @@ def _instances(backend: str, served: Calls, facts: Facts) -> list[Clue]:
 
 def _address(backend: str, facts: Facts) -> list[Clue]:
     """That a restart took the route back to another address, where somebody answers as well."""
-    routes = [route for route in facts.events.routes if route.backend == backend and route.url]
+    routes = [route for route in facts.events.of("route") if route.server == backend and route.url]
     if not routes:
         return []
     last = routes[-1]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from godot_analysis.diagnosis.facts import answers_no, error_words, may_pass, says_nothing
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.rules._texts import answers_no, error_words, tells_nothing, temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +46,6 @@ def failed_somehow(facts: Facts) -> Iterator[Match]:
 
 def _mended(call: Call, facts: Facts) -> bool:
     """Whether its caller, by what it was told, came to a result in the end."""
-    if tells_nothing(call):
+    if says_nothing(call):
         return False
-    return facts.operations.put_right(call) or (
-        temporary(call.error_text) and facts.operations.succeeded_later(call)
-    )
+    return facts.operations.put_right(call) or (may_pass(call) and facts.operations.succeeded_later(call))

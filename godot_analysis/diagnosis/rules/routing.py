@@ -15,7 +15,8 @@ from godot_analysis.diagnosis.wording import listed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Connection, Facts
+    from godot_analysis.diagnosis.facts import Facts
+    from godot_analysis.reading.events import Event
 
 __all__: list[str] = []
 
@@ -185,7 +186,7 @@ def _born_after(name: str, time: pd.Timestamp, facts: Facts) -> bool:
             incarnation.begin is not None and incarnation.begin >= time
             for incarnation in facts.sessions.incarnations[:1]
         )
-    starts = [start.time for start in facts.events.starts if start.component == name]
+    starts = [start.time for start in facts.events.of("start") if start.component == name]
     began = facts.topology.components[name][0]
     return bool(starts) and starts[0] > time and starts[0] - began <= pd.Timedelta(seconds=1)
 
@@ -193,7 +194,7 @@ def _born_after(name: str, time: pd.Timestamp, facts: Facts) -> bool:
 def _attempts(item: Missing, facts: Facts) -> list[Clue]:
     """What the log tells of attempts to connect to the backend."""
     clues = []
-    refusing = [trouble for trouble in item.troubles if trouble.kind in {"refused", "timeout", "late"}]
+    refusing = [trouble for trouble in item.troubles if trouble.link in {"refused", "timeout", "late"}]
     if refusing:
         url = refusing[-1].url
         where = f" at {url}" if url and url not in refusing[-1].text else ""
@@ -274,7 +275,7 @@ def _clock(item: Missing) -> str:
     return "an unknown time" if item.incarnation.begin is None else f"{item.incarnation.begin:%H:%M:%S}"
 
 
-def _unlogged_visitors(item: Missing, facts: Facts) -> tuple[list[Connection], list[Connection]]:
+def _unlogged_visitors(item: Missing, facts: Facts) -> tuple[list[Event], list[Event]]:
     """Connections by somebody who does not log, before and after the relay connected."""
     unnamed = item.backend not in facts.topology.backends and len(item.refusals) < _SEVERAL
     if (

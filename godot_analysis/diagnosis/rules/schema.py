@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from godot_analysis.diagnosis.facts import says
+from godot_analysis.diagnosis.facts import at_fault, says
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._refused_lists import find
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.rules._texts import blame
 from godot_analysis.schema import Check
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def definitions_stripped(facts: Facts) -> Iterator[Match]:
             whole = bool(source) and not facts.declared.dangles(tool, source[-1])
             said = facts.declared.complaints_of("F02")
             failed = facts.operations.roots.failed.where("tool", tool)
-            worded = [call for call in failed if says("F02", call.error_text)]
+            worded = [call for call in failed if says("F02", call.reading.kinds)]
             clues = [Clue(f"the list of {listing.server}: {message}", 0.5, listing.records)]
             if whole:
                 clues.append(Clue(f"{owner} had listed {tool} with the definition", 0.6, source[-1].records))
@@ -113,7 +112,7 @@ def _another_schema(facts: Facts) -> Iterator[Match]:
             if not near or relay is None or top.arguments != call.arguments:
                 continue
             own, shown = facts.tools.input_schema(call), facts.tools.input_schema(call, relay)
-            wrong = Check(own)(call.arguments or {}) if own and shown and blame(call) == "caller" else None
+            wrong = Check(own)(call.arguments or {}) if own and shown and at_fault(call) == "caller" else None
             if wrong is None or Check(shown)(call.arguments or {}) is not None:
                 continue
             clues = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -13,19 +12,18 @@ from godot_analysis.diagnosis.facts import connected_later, lacking_calls, refus
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
+from godot_analysis.reading.errors import refused_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Call, Facts, HttpExchange
+    from godot_analysis.diagnosis.facts import Call, Facts
+    from godot_analysis.reading.events import Event
 
 __all__: list[str] = []
 
 _CLOSE: Final = pd.Timedelta(seconds=5)
 _SESSION: Final = "mcp-session-id"
-_NO_SESSION: Final = re.compile(
-    r"missing[^.]{0,20}session|session[^.]{0,20}(?:missing|required)", re.IGNORECASE
-)
 _REFUSED: Final = range(400, 500)
 _NOT_FOUND: Final = 404
 _ELSEWHERE: Final = frozenset({404, 405, 301, 302, 307, 308})
@@ -33,7 +31,6 @@ _MISDIRECTED: Final = 421
 _FORBIDDEN: Final = 403
 _HEADER_MISMATCH: Final = -32020
 _LOOKED_AT: Final = 10
-_BAD_HEADER: Final = re.compile(r"invalid (?:origin|host)(?: header)?(?:[:=]? *([\w.:/-]+))?", re.IGNORECASE)
 _UNKNOWN_ADDRESS: Final = "a server that the log does not name"
 
 
@@ -47,14 +44,12 @@ def stale_session(facts: Facts) -> Iterator[Match]:
         if not healed and (unnamed := _without_session(server, failed, facts)):
             yield _session_not_sent(server, unnamed, facts)
             continue
-        named = [
-            item
-            for item in failed
-            if _SESSION in item.headers or re.search("session", item.body, re.IGNORECASE)
-        ]
+        named = [item for item in failed if _SESSION in item.headers or "session" in item.text.lower()]
         first = (named or failed)[0]
         starts = [
-            start for start in facts.events.starts if start.component == server and start.time <= first.time
+            start
+            for start in facts.events.of("start")
+            if start.component == server and start.time <= first.time
         ]
         worked = facts.operations.setups.answered.where("callee", server).before(first.time)
         restarted = [start for start in starts if worked and start.time > worked[0].started]
@@ -64,7 +59,7 @@ def stale_session(facts: Facts) -> Iterator[Match]:
         client = first.component if first.component != server else worked[-1].caller or facts.topology.client
         clues = [
             Clue(
-                f"{server} answered {first.status}: {first.body[:120]}",
+                f"{server} answered {first.status}: {first.text[:120]}",
                 0.5,
                 tuple(item.record for item in failed),
             ),
@@ -103,14 +98,13 @@ def host_refused(facts: Facts) -> Iterator[Match]:
         guarded = [
             item
             for item in items
-            if item.status == _MISDIRECTED
-            or (item.status == _FORBIDDEN and re.search(r"\b(?:host|origin)\b", item.body, re.IGNORECASE))
+            if item.status == _MISDIRECTED or (item.status == _FORBIDDEN and item.tells("host.refused"))
         ]
         if not guarded:
             continue
         first = guarded[0]
         host = first.headers.get("origin") or first.headers.get("host") or urlsplit(first.url or "").netloc
-        clue = Clue(f"{first.component} logged {first.status} “{first.body[:120]}”", 0.9, _rows(guarded))
+        clue = Clue(f"{first.component} logged {first.status} “{first.text[:120]}”", 0.9, _rows(guarded))
         words = {
             "status": first.status,
             "path": first.path,
@@ -122,14 +116,14 @@ def host_refused(facts: Facts) -> Iterator[Match]:
 
 def _guarding(facts: Facts) -> Iterator[Match]:
     """Servers that say themselves whom they refuse for a header, where nobody else logs."""
-    for item in facts.events.complaints:
-        told = _BAD_HEADER.search(item.said)
+    for item in facts.incidents.complaints:
+        told = item.tells("host.refused")
         asks = facts.operations.requests.where("caller", item.component)
-        if told is None or asks or facts.operations.requests.answered.where("callee", item.component):
+        if not told or asks or facts.operations.requests.answered.where("callee", item.component):
             continue
         near = [
             other
-            for other in facts.events.exchanges
+            for other in facts.events.of("http")
             if other.component == item.component
             and other.status in {_FORBIDDEN, _MISDIRECTED}
             and abs(other.time - item.time) <= _CLOSE
@@ -140,7 +134,7 @@ def _guarding(facts: Facts) -> Iterator[Match]:
             words = {
                 "status": near[0].status,
                 "path": near[0].path,
-                "host": told.group(1) or "the name that clients use",
+                "host": refused_header(item.said) or "the name that clients use",
             }
             yield Match(item.component, item.component, (clue,), words=words)
 
@@ -156,7 +150,7 @@ def wrong_address(facts: Facts) -> Iterator[Match]:
             last.status, "it is somewhere else, perhaps a slash away"
         )
         clues = (
-            Clue(f"{first.component} logged {last.status} “{last.body[:120]}”", 0.7, _rows(wrong)),
+            Clue(f"{first.component} logged {last.status} “{last.text[:120]}”", 0.7, _rows(wrong)),
             Clue("no handshake with it succeeded", 0.5),
         )
         # Of both ends that may have logged it, a server often knows no more than the path.
@@ -178,7 +172,7 @@ def headers_differ(facts: Facts) -> Iterator[Match]:
             continue
         near = [
             item
-            for item in facts.events.exchanges
+            for item in facts.events.of("http")
             if abs(item.time - call.started) <= _CLOSE and _differing(item, call)
         ]
         clues = [Clue(f"{call.callee} answered -32020 “{call.error_text[:160]}”", 0.85, call.rows)]
@@ -203,18 +197,18 @@ def headers_differ(facts: Facts) -> Iterator[Match]:
 def _told_by_http(facts: Facts) -> Iterator[Match]:
     """Requests whose refusal was logged as the body of an HTTP answer alone."""
     for server, items in facts.incidents.failed_exchanges.items():
-        for item in (item for item in items if str(_HEADER_MISMATCH) in item.body):
+        for item in (item for item in items if str(_HEADER_MISMATCH) in item.text):
             call = facts.operations.under_way(item.component, item.time, failed=True)
             if server is None or call is None or call.answered:
                 continue
             words = {
                 "request": call.tool or call.method,
                 "status": item.status,
-                "error": item.body[:200],
+                "error": item.text[:200],
                 "which": "",
             }
             clue = Clue(
-                f"{item.component} logged {item.status} “{item.body[:160]}”", 0.85, (item.record, *call.rows)
+                f"{item.component} logged {item.status} “{item.text[:160]}”", 0.85, (item.record, *call.rows)
             )
             numbers = facts.operations.operation_of(call).family
             yield Match(server, call.caller or facts.topology.client, (clue,), call.tool, numbers, words)
@@ -239,7 +233,7 @@ def _other_version(facts: Facts) -> Iterator[Match]:
                 continue
             contradiction = f"the header says {item.version}, and the message {version}"
             clues = (
-                Clue(f"{server} refused it with {item.status} “{item.body[:160]}”", 0.5, _rows(named)),
+                Clue(f"{server} refused it with {item.status} “{item.text[:160]}”", 0.5, _rows(named)),
                 Clue(contradiction, 0.7, call.rows),
             )
             words = {
@@ -254,7 +248,7 @@ def _other_version(facts: Facts) -> Iterator[Match]:
             break
 
 
-def _without_session(server: str, failed: list[HttpExchange], facts: Facts) -> list[HttpExchange]:
+def _without_session(server: str, failed: list[Event], facts: Facts) -> list[Event]:
     """The requests after an `initialize` that were refused because they name no session."""
     greeted = (
         facts.operations.handshakes.where("method", "initialize")
@@ -263,14 +257,14 @@ def _without_session(server: str, failed: list[HttpExchange], facts: Facts) -> l
     )
     if not greeted or any(item.component == server and _SESSION in item.headers for item in failed):
         return []
-    return [item for item in failed if _NO_SESSION.search(item.body)]
+    return [item for item in failed if item.tells("session.missing")]
 
 
-def _session_not_sent(server: str, failed: list[HttpExchange], facts: Facts) -> Match:
+def _session_not_sent(server: str, failed: list[Event], facts: Facts) -> Match:
     first = failed[0]
     client = _client_of(server, first, facts)
     clues = (
-        Clue(f"{server} answered {first.status}: {first.body[:120]}", 0.7, _rows(failed)),
+        Clue(f"{server} answered {first.status}: {first.text[:120]}", 0.7, _rows(failed)),
         Clue(f"{client} had sent initialize, and goes on without the id of a session", 0.5),
     )
     words = {
@@ -288,7 +282,7 @@ def _session_not_sent(server: str, failed: list[HttpExchange], facts: Facts) -> 
     return Match(server, client, clues, hit[0].tool if len(hit) == 1 else None, numbers, words)
 
 
-def _client_of(server: str, item: HttpExchange, facts: Facts) -> str:
+def _client_of(server: str, item: Event, facts: Facts) -> str:
     """Who made a request of HTTP that perhaps only its server logged."""
     if item.component != server:
         return item.component
@@ -296,7 +290,7 @@ def _client_of(server: str, item: HttpExchange, facts: Facts) -> str:
     return next((call.caller for call in asked[:_LOOKED_AT] if call.caller), facts.topology.client)
 
 
-def _failed_since(first: HttpExchange, server: str, facts: Facts) -> list[Call]:
+def _failed_since(first: Event, server: str, facts: Facts) -> list[Call]:
     """The calls to a server that failed when a request of HTTP did, or later."""
     return [
         call
@@ -305,7 +299,7 @@ def _failed_since(first: HttpExchange, server: str, facts: Facts) -> list[Call]:
     ]
 
 
-def _differing(item: HttpExchange, call: Call) -> list[str]:
+def _differing(item: Event, call: Call) -> list[str]:
     """The headers of an exchange that say something else than the message."""
     told = {"mcp-method": call.method, "mcp-name": call.tool}
     return [
@@ -315,14 +309,14 @@ def _differing(item: HttpExchange, call: Call) -> list[str]:
     ]
 
 
-def _failed_exchanges(facts: Facts) -> Iterator[tuple[str | None, list[HttpExchange]]]:
+def _failed_exchanges(facts: Facts) -> Iterator[tuple[str | None, list[Event]]]:
     """The failed requests by server, without those in which a model's provider refused a list of tools."""
     for server, items in facts.incidents.failed_exchanges.items():
-        if own := [item for item in items if not speaks_of_tools(item.body)]:
+        if own := [item for item in items if not speaks_of_tools(item.kinds)]:
             yield server, own
 
 
-def _unserved(facts: Facts) -> Iterator[tuple[str, list[HttpExchange]]]:
+def _unserved(facts: Facts) -> Iterator[tuple[str, list[Event]]]:
     """Failed requests by server, of those servers that never answered their client."""
     answered = facts.operations.requests.answered
     for server, items in _failed_exchanges(facts):
@@ -334,7 +328,7 @@ def _unserved(facts: Facts) -> Iterator[tuple[str, list[HttpExchange]]]:
             yield server or _UNKNOWN_ADDRESS, items
 
 
-def _stands_for(call: Call, items: list[HttpExchange]) -> bool:
+def _stands_for(call: Call, items: list[Event]) -> bool:
     """Whether an error is what the client's own library made of a request that HTTP refused."""
     ended = call.ended
     return (
@@ -344,10 +338,10 @@ def _stands_for(call: Call, items: list[HttpExchange]) -> bool:
     )
 
 
-def _open_calls(server: str, first: HttpExchange, facts: Facts) -> frozenset[int]:
+def _open_calls(server: str, first: Event, facts: Facts) -> frozenset[int]:
     hit = [call for call in facts.operations.roots.failed.since(first.time - _CLOSE) if call.callee == server]
     return frozenset[int]().union(lacking_calls(facts, server), *(call.family for call in hit))
 
 
-def _rows(items: list[HttpExchange]) -> tuple[str, ...]:
+def _rows(items: list[Event]) -> tuple[str, ...]:
     return tuple(item.record for item in items[:10])

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import TOOL_CALL, UNFINISHED, Trouble, lacking_calls
+from godot_analysis.diagnosis.facts import TOOL_CALL, UNFINISHED, lacking_calls
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
+from godot_analysis.reading.classify import ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Complaint, Facts
+    from godot_analysis.diagnosis.facts import Facts
 
 __all__: list[str] = []
 
+_ENDED: Final = ("connect.lost", "process.exit", "process.crash")
 _CLOSE: Final = pd.Timedelta(seconds=5)
-_BROKEN: Final = re.compile(
-    r"json-?rpc|unknown (?:or finished )?request|\bid\b|notification|unexpected (?:message|response)"
-    r"|protocol",
-    re.IGNORECASE,
-)
-_ENDED: Final = re.compile(
-    r"clos|disconnect|terminat|ended|\beof\b|exited|shutting down|stopped", re.IGNORECASE
-)
 
 
 @rule("F24")
@@ -36,18 +29,18 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
         server, client = row["sender"], row["receiver"]
         if server is None or server in seen or server in facts.foreign_answers:
             continue
-        said: list[Complaint | Trouble] = [*facts.events.complaints, *facts.incidents.troubles]
+        said = facts.incidents.failures
         ended = [
             end
-            for end in facts.events.ends
-            if end.component in {client, server} and end.peer in {server, client, None}
+            for end in facts.events.of("end")
+            if end.component in {client, server} and end.server in {server, client, None}
         ]
         told = [
             (item.time, item.record, f"{item.component} logged: {item.text[:120]}")
             for item in said
             if item.component == client
-            and _ENDED.search(item.text)
-            and (_BROKEN.search(item.text) or (isinstance(item, Trouble) and item.backend == server))
+            and (item.tells(*_ENDED) or ordinary(item.text).tells("connection.closed"))
+            and (item.tells("message.malformed", "stdout.polluted") or (item.server == server))
         ]
         rows = [*told, *((end.time, end.record, "the connection ended") for end in ended)]
         after = [found for found in rows if row["time"] <= found[0] <= row["time"] + _CLOSE]

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from godot_analysis.diagnosis.facts import lacking_calls
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
+from godot_analysis.reading.classify import classify
+from godot_analysis.reading.errors import dates_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Call, Complaint, Facts, Trouble
+    from godot_analysis.diagnosis.facts import Call, Facts
 
 __all__: list[str] = []
 
-_VERSION: Final = re.compile(r"protocol ?version|unsupported version", re.IGNORECASE)
-_UNSUPPORTED: Final = re.compile(
-    r"(?:unsupported|unknown|invalid|bad) (?:mcp[- ])?protocol[- ]version[^\"}]{0,160}", re.IGNORECASE
-)
 _UNSUPPORTED_VERSION: Final = -32022  # since 2026-07-28
-_DATE: Final = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 
 @rule("F17")
@@ -30,13 +26,13 @@ def version_rejected(facts: Facts) -> Iterator[Match]:
     yield from _refused_version(facts)
     yield from _refused_requests(facts)
     # Who cannot connect for a version says so of a server, or of the connection to it.
-    said: list[Complaint | Trouble] = [*facts.events.complaints, *facts.incidents.troubles]
-    told = sorted((item for item in said if _VERSION.search(item.said)), key=lambda item: item.time)
+    said = facts.incidents.failures
+    told = sorted((item for item in said if item.tells("version.unsupported")), key=lambda item: item.time)
     for arrival in facts.sessions.arrivals:
         later = facts.sessions.arrivals_at(arrival.backend)[-1]
         if arrival.failed and later.time > arrival.time and not later.failed:
             continue  # they have agreed in the end
-        if arrival.failed and _VERSION.search(arrival.text):
+        if arrival.failed and classify(arrival.text).tells("version.unsupported"):
             clue = Clue(f"initialize was answered with “{arrival.text}”", 0.85, arrival.records)
             numbers, words = lacking_calls(facts, arrival.backend), {"error": arrival.text}
             yield Match(arrival.backend, arrival.backend, (clue,), calls=numbers, words=words)
@@ -47,7 +43,7 @@ def version_rejected(facts: Facts) -> Iterator[Match]:
             if (
                 item.time >= arrival.time
                 and answered in item.said
-                and item.backend in {None, arrival.backend, item.component}
+                and item.server in {None, arrival.backend, item.component}
             ):
                 clues = (
                     Clue(f"{item.component} logged: {item.text[:160]}", 0.7, (item.record,)),
@@ -61,20 +57,20 @@ def version_rejected(facts: Facts) -> Iterator[Match]:
 def _refused_version(facts: Facts) -> Iterator[Match]:
     """Servers that refuse requests over HTTP for the protocol version that a header names."""
     for server, items in facts.incidents.failed_exchanges.items():
-        told = [(item, found) for item in items if (found := _UNSUPPORTED.search(item.body))]
+        told = [item for item in items if item.tells("version.unsupported")]
         if server is None or not told:
             continue
-        if facts.operations.requests.answered.where("callee", server).after(told[-1][0].time):
+        if facts.operations.requests.answered.where("callee", server).after(told[-1].time):
             continue  # the client offered another one
-        first, found = told[0]
+        first = told[0]
         agreed = facts.operations.handshakes.where("callee", server).ended("answered")
-        named = _DATE.search(f"{first.version or ''} {found.group()}")
-        broken = any(named is not None and named.group() == _version_of(hand) for hand in agreed)
+        named = dates_in(f"{first.version or ''} {first.text}")[:1]
+        broken = any(named == [_version_of(hand)] for hand in agreed)
         client = first.component if first.component != server else facts.topology.client
-        clues = [Clue(f"{server} answered {first.status} “{found.group()}”", 0.85, (first.record,))]
+        clues = [Clue(f"{server} answered {first.status} “{first.text[:160]}”", 0.85, (first.record,))]
         if agreed:
             clues.append(Clue("the handshake had agreed on a version before", 0.3, agreed[0].rows))
-        numbers, words = lacking_calls(facts, server), {"error": found.group()}
+        numbers, words = lacking_calls(facts, server), {"error": first.text[:160]}
         cause = client if agreed and not broken else server  # a server may not refuse what it agreed to
         yield Match(server, cause, tuple(clues), calls=numbers, words=words)
 
@@ -82,7 +78,7 @@ def _refused_version(facts: Facts) -> Iterator[Match]:
 def _refused_requests(facts: Facts) -> Iterator[Match]:
     """Servers that refuse requests which name their version themselves, and whose client tries no other."""
     told = [*facts.operations.requests.leaves.where("error_code", str(_UNSUPPORTED_VERSION))]
-    told += [call for call in facts.operations.setups.ended("error") if _UNSUPPORTED.search(call.error_text)]
+    told += [call for call in facts.operations.setups.ended("error") if call.tells("version.unsupported")]
     refused: dict[tuple[str, str | None], list[Call]] = defaultdict(list)
     for call in told:
         if call.callee is not None and call.method not in {"initialize", "server/discover"}:

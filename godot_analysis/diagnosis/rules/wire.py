@@ -12,32 +12,28 @@ from godot_analysis.diagnosis.facts import lacking_calls
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
+from godot_analysis.reading.names import mentions, server_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Complaint, Facts, Trouble
+    from godot_analysis.diagnosis.facts import Facts
     from godot_analysis.diagnosis.findings import Severity
+    from godot_analysis.reading.events import Event
 
 __all__: list[str] = []
 
-_NO_JSON: Final = re.compile(
-    r"unexpected token .{0,80}is not valid json|failed to parse json-?rpc|jsondecodeerror"
-    r"|invalid json.{0,20}rpc",
-    re.IGNORECASE,
+_BROKEN_OFF: Final = (
+    "connect.lost",
+    "connect.timeout",
+    "request.timeout",
+    "process.exit",
+    "process.start",
+    "handshake.rejected",
 )
-_IN_FRONT: Final = re.compile(r"(?:mcp server )?(?:\[([\w.-]+)\]|\"?([\w.-]+)\"?:) ", re.IGNORECASE)
-_BROKEN_OFF: Final = re.compile(r"clos|timed? ?out|failed|disconnect|exited", re.IGNORECASE)
 _PAGE: Final = 4096
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)')
 _CLOSING: Final = {"{": "}", "[": "]"}
-# How readers of lines and frames say that one is longer than they will hold.
-_TOO_LONG: Final = re.compile(
-    r"chunk (?:is longer than|exceeds?) (?:the )?limit|token too long|line (?:is )?too long"
-    r"|(?:message|payload|frame) (?:is )?too (?:big|large|long)|over size limit|max payload size exceeded"
-    r"|exceeds? (?:the )?max(?:imum)? (?:message|frame|line|payload|buffer)",
-    re.IGNORECASE,
-)
 
 
 @rule("B11")
@@ -111,9 +107,9 @@ def cut_off(facts: Facts) -> Iterator[Match]:
 
 def _given_up_on(facts: Facts) -> Iterator[Match]:
     """Long messages that were sent and never read, because the reader says that they are too long for it."""
-    said: list[Complaint | Trouble] = [*facts.events.complaints, *facts.incidents.troubles]
+    said = facts.incidents.failures
     for item in said:
-        if not _TOO_LONG.search(item.said) or not facts.wire.verbatim(item.component):
+        if not item.tells("message.too_long") or not facts.wire.verbatim(item.component):
             continue
         row, length = facts.wire.unread(item.component, item.time) or ({}, 0)
         call = facts.operations.under_way(item.component, item.time, failed=True)
@@ -214,12 +210,11 @@ def noise_on_stdio(facts: Facts) -> Iterator[Match]:
 
 def _unreadable(facts: Facts) -> Iterator[Match]:
     """Servers of which a client says that it cannot read what they write, and that it never reached."""
-    said: list[Complaint | Trouble] = [*facts.events.complaints, *facts.incidents.troubles]
-    by_server: dict[str, list[Complaint | Trouble]] = defaultdict(list)
+    said = facts.incidents.failures
+    by_server: dict[str, list[Event]] = defaultdict(list)
     for item in said:
-        if _NO_JSON.search(item.said):
-            named = _IN_FRONT.match(item.said)
-            server = item.backend or (named and (named.group(1) or named.group(2)))
+        if item.tells("stdout.polluted"):
+            server = item.server or server_in(item.said)
             if server and not facts.operations.sent_to(server).answered:
                 by_server[server].append(item)
     for server, items in by_server.items():
@@ -231,7 +226,7 @@ def _unreadable(facts: Facts) -> Iterator[Match]:
         later = [
             item
             for item in said
-            if item.time >= first.time and server in item.said and _BROKEN_OFF.search(item.said)
+            if item.time >= first.time and mentions(item.said, server) and item.tells(*_BROKEN_OFF)
         ]
         clues += [
             Clue(f"{item.component} logged: {item.said[:120]}", 0.5, (item.record,)) for item in later[:1]

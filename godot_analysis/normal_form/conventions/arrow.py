@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from godot_analysis.normal_form.conventions.wording import session_of, text_of
 from godot_analysis.normal_form.jsonrpc import members, read_message
 from godot_analysis.normal_form.sightings import (
     ERROR,
@@ -17,6 +16,8 @@ from godot_analysis.normal_form.sightings import (
     Sighting,
     Weight,
 )
+from godot_analysis.reading.fields import text_of
+from godot_analysis.reading.remarks import session_of
 
 if TYPE_CHECKING:
     from godot_analysis.normal_form.sightings import Row

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from godot_analysis.normal_form.conventions.wording import error_text_of, id_of, session_of, text_of
-from godot_analysis.normal_form.jsonrpc import HANDSHAKE
+from godot_analysis.normal_form.jsonrpc import HANDSHAKE, id_text
 from godot_analysis.normal_form.sightings import (
     CALL,
     ERROR,
@@ -18,6 +17,8 @@ from godot_analysis.normal_form.sightings import (
     Sighting,
     Weight,
 )
+from godot_analysis.reading.fields import TOOL, text_of
+from godot_analysis.reading.remarks import Says, error_text_of, id_of, session_of
 
 if TYPE_CHECKING:
     from godot_analysis.normal_form.sightings import Row
@@ -28,15 +29,6 @@ METHOD = re.compile(
     r"^(?:initialize|ping|(?:notifications|tools|resources|prompts|completion|logging|sampling|elicitation|roots"
     r"|tasks|server|subscriptions)/[\w/]+)$"
 )
-_METHOD_IN_TEXT = re.compile(r"\b(initialize|ping|(?:notifications|tools|resources|prompts|server)/\w+)\b")
-_HANDLING = re.compile(r"\b(?:handl\w*|process\w*)\b", re.IGNORECASE)
-_RECEIVED = re.compile(r"\b(?:receiv\w*|recv\w*|incoming|got|inbound)\b", re.IGNORECASE)
-_ANSWERED = re.compile(
-    r"\b(?:sent|complet\w*|answered|respond\w*|response|finish\w*|done|replied)\b", re.IGNORECASE
-)
-_FAILED = re.compile(
-    r"\b(?:fail\w*|error|unknown|unsupported|not found|reject\w*|exception)\b", re.IGNORECASE
-)
 
 
 def read(row: Row) -> list[Sighting]:
@@ -45,21 +37,21 @@ def read(row: Row) -> list[Sighting]:
     if not (isinstance(method, str) and METHOD.match(method)):
         return _handling(row)
     text = row.message
-    if row.data.get("has_error") is True or (row.level == "ERROR" and _FAILED.search(text)):
+    if row.data.get("has_error") is True or (row.level == "ERROR" and Says.failed.search(text)):
         return [_sighting(row, SENT, ERROR, method)]
-    if _RECEIVED.search(text):
+    if Says.received.search(text):
         kind = NOTIFICATION if method.startswith("notifications/") else REQUEST
         return [_sighting(row, RECEIVED, kind, method)]
-    if _ANSWERED.search(text):
+    if Says.answered.search(text):
         return [_sighting(row, SENT, RESPONSE, method)]
     return _handling(row, method)
 
 
 def _handling(row: Row, method: str | None = None) -> list[Sighting]:
     """`Handling tools/list request`: a remark about a request that is logged beside it."""
-    if not _HANDLING.search(row.message):
+    if not Says.handling.search(row.message):
         return []
-    found = _METHOD_IN_TEXT.search(row.message)
+    found = Says.method.search(row.message)
     named = method or (found.group(1) if found else None)
     if named is None or named.startswith("notifications/"):
         return []
@@ -70,7 +62,7 @@ def _sighting(row: Row, direction: str, kind: str, method: str, weight: Weight =
     params = row.data.get("params") if kind in {REQUEST, NOTIFICATION} else None
     payload = {"method": method, "params": params} if isinstance(params, dict) else None
     name = params.get("name") if payload and method == CALL else None  # type: ignore[union-attr]
-    tool = name if isinstance(name, str) else text_of(row.data, ("tool_name", "tool"))
+    tool = name if isinstance(name, str) else text_of(row.data, TOOL)
     inferred = ["kind"] if direction == SENT and "has_error" not in row.data else []
     if payload:
         inferred.append("payload")
@@ -86,7 +78,7 @@ def _sighting(row: Row, direction: str, kind: str, method: str, weight: Weight =
         era=HANDSHAKE if method in {"initialize", "notifications/initialized"} else None,
         method=method,
         tool=tool if method == CALL else None,
-        rpc_id=id_of(row.data),
+        rpc_id=id_text(id_of(row.data)),
         payload=payload,
         error_text=(error_text_of(row.data) or row.message) if kind == ERROR else None,
         inferred=",".join(inferred),

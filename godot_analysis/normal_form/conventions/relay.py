@@ -7,19 +7,10 @@ where the record of the request is missing, because it was too large or the stor
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from godot_analysis.normal_form.conventions.arrow import held_message, messages_under
-from godot_analysis.normal_form.conventions.wording import (
-    arguments_of,
-    direction_in,
-    error_text_of,
-    id_of,
-    peer_of,
-    session_of,
-    tool_of,
-)
+from godot_analysis.normal_form.jsonrpc import id_text
 from godot_analysis.normal_form.sightings import (
     CALL,
     ERROR,
@@ -30,22 +21,21 @@ from godot_analysis.normal_form.sightings import (
     Sighting,
     Weight,
 )
+from godot_analysis.reading.remarks import (
+    Says,
+    arguments_of,
+    direction_in,
+    error_text_of,
+    id_of,
+    peer_of,
+    session_of,
+    tool_of,
+)
 
 if TYPE_CHECKING:
     from godot_analysis.normal_form.sightings import Row
 
 NAME = "relay"
-
-_REFUSED_BY_CLIENT = re.compile(r"\bno such tool available\b|\bunknown tool name\b", re.IGNORECASE)
-_OVER = re.compile(r"\b(?:complet\w*|finish\w*|done|succeed\w*|succeeded|returned)\b", re.IGNORECASE)
-_BEGUN = re.compile(
-    r"\b(?:receiv\w*|start\w*|handl\w*|execut\w*|invok\w*|incoming|begin\w*|running)\b", re.IGNORECASE
-)
-_CALLING = re.compile(r"\b(?:calling|invoking|requesting|sending)\b", re.IGNORECASE)
-_FAILED = re.compile(
-    r"\b(?:fail\w*|error|unknown|unavailable|not found|no such|exception|reject\w*|refus\w*)\b", re.IGNORECASE
-)
-_ROUTED = re.compile(r"\brout(?:e|ed|es|ing)\b|\bdispatch\w*\b|\bforward\w*\b", re.IGNORECASE)
 
 
 def read(row: Row) -> list[Sighting]:
@@ -74,11 +64,11 @@ def _remark(row: Row) -> list[Sighting]:
     """`Tool call received: T`, `Tool call completed`, `Unknown tool: T`, `Tool error`, and the like."""
     text, data = row.message, row.data
     tool = tool_of(data, text)
-    if tool is None or _REFUSED_BY_CLIENT.search(text):
+    if tool is None or Says.refused_by_client.search(text):
         return []
-    failed = row.level in {"ERROR", "WARN"} and _FAILED.search(text) is not None
+    failed = row.level in {"ERROR", "WARN"} and Says.failed.search(text) is not None
     success = data.get("success")
-    if failed or _OVER.search(text):
+    if failed or Says.over.search(text):
         bad = failed or success is False
         return [
             _detail(
@@ -90,11 +80,11 @@ def _remark(row: Row) -> list[Sighting]:
             )
         ]
     peer = peer_of(data, text)
-    if peer is not None and _ROUTED.search(text):
+    if peer is not None and Says.routed.search(text):
         return [_detail(row, SENT, REQUEST, tool, peer=peer)]
-    if _BEGUN.search(text):
+    if Says.begun.search(text):
         return [_detail(row, RECEIVED, REQUEST, tool)]
-    if _CALLING.search(text):
+    if Says.calling.search(text):
         return [_detail(row, SENT, REQUEST, tool, peer=peer)]
     return []
 
@@ -117,7 +107,7 @@ def _detail(
         session=session_of(row.data),
         method=CALL,
         tool=tool,
-        rpc_id=id_of(row.data),
+        rpc_id=id_text(id_of(row.data)),
         payload=payload,
         error_text=error_text,
         inferred=",".join([*inferred, "payload"] if payload else inferred),

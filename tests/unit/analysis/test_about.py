@@ -6,7 +6,7 @@ import pytest
 
 import godot_analysis as ga
 from godot_analysis.loading.tables import log_table
-from godot_analysis.normal_form.about import Speech, is_one
+from godot_analysis.reading.names import Speech, is_one
 
 TOOLS = ("render_page", "convert_time", "echo")
 COMPONENTS = ("agent", "pdf", "time", "jobs")

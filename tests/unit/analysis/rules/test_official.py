@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from godot_analysis.diagnosis.rules._official import speaks_of_form
-from godot_analysis.diagnosis.rules._plain import plain_answer, plain_request
+from godot_analysis.diagnosis.facts._plain import plain_answer, plain_request
 from godot_analysis.normal_form.official import Judge, Seen
+from godot_analysis.reading.classify import classify
 
 OLD = "2025-06-18"
 TOOL = {"name": "forecast", "inputSchema": {"type": "object"}}
@@ -246,7 +246,9 @@ def test_a_refusal_of_sound_arguments_is_not_about_their_form(link):
     "text", ["invalid_type", "pydantic_core.ValidationError", "json: cannot unmarshal string"]
 )
 def test_words_of_form(text):
-    assert speaks_of_form(text)
+    assert classify(text).tells(
+        "message.malformed", "result.invalid", "arguments.invalid", "arguments.missing"
+    )
 
 
 def test_a_remark_about_a_tool_does_not_hide_its_failure(link):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import godot_analysis as ga
-from godot_analysis.diagnosis.facts import scan
+from godot_analysis.reading.events import read_events
 
 VERSION = "2025-06-18"
 HOST = "agent"
@@ -216,4 +216,4 @@ def test_r05_not_where_a_stream_beside_the_call_breaks(session):
 )
 def test_the_code_of_an_exit_is_read_in_words_too(message, data, code):
     logs = ga.from_records([{"component": HOST, "level": "WARN", "message": message, "data": data}])
-    assert [item.code for item in scan(logs).exits] == [code]
+    assert [item.code for item in read_events(logs).of("exit")] == [code]

@@ -1,4 +1,4 @@
-"""What people write around a message: words and keys for directions, peers, tools, ids, and ends.
+"""What people write around a message: words for its direction, its peer, its tool, and how a call went.
 
 Components word the same fact differently, so facts are looked up in `data` first, under any of the usual
 keys, and in the text only where the data is silent.
@@ -7,51 +7,23 @@ keys, and in the text only where the data is silent.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
-from godot_analysis.normal_form.jsonrpc import id_text
-from godot_analysis.normal_form.sightings import RECEIVED, SENT
+from godot_analysis.reading import fields
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+__all__ = [
+    "Says",
+    "arguments_of",
+    "direction_in",
+    "error_text_of",
+    "id_of",
+    "peer_of",
+    "session_of",
+    "tool_of",
+]
 
-PEER_KEYS = (
-    "peer",
-    "backend",
-    "server",
-    "target",
-    "upstream",
-    "downstream",
-    "destination",
-    "remote",
-    "to",
-    "from",
-)
-SERVER_KEYS = (
-    "backend",
-    "backend_name",
-    "server",
-    "server_name",
-    "mcp_server",
-    "upstream",
-    "target",
-    "peer",
-)
-"""Under which a record names a server, and nobody else."""
-TOOL_KEYS = ("tool_name", "toolName", "tool")
-ARGUMENT_KEYS = ("arguments", "args", "tool_args", "input")
-ID_KEYS = ("request_id", "requestId", "rpc_id", "jsonrpc_id", "id")
-SESSION_KEYS = (
-    "session",
-    "session_id",
-    "sessionId",
-    "client_id",
-    "clientId",
-    "connection_id",
-    "connection",
-    "conn",
-)
-ERROR_KEYS = ("error", "error_message", "errorMessage", "exception", "reason", "err")
+SENT: Final = "sent"
+RECEIVED: Final = "received"
 
 _SENT = re.compile(
     r"→|->|=>|\b(?:sen[dt]\w*|forward\w*|dispatch\w*|emit\w*|writ\w+|repl(?:y|ied|ying)|return\w*)\b",
@@ -83,18 +55,9 @@ def direction_in(text: str) -> str | None:
     return RECEIVED if received else None
 
 
-def text_of(data: dict[str, Any], keys: Iterable[str]) -> str | None:
-    """The first non-empty string under one of the keys."""
-    for key in keys:
-        value = data.get(key)
-        if isinstance(value, str) and value:
-            return value
-    return None
-
-
 def peer_of(data: dict[str, Any], text: str) -> str | None:
     """The other end, from the data or from the end of the text (`… to backend: gates`)."""
-    named = text_of(data, PEER_KEYS)
+    named = fields.text_of(data, fields.PEER)
     if named is not None and len(named) <= 64 and "://" not in named:  # noqa: PLR2004 - as long as a component
         return named
     found = _BACKEND_IN_TEXT.search(text) or _PEER_IN_TEXT.search(text)
@@ -103,7 +66,7 @@ def peer_of(data: dict[str, Any], text: str) -> str | None:
 
 def tool_of(data: dict[str, Any], text: str) -> str | None:
     """The tool, from the data or from the text (`Tool call failed: gates_create_document`)."""
-    named = text_of(data, TOOL_KEYS)
+    named = fields.text_of(data, fields.TOOL)
     if named is not None:
         return named
     found = _TOOL_IN_TEXT.search(text)
@@ -112,33 +75,47 @@ def tool_of(data: dict[str, Any], text: str) -> str | None:
 
 def arguments_of(data: dict[str, Any]) -> dict[str, Any] | None:
     """The arguments of a tool call; None when they were not logged."""
-    for key in ARGUMENT_KEYS:
-        value = data.get(key)
-        if isinstance(value, dict):
-            return value
-    return None
+    return fields.dict_of(data, fields.ARGUMENTS)
 
 
 def session_of(data: dict[str, Any]) -> str | None:
     """The connection, as far as the observer names it."""
-    return text_of(data, SESSION_KEYS)
+    return fields.text_of(data, fields.SESSION)
 
 
-def id_of(data: dict[str, Any]) -> str | None:
-    """JSON text of the request's id; None when there is none."""
-    for key in ID_KEYS:
+def id_of(data: dict[str, Any]) -> int | str | None:
+    """The id of the request that a record names; None when it names none."""
+    for key in fields.REQUEST:
         value = data.get(key)
         if isinstance(value, (int, str)) and not isinstance(value, bool):
-            return id_text(value)
+            return value
     return None
 
 
 def error_text_of(data: dict[str, Any]) -> str | None:
-    """What the data says went wrong."""
-    for key in ERROR_KEYS:
-        value = data.get(key)
-        if isinstance(value, str) and value:
-            return value
-        if isinstance(value, dict) and isinstance(value.get("message"), str):
-            return str(value["message"])
-    return None
+    """What the data says went wrong, None where it says nothing."""
+    return fields.error_of(data) or None
+
+
+class Says:
+    """How records word what becomes of a call; each is asked with a text."""
+
+    handling: Final = re.compile(r"\b(?:handl\w*|process\w*)\b", re.IGNORECASE)
+    received: Final = re.compile(r"\b(?:receiv\w*|recv\w*|incoming|got|inbound)\b", re.IGNORECASE)
+    answered: Final = re.compile(
+        r"\b(?:sent|complet\w*|answered|respond\w*|response|finish\w*|done|replied)\b", re.IGNORECASE
+    )
+    failed: Final = re.compile(
+        r"\b(?:fail\w*|error|unknown|unsupported|unavailable|not found|no such|reject\w*|refus\w*|exception)\b",
+        re.IGNORECASE,
+    )
+    refused_by_client: Final = re.compile(r"\bno such tool available\b|\bunknown tool name\b", re.IGNORECASE)
+    over: Final = re.compile(
+        r"\b(?:complet\w*|finish\w*|done|succeed\w*|succeeded|returned)\b", re.IGNORECASE
+    )
+    begun: Final = re.compile(
+        r"\b(?:receiv\w*|start\w*|handl\w*|execut\w*|invok\w*|incoming|begin\w*|running)\b", re.IGNORECASE
+    )
+    calling: Final = re.compile(r"\b(?:calling|invoking|requesting|sending)\b", re.IGNORECASE)
+    routed: Final = re.compile(r"\brout(?:e|ed|es|ing)\b|\bdispatch\w*\b|\bforward\w*\b", re.IGNORECASE)
+    method: Final = re.compile(r"\b(initialize|ping|(?:notifications|tools|resources|prompts|server)/\w+)\b")
