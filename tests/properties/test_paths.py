@@ -1,0 +1,500 @@
+"""The quick ways of rebuilding flows find what the slow ones find: each shortcut alone, and all of them off.
+
+Most messages are read, paired, joined and ended in columns, the rest row by row. `SLOW` turns each shortcut
+off, by the code that reads the rest or, where there is none, by a plain loop that is written here.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections import defaultdict
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import godot_analysis as ga
+from godot_analysis.loading.json_array import JsonArray, decoded
+from godot_analysis.normal_form import messages, plain
+from godot_analysis.normal_form.folding import Folder
+from godot_analysis.normal_form.sightings import ANSWERS, CALL, REQUEST
+from godot_analysis.normal_form.table import Sightings, objects
+from godot_analysis.reconstruction import endings, frames, joining, nesting, order, pairing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from godot_analysis.normal_form.messages import Observations
+    from godot_analysis.reconstruction.call import Calls
+    from godot_analysis.reconstruction.endings import Ends
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+from diagnosing.plants import PLANTS
+from diagnosing.score import HEALTHY, PAIR, build
+
+ROOT = Path(__file__).resolve().parents[2]
+BACKENDS = ("gates", "dewey")
+START_US = 1_767_225_600_000_000
+
+
+# The slow ways
+
+
+def read_all_by_the_conventions(rows: Any, data: Any) -> tuple[Sightings, list[int]]:
+    return Sightings.of(()), rows.tolist()
+
+
+def fold_all(seen: Observations) -> None:
+    """Also groups without a light sighting."""
+    folder = Folder(seen.components, seen.times, seen.traces, seen.texts)
+    standing, absorbed = folder.fold(list(seen.sightings))
+    seen.sightings = Sightings.of([one for _, one in standing])
+    now_at = {place: now for now, (place, _) in enumerate(standing)}
+    seen.folded = {now_at[place]: rows for place, rows in absorbed.items()}
+
+
+def pair_all_by_hand(seen: Observations) -> tuple[Any, Any, Any]:
+    none = np.empty(0, dtype=np.int64)
+    return none, none, np.flatnonzero(seen.sightings.are("kind", REQUEST, *ANSWERS) | pairing._cancels(seen))
+
+
+def align_all_by_hand(
+    joiner: joining._Joiner, outers: Any, inners: Any, group: Any, *, surely: bool
+) -> list[tuple[list[int], list[int]]]:
+    sides: dict[int, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+    for side, own in enumerate((outers, inners)):
+        for place in own.tolist():
+            sides[group[place]][side].append(place)
+    return [both for both in sides.values() if all(both)]
+
+
+def find_parents_one_by_one(calls: Calls) -> None:
+    """The only received call of the trace, else the best of several, else of all that the sender received."""
+    every = [calls[number] for number in range(len(calls))]
+    received = [one for one in every if calls.whole[one.number] and one.inner is not None]
+    numbers = np.array([one.number for one in received], dtype=np.int64)
+    for call in every:
+        outer = call.outer
+        if outer is None or not calls.whole[call.number]:
+            continue
+        own = [one for one in received if one.inner.observer == outer.observer]
+        tied = [one for one in own if outer.trace is not None and one.inner.trace == outer.trace]
+        if len(tied) == 1:
+            calls.parent[call.number] = -1 if tied[0] is call else tied[0].number
+        elif tied or call.method_is(CALL):
+            among = tied or own
+            group = np.full(len(calls.exchanges), -1)
+            group[[calls.inner[one.number] for one in among]] = 0
+            served = nesting._Served(calls, numbers, group)
+            calls.parent[call.number] = served.behind(call.number, 0, len(among), tied=bool(tied))
+
+
+def walk_all_lines(times: Any, call: Any, is_answer: Any, parent: Any) -> tuple[Any, Any, Any]:
+    root, rank, at = np.arange(len(times)), np.zeros(len(times), dtype=np.int64), times.copy()
+    order._walk(order._effects(np.flatnonzero(call >= 0), call, is_answer, parent), root, rank, at)
+    return root, rank, at
+
+
+def collect_all_evidence(calls: Calls, numbers: Any, ends: Ends, seen: Observations) -> Any:
+    shown = []
+    for place, number in enumerate(numbers.tolist()):
+        rows = sorted(frames._rows_of(number, calls, seen) | set(ends.rows.get(place, ())))
+        shown.append([seen.ids[row] for row in rows if seen.ids[row] is not None])
+    return objects(shown)
+
+
+def no_plain_ends(self: endings.Endings) -> tuple[Any, Any, Any]:
+    count = len(self._calls)
+    return np.zeros(count, dtype=bool), objects([None] * count), np.full(count, -1)
+
+
+SLOW: dict[str, tuple[Any, str, Callable[..., Any]]] = {
+    "reading": (messages, "read_plain", read_all_by_the_conventions),
+    "reading blocks": (plain, "_as_records", lambda texts: [plain._as_record(text) for text in texts]),
+    "folding": (messages, "_fold", fold_all),
+    "pairing": (pairing, "_alternating", pair_all_by_hand),
+    "joining": (joining._Joiner, "_align", align_all_by_hand),
+    "nesting": (nesting, "_find_parents", find_parents_one_by_one),
+    "ordering": (order, "_lines", walk_all_lines),
+    "evidence": (frames, "_evidence", collect_all_evidence),
+    "ends": (endings.Endings, "_plain_ends", no_plain_ends),
+}
+"""What is replaced by what, so that nothing takes this shortcut."""
+
+
+@contextmanager
+def slowly(*shortcuts: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for shortcut in shortcuts:
+            patch.setattr(*SLOW[shortcut])
+        yield
+
+
+# What is compared
+
+
+def found_in(logs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    flow = ga.reconstruct(logs)
+    found = {
+        "messages": ga.messages(logs),
+        "flow.observed": flow.observed,
+        "hops": flow.hops,
+        "calls": flow.calls,
+        "losses": flow.losses,
+        "clocks": flow.clocks,
+    }
+    return {name: exactly(frame) for name, frame in found.items()}
+
+
+def exactly(frame: pd.DataFrame) -> pd.DataFrame:
+    """Values of any type as text: to Python, 1, 1.0 and True are equal."""
+    return frame.assign(**{name: frame[name].map(repr) for name in frame if frame[name].dtype == object})
+
+
+def difference(mine: dict[str, pd.DataFrame], theirs: dict[str, pd.DataFrame]) -> str:
+    for name, frame in mine.items():
+        if frame.equals(theirs[name]):
+            continue  # told in a fifth of the time; the order of categories does not count
+        try:
+            pd.testing.assert_frame_equal(frame, theirs[name], obj=name)
+        except AssertionError as error:
+            return str(error)
+        return f"{name} differ"
+    return ""
+
+
+def as_texts(logs: pd.DataFrame) -> pd.DataFrame:
+    return logs.assign(data=JsonArray.from_texts([json.dumps(value) for value in logs["data"]]))
+
+
+def as_values(texts: pd.DataFrame) -> pd.DataFrame:
+    values = list(map(decoded, texts["data"].array.texts()))
+    return texts.assign(data=JsonArray.from_objects(values))
+
+
+def check(logs: pd.DataFrame, alone: str) -> None:
+    """The same is found in values and in texts, without any shortcut, and without `alone`."""
+    texts = as_texts(logs)
+    quick = found_in(as_values(texts))
+    told = {}
+    for without in (tuple(SLOW), (alone,)):
+        with slowly(*without):
+            told[" and ".join(without)] = difference(quick, found_in(texts))
+    if any(told.values()):  # which of them is it?
+        told = {"none": difference(quick, found_in(texts))} | told
+        for shortcut in SLOW:
+            with slowly(shortcut):
+                told[shortcut] = difference(quick, found_in(texts))
+    faults = [f"without the shortcuts {names}: {why}" for names, why in told.items() if why]
+    assert not faults, "\n".join(faults)
+
+
+# Logs of the demo, of the original system, and of random systems
+
+CAPTURES = sorted(path.stem for path in (ROOT / "demo" / "captures").glob("*.jsonl"))
+SHARED = (
+    "healthy",
+    "bug13",
+    "bug29_not_persisted",
+    "backend_killed_restarted",
+    "marco_calls_not_understood",
+    "godot_down_for_a_while",
+)
+SYSTEMS = [
+    *((code, 1) for code in sorted(PLANTS)),
+    *((kind, seed) for kind, count in ((HEALTHY, 8), (PAIR, 8)) for seed in range(count)),
+]
+
+
+def in_turn(values: Sequence[Any]) -> list[Any]:
+    """Each with one of the shortcuts."""
+    names = list(SLOW)
+    return [(value, names[place % len(names)]) for place, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(("scenario", "alone"), in_turn(CAPTURES))
+def test_captures_of_the_demo(scenario: str, alone: str):
+    check(ga.load_logs(source=ROOT / "demo" / "captures" / f"{scenario}.jsonl"), alone)
+
+
+@pytest.mark.parametrize(("name", "alone"), in_turn(SHARED))
+def test_captures_of_the_original_system(name: str, alone: str, shared_captures: Path):
+    check(ga.load_logs(source=shared_captures / f"{name}.jsonl"), alone)
+
+
+@pytest.mark.parametrize(("system", "alone"), in_turn(SYSTEMS))
+def test_random_systems(system: tuple[str, int], alone: str):
+    check(ga.from_records(build(*system).records()), alone)
+
+
+# Logs that no system writes
+
+IDS = (1, 1, 1, 2, 2, 3, "1", "a", "", 1.0, True, None, 2**70, [1])
+ODD = (None, True, 0, 1, 1.5, "", "x", [], {}, ["name"], "2.0", "tools/call", {"code": -1, "message": "no"})
+KEYS = ("jsonrpc", "id", "method", "params", "result", "error")
+PLACE_KEYS = ("direction", "peer", "transport", "session", "payload")
+ANSWER_PARTS: tuple[dict[str, Any], ...] = (
+    {"result": {"content": []}},
+    {"result": {"content": [{"type": "text", "text": "done"}]}},
+    {"result": {"content": [], "isError": True}},
+    {"result": {"isError": False, "resultType": "inputRequired", "inputRequests": {"a": 1}}},
+    {"result": {"protocolVersion": "2025-06-18", "serverInfo": {"name": "gates"}, "capabilities": {}}},
+    {"result": {"tools": [{"name": "open"}]}},
+    {"result": None},
+    {"result": {}},
+    {"result": "text"},
+    {"error": {"code": -32602, "message": "no such path"}},
+    {"error": {"code": True, "message": "x"}},
+    {"error": {"code": 1}},
+    {"error": "text"},
+    {"error": None, "result": {}},
+)
+REMARKS = (
+    ("gates", "ERROR", "connection to peer lost"),
+    ("relay", "WARN", "request timed out"),
+    ("relay", "ERROR", "failed to send: not connected"),
+    ("relay", "WARN", "reconnecting, connection refused"),
+    ("client", "ERROR", "open timed out"),
+    ("dewey", "ERROR", "Tool error"),
+    ("gates", "INFO", "alive"),
+)
+WORDINGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("gates", "MCP request received", {"method": "tools/call", "id": 1}),
+    ("gates", "Tool call started", {"tool_name": "open"}),
+    ("gates", "Tool call completed successfully", {"tool_name": "open"}),
+    ("dewey", "MCP request completed", {"method": "tools/list", "has_error": False}),
+    ("relay", "Tool call received: open", {"tool_name": "open", "arguments": {"n": 1}}),
+    ("relay", "Routing tool to backend: gates", {"tool_name": "open", "backend": "gates"}),
+    (
+        "relay",
+        "→ gates",
+        {"request": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "open"}}},
+    ),
+    ("relay", "← gates", {"response": {"jsonrpc": "2.0", "id": 1, "result": {}}}),
+)
+
+
+class Journal:
+    """Records of client, relay and backends; what is random in one step follows from the step's own seed."""
+
+    def __init__(self, step: int, offsets: dict[str, int], noise: float, *, sessions: bool) -> None:
+        self.records: list[dict[str, Any]] = []
+        self.chance = random.Random()
+        self._now = 0
+        self._numbers: dict[str, int] = defaultdict(int)
+        self._step, self._offsets, self._noise, self._sessions = step, offsets, noise, sessions
+
+    def maybe(self) -> bool:
+        return self.chance.random() < self._noise
+
+    def write(self, component: str, level: str, text: str, data: Any, trace: str | None) -> None:
+        self._now += self._step
+        late = self.chance.choice((0, 0, 700, 60_000, 1_500_000)) if self.maybe() else 0
+        at = START_US + self._now + late + self._offsets.get(component, 0)
+        self._numbers[component] += 1
+        record = {
+            "id": f"00000000-0000-7000-8000-{len(self.records):012}",
+            "component": component,
+            "level": level,
+            "message": text,
+            "trace_id": trace,
+            "instance": f"{component}-1",
+            "seq": self._numbers[component],
+            "event_created_at": pd.Timestamp(at, unit="us", tz="UTC").isoformat(),
+            "data": data,
+        }
+        if self.maybe():
+            return  # it is missing
+        self.records.append(record)
+        if self.maybe():
+            own = record["id"] if self.chance.random() < 0.5 else record["id"].replace("7000", "7001")
+            self.records.append({**record, "id": own})
+
+    def sees(self, observer: str, direction: str, peer: str, payload: Any, trace: str | None) -> None:
+        if self.maybe():
+            payload = self.bent(payload, KEYS)
+        mcp = {"direction": direction, "peer": peer, "payload": payload}
+        if self._sessions:
+            mcp |= {"session": "-".join(sorted((observer, peer))), "transport": "stdio"}
+        if self.maybe():
+            mcp = self.bent(mcp, PLACE_KEYS)
+        data = {"mcp": mcp, "lost": {"count": 2, "reason": "full"}} if self.maybe() else {"mcp": mcp}
+        self.write(observer, "TRACE", f"{direction} message", data, trace)
+
+    def bent(self, value: Any, keys: Sequence[str]) -> Any:
+        """Some part missing, or something else."""
+        if not isinstance(value, dict):
+            return value
+        key, odd = self.chance.choice(keys), self.chance.choice((*ODD, ...))
+        if odd is ...:
+            return {name: held for name, held in value.items() if name != key}
+        if key == "params" and isinstance(value.get("params"), dict) and self.chance.random() < 0.7:
+            own = self.chance.choice(("name", "arguments", "_meta"))
+            return value | {"params": value["params"] | {own: odd}}
+        return value | {key: odd}
+
+    def travels(self, sender: str, receiver: str, payload: Any, trace: str | None) -> None:
+        called = "alias" if receiver == "dewey" and self._noise > 0.05 else receiver
+        self.sees(sender, "sent", called, payload, trace)
+        self.sees(receiver, "received", sender, payload, trace)
+
+    def step(self, kind: str, seed: int) -> None:
+        """One thing that happens."""
+        self.chance.seed(seed)
+        choice = self.chance.choice
+        trace = choice((None, *(f"00000000-0000-4000-8000-{number:012}" for number in range(1, 5))))
+        backend, ids = choice(BACKENDS), [choice(IDS), choice(IDS)]
+        if kind == "remark":
+            component, level, text = choice(REMARKS)
+            self.write(
+                component, level, text, choice((None, {"error": "deadline"}, {"tool_name": "open"})), trace
+            )
+        elif kind == "wording":
+            component, text, data = choice(WORDINGS)
+            self.write(component, "TRACE", text, data, trace)
+        elif kind == "loss":
+            self._numbers[backend] += 3
+            self.write(backend, "WARN", "lost", {"lost": {"count": choice((1, "x")), "reason": "full"}}, None)
+        elif kind == "pause":
+            self._now += choice((600_000, 4_000_000, 70_000_000))
+        elif kind == "batch":
+            question = self.question(ids[0], "ping")
+            told = [question, self.question(None, "notifications/progress"), self.answer(ids[1])]
+            self.travels(
+                "relay", backend, choice((told, told[:2], [], json.dumps(question), "no JSON")), trace
+            )
+        elif kind == "asks back":
+            ends = (backend, "relay")
+            self.travels(
+                *ends, self.question(ids[0], choice(("sampling/createMessage", "roots/list"))), trace
+            )
+            self.travels(*reversed(ends), self.answer(ids[choice((0, 0, 1))]), trace)
+        elif kind == "call":
+            self.call(ids, backend, trace)
+        else:
+            self.travels("relay", backend, self.question(ids[0], kind), trace)
+            if not kind.startswith("notifications/"):
+                self.travels(backend, "relay", self.answer(ids[0]), trace)
+
+    def call(self, ids: list[Any], backend: str, trace: str | None) -> None:
+        """Through the relay or past it; it may be cancelled, asked again, or not answered."""
+        choice = self.chance.choice
+        question = self.question(ids[0], CALL)
+        way = [("client", "relay", ids[0]), ("relay", backend, ids[1])][choice((0, 0, 1)) :]
+        for sender, receiver, own in way:
+            self.travels(sender, receiver, question | {"id": own}, choice((trace, trace, None)))
+        end = choice(("answered",) * 6 + ("cancelled", "pending", "twice", "mistyped"))
+        answer = self.answer(way[-1][2])
+        for sender, receiver, own in reversed(way) if end != "pending" else ():
+            if end == "cancelled":
+                stop = {"requestId": own, "reason": choice(("timed out", "changed my mind", 3))}
+                cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": stop}
+                self.travels(sender, receiver, cancel, trace)
+            told = {"id": json.dumps(own) if end == "mistyped" else own}
+            for _ in range(2 if end == "twice" else 1):
+                self.travels(receiver, sender, answer | told, trace)
+
+    def question(self, rpc_id: Any, method: str) -> dict[str, Any]:
+        params: dict[str, Any] = {}
+        if method == CALL:
+            params = {
+                "name": self.chance.choice(("open", "open", "close")),
+                "arguments": {"n": self.chance.choice((1, 2))},
+            }
+        if self.maybe():
+            params["_meta"] = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+        about = {} if method.startswith("notifications/") else {"id": rpc_id}
+        return {
+            "jsonrpc": "2.0",
+            **about,
+            "method": method,
+            **({"params": params} if params or self.maybe() else {}),
+        }
+
+    def answer(self, rpc_id: Any) -> dict[str, Any]:
+        part = self.chance.choice(ANSWER_PARTS) if self.maybe() else ANSWER_PARTS[1]
+        return {"jsonrpc": "2.0", "id": rpc_id, **part}
+
+
+def bendings(value: dict[str, Any], keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The value, and it with each part missing, or something else."""
+    yield value
+    for key in keys:
+        yield {name: held for name, held in value.items() if name != key}
+        yield from (value | {key: odd} for odd in ODD)
+
+
+def odd_records() -> Iterator[dict[str, Any]]:
+    """The data of message records: each part of each kind of message is anything once."""
+    params = {
+        "name": "open",
+        "arguments": {"n": 1},
+        "_meta": {"io.modelcontextprotocol/protocolVersion": "x"},
+    }
+    question = {"jsonrpc": "2.0", "id": 1, "method": CALL, "params": params}
+    done = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    payloads: list[Any] = [*ODD]
+    for message in (question, done, *({"jsonrpc": "2.0", "id": 1, **part} for part in ANSWER_PARTS)):
+        payloads += bendings(message, KEYS)
+    payloads += (question | {"params": told} for told in bendings(params, list(params)))
+    payloads += ({**done, "method": method, "id": 1} for method in ("notifications/x", "initialize"))
+    for code in (-1, 1, 1.0, True):
+        failed = {"code": code, "message": "no"}
+        payloads += (
+            {"jsonrpc": "2.0", "id": 1, "error": error} for error in bendings(failed, ("code", "message"))
+        )
+    seen = {"direction": "sent", "peer": "gates", "transport": "stdio", "session": "one", "payload": question}
+    yield from ({"mcp": {**seen, "payload": payload}} for payload in payloads)
+    for mcp in bendings(seen, PLACE_KEYS):
+        yield from ({"mcp": mcp}, {"mcp": mcp, "lost": None}, {"mcp": mcp, "lost": {"count": 1}})
+    yield from ({"mcp": odd} for odd in ODD)
+    yield {}
+
+
+@pytest.mark.parametrize("alone", ["reading", "reading blocks"])
+def test_odd_records_are_read_alike(alone: str):
+    journal = Journal(1_000, {}, 0.0, sessions=False)
+    for number, data in enumerate(odd_records()):
+        journal.write(("relay", "client", "browser")[number % 3], "TRACE", "", data, None)
+    check(ga.from_records(journal.records), alone)
+
+
+KINDS = st.sampled_from(
+    ("call",) * 6
+    + ("ping", "initialize", "tools/list", "notifications/initialized", "batch", "asks back")
+    + ("remark", "wording", "loss", "pause")
+)
+
+
+@st.composite
+def journals(draw: st.DrawFn) -> list[dict[str, Any]]:
+    journal = Journal(
+        draw(st.sampled_from((0, 1_000, 300_000))),
+        {name: draw(st.sampled_from((0, 0, -40_000_000, 2_000_000))) for name in ("client", *BACKENDS)},
+        draw(st.sampled_from((0.0, 0.03, 0.15))),
+        sessions=draw(st.booleans()),
+    )
+    for kind, seed in draw(st.lists(st.tuples(KINDS, st.integers(0, 2**32 - 1)), min_size=1, max_size=14)):
+        journal.step(kind, seed)
+    shuffled = draw(st.booleans())
+    if shuffled:
+        journal.chance.seed(len(journal.records))
+        journal.chance.shuffle(journal.records)
+    return journal.records
+
+
+@given(journals(), st.sampled_from(list(SLOW)))
+@settings(max_examples=60, deadline=None)
+def test_random_messages(records: list[dict[str, Any]], alone: str):
+    logs = ga.from_records(records)
+    check(logs, alone)
+    texts = as_texts(logs)
+    assert not difference(found_in(as_values(texts)), found_in(texts)), "texts read like values"
