@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import godot_analysis as ga
 from godot_analysis.loading.json_array import JsonArray, decoded
+from godot_analysis.loading.tables import log_table
 from godot_analysis.normal_form import messages, plain
 from godot_analysis.normal_form.folding import Folder
 from godot_analysis.normal_form.sightings import ANSWERS, CALL, REQUEST
@@ -478,6 +479,133 @@ def odd_records() -> Iterator[dict[str, Any]]:
     yield {}
 
 
+# Each of these looks like a plain case to a shortcut that checks less.
+TABLES = {
+    "cancelled, as only the callee saw": """
+        0.0 relay sends gates ? 1 tools/call open
+        0.1 gates gets relay ? 1 tools/call open
+        0.2 gates gets relay ~ notifications/cancelled {"requestId": 1}
+        0.3 gates sends relay = 1
+        0.4 relay gets gates = 1
+    """,
+    "cancelled after an answer that overtook its question": """
+        0.0 gates gets relay ? 1 tools/call open
+        0.1 relay gets gates = 1
+        0.2 gates sends relay = 1
+        0.3 relay sends gates ? 1 tools/call open
+        0.4 relay sends gates ~ notifications/cancelled {"requestId": 1}
+    """,
+    "a tool's own error": """
+        0.0 relay sends gates ? 1 tools/call open
+        0.1 gates gets relay ? 1 tools/call open
+        0.2 gates sends relay = 1 {"isError": true, "content": []}
+        0.3 relay gets gates = 1 {"isError": true, "content": []}
+    """,
+    "timed out, as the caller remarks": """
+        0.0 relay sends gates ? 1 tools/call open @t
+        0.1 gates gets relay ? 1 tools/call open @t
+        0.2 relay says WARN open timed out @t
+        0.3 gates sends relay = 1 @t
+        0.4 relay gets gates = 1 @t
+    """,
+    "several attempts, and a remark": """
+        0.0 relay sends gates ? 9 server/discover
+        0.1 relay sends gates ? 1 prompts/get
+        0.2 gates gets relay ? 1 prompts/get
+        0.3 gates sends relay = 1 {"resultType": "inputRequired", "inputRequests": {}}
+        0.4 relay gets gates = 1 {"resultType": "inputRequired", "inputRequests": {}}
+        0.5 relay sends gates ? 2 prompts/get {"requestState": "x"}
+        0.6 gates gets relay ? 2 prompts/get {"requestState": "x"}
+        0.7 gates sends relay = 2
+        0.8 relay gets gates = 2
+        1.0 relay sends gates ? 3 tools/call open
+        1.1 gates gets relay ? 3 tools/call open
+        1.2 gates says TRACE Tool call started {"tool_name": "open"}
+        1.3 gates sends relay = 3
+        1.4 relay gets gates = 3
+    """,
+    "an answer on another connection, or about another method": """
+        0.0 relay sends gates ? 1 ping #one
+        0.1 relay gets gates = 1 #two
+        0.2 dewey says TRACE MCP request received {"method": "tools/list"}
+        0.3 dewey says TRACE MCP request completed {"method": "resources/list", "has_error": false}
+    """,
+    "far apart, but for one clock": """
+        0.0 relay sends gates ? 1 ping
+        100 gates gets relay ? 1 ping
+        0.0 relay sends dewey ? 1 tools/list
+        1.0 relay sends dewey ? 1 tools/list
+        2.0 relay sends dewey ? 1 tools/list
+        100 dewey gets relay ? 1 tools/list
+        101 dewey gets relay ? 1 tools/list
+        102 dewey gets relay ? 1 tools/list
+        0.0 relay sends marco ? 1 tools/call open @t
+        100 marco gets relay ? 1 tools/call open @t
+        3.0 relay sends marco ? 2 tools/call close
+        103 marco gets relay ? 2 tools/call close
+    """,
+    "what cannot be one": """
+        0.0 relay sends relay ? 1 ping @a
+        0.1 relay gets relay ? 1 ping @a
+        1.0 relay sends gates ? 2 ping @b
+        1.1 gates gets dewey ? 2 ping @b
+        1.2 dewey says INFO alive
+        2.0 relay sends gates ? 3 ping @c
+        2.1 gates gets gates ? 3 ping @c
+        3.0 relay sends gates ? 4 tools/call open #s
+        3.1 gates gets relay ? 4 tools/call close #s
+        4.0 relay sends gates ? 5 tools/call open {"n": 1} @e
+        4.1 gates gets relay ? 5 tools/call open {"n": 2} @e
+        5.0 relay sends gates ? 6 tools/call open {"n": 1} @f
+        5.1 gates gets relay ? 6 tools/call open @f
+    """,
+}
+
+
+@pytest.mark.parametrize("heading", TABLES)
+@pytest.mark.parametrize("missing", ["nothing", "event_created_at", "id"])
+def test_a_shortcut_leaves_alone(heading: str, missing: str):
+    logs = log_table(TABLES[heading])
+    if missing != "nothing":
+        logs.loc[logs.index[[0, -1]], missing] = None
+    check(logs, "")
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> tuple[Any, ...]:
+    """Times of messages, their calls, whether they are answers, and the calls behind the calls."""
+    shapes = draw(st.lists(st.sampled_from(("qa", "qa", "qa", "q", "a", "qqa", "qaqa", "aa")), max_size=7))
+    hops = [(number, one == "a") for number, shape in enumerate(shapes) for one in shape]
+    hops += [(-1, False)] * draw(st.integers(0, 2))
+    times = draw(st.lists(st.integers(0, 9), min_size=len(hops), max_size=len(hops)))
+    rank = draw(st.permutations(range(len(shapes))))  # a cause may stand anywhere
+    parent = [-1] * len(shapes)
+    for place in range(1, len(shapes)):
+        parent[rank[place]] = draw(st.sampled_from((-1, rank[place - 1], *rank[:place])))
+    kinds = (times, np.int64), ([call for call, _ in hops], np.int64), ([late for _, late in hops], bool)
+    return *(np.array(values, dtype=kind) for values, kind in kinds), np.array(parent, dtype=np.int64)
+
+
+@given(trees())
+@settings(max_examples=300, deadline=None)
+def test_lines_are_in_the_order_of_trees(tree: tuple[Any, ...]):
+    quick = order.causal_order(*tree)
+    with slowly("ordering"):
+        assert order.causal_order(*tree).tolist() == quick.tolist()
+
+
+def test_a_shuffled_log_shows_the_same():
+    """Also without any row that is no message, when columns of the log are taken as they are."""
+    logs = ga.load_logs(source=ROOT / "demo" / "captures" / "healthy.jsonl")
+    whole = logs[[isinstance(data, dict) and "mcp" in data for data in logs["data"]]]
+    whole = whole.drop_duplicates("event_created_at").reset_index(drop=True)
+    shuffled = whole.sample(frac=1, random_state=1).reset_index(drop=True)
+    mine, theirs = found_in(whole), found_in(shuffled)
+    for found in (mine, theirs):
+        found["calls"] = found["calls"].drop(columns="evidence")  # in the order of the log
+    assert not difference(mine, theirs)
+
+
 @pytest.mark.parametrize("alone", ["reading", "reading blocks"])
 def test_odd_records_are_read_alike(alone: str):
     journal = Journal(1_000, {}, 0.0, sessions=False)
@@ -512,6 +640,6 @@ def journals(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 @given(journals(), st.sampled_from(ALONE))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_random_messages(records: list[dict[str, Any]], alone: str):
     check(ga.from_records(records), alone)
