@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from godot_analysis.normal_form.conventions import arrow, backend, relay, verbatim
+from godot_analysis.normal_form.conventions import arrow, backend, host, relay, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 CONVENTIONS: Final[tuple[Callable[[Row], list[Sighting]], ...]] = (
     verbatim.read,
     arrow.read,
+    host.read,
     relay.read,
     backend.read,
 )

@@ -1,0 +1,69 @@
+"""A host's way: a line for each call of a tool of a server, in words, or with the message quoted in the text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from godot_analysis.normal_form.conventions.arrow import messages_under
+from godot_analysis.normal_form.jsonrpc import id_text
+from godot_analysis.normal_form.sightings import (
+    CALL,
+    ERROR,
+    RECEIVED,
+    REQUEST,
+    RESPONSE,
+    SENT,
+    Sighting,
+    Weight,
+)
+from godot_analysis.reading.fields import SERVER, text_of
+from godot_analysis.reading.remarks import arguments_of, error_text_of, id_of, session_of
+from godot_analysis.reading.told import quoted_message, told_call
+
+if TYPE_CHECKING:
+    from godot_analysis.normal_form.sightings import Row
+
+NAME = "host"
+
+
+def read(row: Row) -> list[Sighting]:
+    """The message that a line about one of a host's servers quotes, or the call that it tells of."""
+    quoted = quoted_message(row.message)
+    if quoted is not None:
+        end, server, message = quoted
+        peer = server or text_of(row.data, SERVER)
+        if peer is None or peer == row.component:
+            return []
+        direction = SENT if end == "client" else RECEIVED
+        return messages_under(row, NAME, "message", message, direction=direction, peer=peer)
+    return _told(row)
+
+
+def _told(row: Row) -> list[Sighting]:
+    told = told_call(row.message)
+    if told is None:
+        return []
+    server = text_of(row.data, SERVER) or told.server
+    if server is None or server == row.component:
+        return []  # without a server it may be the router's own call, and is read so
+    begun = told.step == "begun"
+    arguments = arguments_of(row.data) if begun else None
+    params = None if arguments is None else {"name": told.tool, "arguments": arguments}
+    inferred = "direction,kind,method"
+    return [
+        Sighting(
+            row.number,
+            SENT if begun else RECEIVED,
+            REQUEST if begun else ERROR if told.step == "failed" else RESPONSE,
+            NAME,
+            Weight.DETAIL,
+            peer=server,
+            session=session_of(row.data),
+            method=CALL,
+            tool=told.tool,
+            rpc_id=id_text(id_of(row.data)),
+            payload=None if params is None else {"method": CALL, "params": params},
+            error_text=(error_text_of(row.data) or told.why) if told.step == "failed" else None,
+            inferred=inferred if params is None else inferred + ",payload",
+        )
+    ]

@@ -1,0 +1,116 @@
+"""What a host says in words of the calls that it makes: a server, a tool, and whether the call began or how it ended.
+
+Hosts write a line when they call a tool of a server and one when the call is over, and some quote the message itself:
+`[docs] Message from client: {…}`. Which server is meant stands at the head of the line or in the data.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final, NamedTuple
+
+__all__ = ["ToldCall", "quoted_message", "server_at_head", "told_call"]
+
+_MOST: Final = 400  # characters in which a line says what it is about
+
+_NAME: Final = r"[A-Za-z0-9_@][\w@./-]{0,127}"
+_HEAD: Final = re.compile(
+    rf"""(?:MCP\ )?server\ ["'`]?(?P<server>{_NAME})["'`]?:\s
+      |  \[(?P<bracket>{_NAME})\]\s
+      |  (?P<label>[A-Za-z_][\w.-]{{0,63}}):\s""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_TOOL: Final = r"""["'`]?(?P<tool>[A-Za-z_][\w.-]{0,127})["'`]?"""
+_TIME: Final = r"(?: (?:after|in|took) \d{1,9}(?:\.\d{1,9})? ?[a-zµ]{1,12})?"
+_BEGUN: Final = re.compile(
+    rf"(?:calling|invoking|executing|running|requesting)(?: the)?(?: mcp)? tool:? {_TOOL}(?=$|[\s,:;(.…])",
+    re.IGNORECASE,
+)
+_ENDED: Final = re.compile(
+    rf"(?:successfully |done )?(?:called|invoked|executed|ran)(?: the)?(?: mcp)? tool:? {_TOOL}(?=$|[\s,:;(.])",
+    re.IGNORECASE,
+)
+_VERBS: Final = (
+    r"(?:(?P<begun>called|invoked|requested|started)"
+    r"|(?P<over>answered|completed|succeeded|finished|returned|done)"
+    r"|(?P<bad>failed|errored|crashed|rejected|timed out))"
+)
+_TOOL_VERB: Final = re.compile(
+    rf"(?:mcp )?tool {_TOOL}(?: call)?(?: was| has)? {_VERBS}\b(?: successfully)?{_TIME}(?::\s*(?P<why>.{{1,4000}}))?",
+    re.IGNORECASE | re.DOTALL,
+)
+_SLASH_VERB: Final = re.compile(
+    rf"(?P<server>[A-Za-z_][\w.-]{{0,63}})/{_TOOL} {_VERBS}\b{_TIME}(?::\s*(?P<why>.{{1,4000}}))?",
+    re.IGNORECASE | re.DOTALL,
+)
+_NO_TOOLS: Final = frozenset({"call", "calls", "execution", "list", "lists", "result", "results", "use", "was", "has"})
+_QUOTED: Final = re.compile(
+    r"\b(?:messages?|requests?|responses?|notifications?)\b[^{\n]{0,40}?\b(?P<way>from|to) (?:the )?(?P<end>client|server)"
+    r"[^{\n]{0,40}(?P<json>\{)",
+    re.IGNORECASE,
+)
+
+
+class ToldCall(NamedTuple):
+    """One line about a call: `step` is `begun`, `over` or `failed`; `why` is what it says of a failure."""
+
+    step: str
+    tool: str
+    server: str | None
+    why: str | None
+
+
+def server_at_head(text: str) -> tuple[str | None, str]:
+    """The server whose line this is, as its head says, and the rest of the line.
+
+    >>> server_at_head('MCP server "docs": Calling MCP tool: find')
+    ('docs', 'Calling MCP tool: find')
+    """
+    found = _HEAD.match(text)
+    if found is None:
+        return None, text
+    return found["server"] or found["bracket"] or found["label"], text[found.end() :]
+
+
+def told_call(text: str) -> ToldCall | None:
+    """What a line says about a call of a tool; None where it says nothing of one.
+
+    >>> told_call("docs/find failed after 12 ms: no such page")
+    ToldCall(step='failed', tool='find', server='docs', why='no such page')
+    """
+    server, rest = server_at_head(text)
+    told = _BEGUN.match(rest)
+    if told is not None and told["tool"].lower() not in _NO_TOOLS:
+        return ToldCall("begun", told["tool"], server, None)
+    told = _ENDED.match(rest)
+    if told is not None and told["tool"].lower() not in _NO_TOOLS:
+        return ToldCall("over", told["tool"], server, None)
+    told = _TOOL_VERB.match(rest) or _SLASH_VERB.match(rest)
+    if told is None or told["tool"].lower() in _NO_TOOLS:
+        return None
+    step = "begun" if told["begun"] else "over" if told["over"] else "failed"
+    own = told.groupdict().get("server")
+    why = (told["why"] or told[0]).strip() if step == "failed" else None
+    return ToldCall(step, told["tool"], own or server, why)
+
+
+def quoted_message(text: str) -> tuple[str, str | None, dict[str, Any]] | None:
+    """A message that a line quotes: from which end it came (`client` or `server`), of which server, and itself.
+
+    >>> quoted_message('[docs] Message from client: {"jsonrpc": "2.0", "method": "ping", "id": 1}')
+    ('client', 'docs', {'jsonrpc': '2.0', 'method': 'ping', 'id': 1})
+    """
+    if "jsonrpc" not in text:
+        return None
+    found = _QUOTED.search(text[:_MOST])
+    if found is None:
+        return None
+    try:
+        message, _ = json.JSONDecoder().raw_decode(text, found.start("json"))
+    except ValueError:
+        return None
+    if not isinstance(message, dict):
+        return None
+    client = (found["way"].lower() == "from") == (found["end"].lower() == "client")
+    return "client" if client else "server", server_at_head(text)[0], message
