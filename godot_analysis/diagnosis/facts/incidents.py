@@ -14,7 +14,7 @@ from godot_analysis.diagnosis.facts.calls import Calls, micros
 from godot_analysis.diagnosis.facts.moments import LEEWAY
 from godot_analysis.reading.errors import WORD
 from godot_analysis.reading.events import link_of
-from godot_analysis.reading.names import Speech
+from godot_analysis.reading.names import Speech, mentions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,8 @@ _OF_A_REQUEST: Final = frozenset(
     {"request", "Request", "response", "Response", "answer", "call", "tool", "tools", "Tool", "initialize"}
 )
 _NO_SUCCESS: Final = 300  # HTTP's first status that is none
+_ERRORS: Final = 400  # … and its first that is an error
+_OF_SESSIONS: Final = ("session.unknown", "session.missing", "header.mismatch", "version.unsupported")
 
 
 class Incidents:
@@ -76,12 +78,17 @@ class Incidents:
         return {component: [item.time for item in items] for component, items in self._complaints.items()}
 
     def server_of(self, exchange: Event) -> str | None:
-        """Whom an HTTP request went to: named beside it, in its URL, or asked at that moment."""
+        """Whom an HTTP request went to: named beside it, in its words or URL, or asked at that moment."""
         if exchange.server is not None:
             return exchange.server
         host = urlsplit(exchange.url or "").hostname
         if host in self._servers and host != exchange.component:
             return host
+        if host is not None:  # a request that the component itself made
+            others = self._servers - {exchange.component}
+            named = [name for name in others if mentions(exchange.said, name)]
+            if len(named) == 1:
+                return named[0]
         near = self._operations.under_way(
             exchange.component, exchange.time, failed=exchange.status >= _NO_SUCCESS
         )
@@ -100,6 +107,19 @@ class Incidents:
         for item in self._events.of("http"):
             if item.status >= _NO_SUCCESS:
                 found.setdefault(self.server_of(item), []).append(item)
+        return found
+
+    @cached_property
+    def ended_by_http(self) -> dict[int, Event]:
+        """The requests that HTTP refused, and nobody answered: by number, each with the exchange that says so."""
+        found: dict[int, Event] = {}
+        for server, items in self.failed_exchanges.items():
+            for item in items:
+                if item.status < _ERRORS or item.verb not in {"POST", None} or item.tells(*_OF_SESSIONS):
+                    continue
+                call = self._operations.under_way(item.component, item.time, failed=True)
+                if call is not None and call.callee == server and not call.answered:
+                    found.setdefault(call.number, item)
         return found
 
     @cached_property

@@ -18,6 +18,7 @@ from godot_analysis.diagnosis.facts import (
 )
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
+from godot_analysis.reading.lexicon import kinds
 from godot_analysis.reading.results import failure_inside, is_what_was_asked
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from godot_analysis.reading.events import Event
 
 __all__: list[str] = []
+
+_LOOK = (
+    "Look at {component} at this moment, with its stack trace; repeat the call with the same arguments to "
+    "reproduce it."
+)
 
 
 @rule("B28")
@@ -137,6 +143,7 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
 @rule("R09")
 def defect_of_backend(facts: Facts) -> Iterator[Match]:
     yield from _broke_while_running(facts)
+    yield from _refused_by_http(facts)
     for backend, call in _failed(facts):
         guilty = at_fault(call, facts.tools.parameters(call))
         if guilty == "caller":
@@ -153,10 +160,40 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
         fine = facts.operations.well_answered(backend)
         if fine is not None:
             clues.append(Clue(f"other calls to {backend} were answered", 0.2, fine.rows[-1:]))
-        words = {"error": error_words(call)}
+        words = _words(error_words(call), call.reading.kind, backend)
         over = may_pass(call) and facts.operations.succeeded_later(call)
         severity: Severity | None = "info" if over else _severity(call)
         yield _match(call, facts, backend, tuple(clues), words, severity=severity)
+
+
+def _refused_by_http(facts: Facts) -> Iterator[Match]:
+    """Calls that got an error of HTTP, from their server or from what stands before it, and no answer."""
+    for call in facts.operations.numbered(facts.incidents.ended_by_http):
+        if call.method != TOOL_CALL or call.callee is None:
+            continue
+        item = facts.incidents.ended_by_http[call.number]
+        told = f"HTTP {item.status}: {item.text[:160]}" if str(item.status) not in item.text else item.text[:160]
+        clues = (
+            Clue(f"{item.component} logged {item.status} “{item.text[:160]}”", 0.7, (item.record,)),
+            Clue(f"{call.tool} got no other answer", 0.3, call.rows),
+        )
+        kind = kinds().get(item.kind)
+        guilty = kind is not None and kind.at_fault == "caller"
+        cause = (call.caller if guilty else None) or call.callee
+        passed = facts.operations.succeeded_later(call)
+        numbers = facts.operations.operation_of(call).family
+        yield Match(
+            call.callee, cause, clues, call.tool, numbers, _words(told, item.kind, call.callee),
+            "info" if passed else None,
+        )
+
+
+def _words(error: str, kind: str, component: str) -> dict[str, str]:
+    """What the texts of a failed call say of its error: the words, what they mean, and what to do."""
+    told = kinds().get(kind)
+    meaning = f" By these words {told.phrase}." if told is not None and kind != "nothing" else ""
+    remedy = told.fix.format(component=component) if told is not None and told.fix else ""
+    return {"error": error, "meaning": meaning, "remedy": remedy or _LOOK.format(component=component)}
 
 
 def _broke_while_running(facts: Facts) -> Iterator[Match]:
@@ -171,7 +208,7 @@ def _broke_while_running(facts: Facts) -> Iterator[Match]:
             record, line = crash.last_words
             clues.append(Clue(f"the last words of {crash.backend}: {line[:160]}", 0.6, (record,)))
             told = f"{told}: {line.strip()[:160]}"
-        yield Match(crash.backend, crash.backend, tuple(clues), call.tool, crash.calls, {"error": told})
+        yield Match(crash.backend, crash.backend, tuple(clues), call.tool, crash.calls, _words(told, "process.crash", crash.backend))
 
 
 @rule("F25")

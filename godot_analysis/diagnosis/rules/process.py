@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _PATIENCE: Final = pd.Timedelta(seconds=5)
+_LONG: Final = pd.Timedelta(seconds=30)  # a tool may take so long
 _SKEW: Final = pd.Timedelta(seconds=2)
 _BRIEF: Final = pd.Timedelta(seconds=1)
 _SHOWN: Final = 200
@@ -37,7 +38,7 @@ _MISSED: Final = "No call is seen to have failed of it then; what was asked of {
 _CUT_SHORT: Final = {
     "outcome": "was under way when the log ended",
     "answered": "not answered yet when the log ended",
-    "meaning": "The log ends less than a second later, so nothing tells how the call went on.",
+    "meaning": "The log ends before its answer could be missed, so nothing tells how the call went on.",
     "remedy": "Diagnose again with what was logged since; if the call is still open then, see what "
     "{component} did with it.",
 }
@@ -89,7 +90,7 @@ def never_ends(facts: Facts) -> Iterator[Match]:
         complaint = facts.incidents.first_complaint(backend or "", call.started - _PATIENCE / 5)
         if complaint is not None:
             clues.append(Clue(f"{backend} logged: {complaint.text[:120]}", 0.4, (complaint.record,)))
-        cut_short = waited < _BRIEF and not behind and complaint is None
+        cut_short = not behind and complaint is None and (waited < _BRIEF or _under_way(call, facts))
         where, told_as = backend or facts.topology.relay, _CUT_SHORT if cut_short else _ENDLESS
         words = {
             **{name: text.format(component=where) for name, text in told_as.items()},
@@ -104,6 +105,13 @@ def never_ends(facts: Facts) -> Iterator[Match]:
         told[behind.places] = True
         severity: Severity | None = "info" if cut_short else None
         yield Match(where, where, tuple(clues), call.tool, numbers, words, severity)
+
+
+def _under_way(call: Call, facts: Facts) -> bool:
+    """Whether a call is simply the last thing that happens in the log, which ends too soon to miss its answer."""
+    waited = facts.log.end - call.started
+    last = facts.operations.every.by_time()[-1]
+    return waited < _LONG and last.number in call.family and bool(facts.operations.calls.answered)
 
 
 def _withheld(call: Call) -> Match:
@@ -128,7 +136,11 @@ def _endless(facts: Facts, open_: Calls) -> Iterator[tuple[Call, Call | None]]:
     """The calls that nothing ended, each with the same call further on, where only its content tells."""
     further: set[int] = set()
     for call in (*_unfinished(facts), *_unheard(facts), *_cancelled_late(facts)):
-        if call.number in further or facts.operations.overtaken(call):
+        if (
+            call.number in further
+            or facts.operations.overtaken(call)
+            or not call.family.isdisjoint(facts.incidents.ended_by_http)
+        ):
             continue
         inner = _handed_on(call, open_)
         further |= frozenset() if inner is None else inner.family

@@ -29,6 +29,8 @@ def failed_somehow(facts: Facts) -> Iterator[Match]:
             and (facts.operations.overtaken(call) or facts.operations.end_unlogged(call))
         ):
             continue  # only its end is missing from the log
+        if not call.family.isdisjoint(facts.incidents.ended_by_http):
+            continue  # HTTP tells of its end
         where = facts.operations.backend_of(call.last) or call.callee or facts.topology.relay
         # An error that no backend sent was made by the relay.
         own = call.status == "error" and call.last is not call and not call.last.answered

@@ -156,7 +156,8 @@ def wrong_address(facts: Facts) -> Iterator[Match]:
         # Of both ends that may have logged it, a server often knows no more than the path.
         url = next((item.url for item in reversed(wrong) if item.url), "its address")
         words = {"url": url, "status": last.status, "why": why}
-        client = _client_of(server, first, facts)
+        told = next((item for item in wrong if item.component != server), first)
+        client = _client_of(server, told, facts)
         yield Match(server, client, clues, None, _open_calls(server, first, facts), words)
 
 

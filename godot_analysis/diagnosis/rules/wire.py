@@ -209,13 +209,13 @@ def noise_on_stdio(facts: Facts) -> Iterator[Match]:
 
 
 def _unreadable(facts: Facts) -> Iterator[Match]:
-    """Servers of which a client says that it cannot read what they write, and that it never reached."""
+    """Servers of which a client says that it cannot read what they write."""
     said = facts.incidents.failures
     by_server: dict[str, list[Event]] = defaultdict(list)
     for item in said:
         if item.tells("stdout.polluted"):
             server = item.server or server_in(item.said)
-            if server and not facts.operations.sent_to(server).answered:
+            if server and server != item.component:
                 by_server[server].append(item)
     for server, items in by_server.items():
         lines = count(len(items), "line")
@@ -223,10 +223,12 @@ def _unreadable(facts: Facts) -> Iterator[Match]:
         clues = [
             Clue(f"{first.component} logged: {first.said[:160]}", 0.6, tuple(one.record for one in items))
         ]
+        answered = facts.operations.sent_to(server).answered
         later = [
             item
             for item in said
-            if item.time >= first.time and mentions(item.said, server) and item.tells(*_BROKEN_OFF)
+            if not answered.after(first.time)
+            and item.time >= first.time and mentions(item.said, server) and item.tells(*_BROKEN_OFF)
         ]
         clues += [
             Clue(f"{item.component} logged: {item.said[:120]}", 0.5, (item.record,)) for item in later[:1]
