@@ -121,6 +121,8 @@ class _Work:
 
     def went_on(self, event: Event) -> bool:
         """Whether what a record is about was at work after it: the server that it names, else its component."""
+        if event.server is not None and event.server not in self.participants | set(self.facts.topology.components):
+            return False  # nobody ever reached it
         named = event.server if event.server in self.participants else None
         who: str = named or event.component
         if who not in self.participants:

@@ -17,7 +17,8 @@ import numpy as np
 
 from godot_analysis.reading import fields, http
 from godot_analysis.reading.classify import UNKNOWN, Reading, bounded, classify, ordinary
-from godot_analysis.reading.names import HOST_PREFIX, server_in, tool_in
+from godot_analysis.reading.names import HOST_PREFIX, mentions, server_in, tool_in
+from godot_analysis.reading.told import server_at_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,6 +76,9 @@ _LINKS: Final[dict[Link, frozenset[str]]] = {
     "lost": frozenset({"connect.lost"}),
     "late": frozenset({"request.timeout"}),
 }
+_HEAD: Final = 200  # in which a line says whom it is about
+_FEW: Final = 64  # of more names no line is searched for each
+_ABOUT_MCP: Final = re.compile(r"\b(?:initiali[sz]\w{0,8}|handshake|MCP|stdio|transport|capabilities|tools?)\b")
 _VISIT: Final = frozenset({"client", "client_id", "ip", "total_clients"})
 
 
@@ -187,6 +191,7 @@ def read_events(logs: pd.DataFrame) -> Events:
 
 def _rows(logs: pd.DataFrame) -> Iterator[_Row]:
     """The records that may tell something, in the order of time: the others need not be looked at closely."""
+    known = _named_servers(logs)
     words = zip(logs["level"].isin(_BAD), logs["message"].tolist(), logs["data"].tolist(), strict=True)
     telling = np.fromiter((_may_tell(*row) for row in words), dtype=bool, count=len(logs))
     ordered = logs[telling].sort_values("event_created_at", kind="stable")
@@ -207,9 +212,42 @@ def _rows(logs: pd.DataFrame) -> Iterator[_Row]:
             held,
             said,
             _reading(level, text, said, held),
-            fields.text_of(held, fields.SERVER) or server_in(text),
+            fields.text_of(held, fields.SERVER) or server_in(text) or _known_server(text, level, known - {component}),
             fields.text_of(held, fields.TOOL),
         )
+
+
+def _named_servers(logs: pd.DataFrame) -> frozenset[str]:
+    """The servers that any record names as one: in its data, in its words, or at the head of a line about MCP."""
+    found: set[str] = set()
+    for message, data in zip(logs["message"].tolist(), logs["data"].tolist(), strict=True):
+        if isinstance(data, dict) and data:
+            if "mcp" in data:
+                continue
+            if (named := fields.text_of(data, fields.SERVER)) is not None:
+                found.add(named)
+        if isinstance(message, str) and (named := _server_named_in(message[:_HEAD])) is not None:
+            found.add(named)
+    return frozenset(found)
+
+
+@lru_cache(maxsize=1 << 12)
+def _server_named_in(text: str) -> str | None:
+    if "erver" in text and (named := server_in(text)) is not None:
+        return named
+    head, rest = server_at_head(text)
+    return head if head is not None and _ABOUT_MCP.search(rest) else None
+
+
+def _known_server(text: str, level: str, known: frozenset[str]) -> str | None:
+    """The one server, of those that the log names, that a warning or an error mentions."""
+    if level not in _BAD or not 0 < len(known) <= _FEW:
+        return None
+    head = server_at_head(text)[0]
+    if head in known:
+        return head
+    named = [name for name in known if mentions(text[:_HEAD], name)]
+    return named[0] if len(named) == 1 else None
 
 
 def _may_tell(bad: bool, message: Any, data: Any) -> bool:
