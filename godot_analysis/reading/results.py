@@ -22,6 +22,7 @@ _FAILURE_TEXT: Final = re.compile(
     r"|(?:an |unexpected |unknown |internal )+error (?:has )?occurred"
     r"|(?:(?:unable to|could not|couldn't) (?!find|locate)\w+[^\n:]{0,80}: \S"
     r"|(?:(?:request|operation|query|connection|authentication|execution|call) failed)(?:: | with )\S"
+    r"|(?:http )?error (?:code )?[45]\d\d\b\W|\(\d{3,5}, ['\"][^\n]{3,400}['\"]\)\Z"
     r"|(?:http )?(?:error )?(?:50\d[: ]*)?(?:internal server error|bad gateway|service unavailable"
     r"|gateway time-?out)\W*$)[^\n]*\Z)",
     re.IGNORECASE,
@@ -41,6 +42,10 @@ _ABOUT_ERRORS: Final = re.compile(
 _NAME_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _BAD_STATUS: Final = frozenset({"error", "failed", "failure"})
 _SHORT: Final = 2
+_MESSAGES: Final = ("message", "reason", "detail", "errorMessage", "errorMessages", "errors", "title", "msg")
+_STATUS: Final = ("status", "statusCode", "status_code", "httpStatus")
+_FIRST_ERROR: Final = 400
+_LAST_ERROR: Final = 599
 _NAME_LENGTH: Final = 200
 
 
@@ -89,7 +94,11 @@ def _told(value: dict[str, Any]) -> str | None:
         error = level.get("error")
         if error and error is not True:
             return _error_words(error)
-        told = level.get("message") or level.get("reason") or level.get("detail")
+        told = next((level[key] for key in _MESSAGES if level.get(key)), None)
+        told = told[0] if isinstance(told, list) else told
+        number = next((level[key] for key in _STATUS if type(level.get(key)) is int), 0)
+        if _FIRST_ERROR <= number <= _LAST_ERROR and isinstance(told, str):
+            return f"{number} {told}"
         failed = level.get("success") is False or level.get("ok") is False
         # A build that failed is a result like any other: a status is the call's own if it says little else.
         bad = str(level.get("status", "")).lower() in _BAD_STATUS and (told or len(level) <= _SHORT)

@@ -34,7 +34,7 @@ _ENDED: Final = re.compile(
 _VERBS: Final = (
     r"(?:(?P<begun>called|invoked|requested|started)"
     r"|(?P<over>answered|completed|succeeded|finished|returned|done)"
-    r"|(?P<bad>failed|errored|crashed|rejected|timed out))"
+    r"|(?P<bad>failed|errored|crashed|rejected|timed out|cancell?ed|aborted|interrupted))"
 )
 _TOOL_VERB: Final = re.compile(
     rf"(?:mcp )?tool {_TOOL}(?: call)?(?: was| has)? {_VERBS}\b(?: successfully)?{_TIME}(?::\s*(?P<why>.{{1,4000}}))?",

@@ -18,6 +18,7 @@ from godot_analysis.diagnosis.facts import (
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import listed
+from godot_analysis.reading.classify import UNKNOWN
 from godot_analysis.reading.lexicon import kinds
 
 if TYPE_CHECKING:
@@ -93,13 +94,15 @@ def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
             continue
         if connected_later(client, server, facts.log.start, facts):
             continue
+        if last.kind == UNKNOWN and not _expected(server, facts):
+            continue  # it may be the name of anything
         clues = (
             Clue(f"{client} logged: {last.text[:160]}", 0.7, tuple(item.record for item in items)),
             Clue(f"nobody ever sent {server} a message", 0.4),
         )
-        kind = kinds()[last.kind]
+        kind = kinds().get(last.kind)
         remedy = (
-            kind.fix.format(component=server)
+            (kind.fix.format(component=server) if kind else "")
             or f"Start {server} by hand as {client} does, and see what it writes."
         )
         if last.tells("process.not_found"):
@@ -109,11 +112,17 @@ def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
             )
         words = {
             "client": client if client != server else "its host",
-            "why": kind.phrase,
-            "what": f"could not: {kind.phrase}: “{last.text[:160]}”",
+            "why": kind.phrase if kind else "it says so",
+            "what": f"logged “{last.text[:160]}”",
             "remedy": remedy,
         }
         yield Match(server, server, clues, None, lacking_calls(facts, server), words)
+
+
+def _expected(server: str, facts: Facts) -> bool:
+    """Whether records that are no complaint speak of it as a server, too."""
+    bad = {item.record for item in facts.incidents.failures}
+    return any(said.record not in bad for said in facts.log.remarks_on(server))
 
 
 def _not_reached(item: Event, facts: Facts) -> str | None:
@@ -125,7 +134,10 @@ def _not_reached(item: Event, facts: Facts) -> str | None:
         return item.component
     # Where there is no relay, a host that could not reach a server tells of it itself.
     direct = not facts.topology.roles.relays - facts.topology.roles.hosts
-    wants = item.tells(*_NO_CONNECTION) and item.server not in participants
+    told = kinds().get(item.kind)
+    bad = item.level == "ERROR" and not (told is not None and told.at_fault in {"nobody", "person"})
+    about = _is_about_mcp(item) or item.status == 0
+    wants = (bad or item.tells(*_NO_CONNECTION)) and about and item.server not in participants
     return (
         item.server
         if direct and wants and item.component not in {item.server, *facts.topology.backends}

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.facts import (
+    HANDSHAKES,
     INTERNAL_ERROR,
     INVALID_PARAMS,
+    UNFINISHED,
     broken_off,
     crash_clue,
     lacking_calls,
@@ -34,6 +36,7 @@ __all__: list[str] = []
 _AROUND: Final = pd.Timedelta(seconds=2)
 _ABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
 _LOOKED_AT: Final = 10
+_LONG: Final = pd.Timedelta(seconds=30)  # no answer to a list takes so long
 _USES: Final = frozenset(
     {"tools", "resources", "prompts", "completions", "tasks", "extensions", "experimental"}
 )
@@ -133,7 +136,33 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
                     for call in facts.operations.sent_to_backend(hand.callee)
                 )
             )
-            yield Match(hand.callee, hand.caller, clues, None, numbers, {"error": refused[0][0]})
+            yield Match(hand.callee, hand.caller, clues, None, numbers, {"error": f", “{refused[0][0]}”,"})
+        else:
+            yield from _met_with_silence(hand, facts)
+
+
+def _met_with_silence(hand: Call, facts: Facts) -> Iterator[Match]:
+    """A handshake that its client did not confirm, and a server that answers nothing since."""
+    server, client = hand.callee or "", hand.caller or ""
+    if not facts.wire.verbatim(client):
+        return  # it may have confirmed it, and not logged that
+    since = facts.operations.sent_to(server).where("caller", client).after(hand.started)
+    asked = [call for call in since if call.method not in HANDSHAKES]
+    silent = [
+        call
+        for call in asked
+        if call.status == "timed_out"
+        or call.number in facts.incidents.given_up
+        or (call.status in UNFINISHED and facts.log.end - call.started >= _LONG)
+    ]
+    if not silent or len(silent) < len(asked):
+        return
+    clues = (
+        Clue(f"{client} sent no notifications/initialized after the answer to initialize", 0.6, hand.rows),
+        Clue(f"{silent[0].method}, which followed, got no answer", 0.5, silent[0].rows),
+    )
+    numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in silent))
+    yield Match(server, client, clues, None, numbers | lacking_calls(facts, server), {"error": ", if there is one,"})
 
 
 @rule("F11")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count
 from godot_analysis.reading.classify import classify, ordinary
 from godot_analysis.reading.errors import tool_limit
-from godot_analysis.reading.names import plain_name
+from godot_analysis.reading.names import mentions, plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -297,6 +298,35 @@ def dropped_by_host(facts: Facts) -> Iterator[Match]:
         server = facts.tools.owner_of(refusal) or facts.topology.client
         yield Match(server, refusal.by, clues, refusal.tool, refusal.calls, words, severity)
     yield from _server_left_out(facts)
+    yield from _never_sent(facts)
+
+
+def _never_sent(facts: Facts) -> Iterator[Match]:
+    """Calls that a host says it could not make, and of which there is no message."""
+    said: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    names = {name: item for item in facts.tools.listings for name in item.names or ()}
+    for item in facts.incidents.failures:
+        if item.tells("call.unsent"):
+            named = [name for name in names if name == item.tool or mentions(item.said, name)]
+            if tool := max(named, key=len, default=None):
+                said[item.component, tool].append(item)
+    for (client, tool), items in said.items():
+        if facts.operations.every.where("tool", tool).since(items[0].time - _PATIENCE):
+            continue
+        listing = names[tool]
+        words = {
+            "client": client,
+            "what": tool,
+            "holder": client,
+            "does": f"which says {count(len(items), 'time')} that it could not make the call: "
+            "no tools/call was sent",
+            "unless": "",
+        }
+        clues = (
+            Clue(f"{client} logged: {items[0].text[:160]}", 0.6, tuple(item.record for item in items)),
+            Clue(f"{listing.server} had listed it, and no tools/call of it is in the log", 0.6, listing.records),
+        )
+        yield Match(listing.server, client, clues, tool, frozenset(), words)
 
 
 def _server_left_out(facts: Facts) -> Iterator[Match]:

@@ -8,7 +8,14 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import connected_later, lacking_calls, refused_sessions, speaks_of_tools
+from godot_analysis.diagnosis.facts import (
+    HANDSHAKES,
+    connected_later,
+    error_words,
+    lacking_calls,
+    refused_sessions,
+    speaks_of_tools,
+)
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
@@ -36,6 +43,7 @@ _UNKNOWN_ADDRESS: Final = "a server that the log does not name"
 
 @rule("F26")
 def stale_session(facts: Facts) -> Iterator[Match]:
+    yield from _told_in_errors(facts)
     for server, refused in _failed_exchanges(facts):
         failed = refused_sessions(refused)
         if server is None or not failed:
@@ -90,6 +98,62 @@ def stale_session(facts: Facts) -> Iterator[Match]:
         }
         cause = client if first.status == _NOT_FOUND else server
         yield Match(server, cause, tuple(clues), hit[0].tool if len(hit) == 1 else None, numbers, words)
+
+
+def _told_in_errors(facts: Facts) -> Iterator[Match]:
+    """Sessions that a server does not know, as it says in an answer of JSON-RPC, whatever its code."""
+    errors = facts.operations.requests.ended("error").by_time()
+    told = [call for call in errors if call.reading.kind == "session.unknown" and call.callee]
+    for server in sorted({call.callee for call in told if call.callee}):
+        refused = [call for call in told if call.callee == server]
+        first, last = refused[0], refused[-1]
+        asked = facts.operations.sent_to(server)
+        anew = facts.operations.handshakes.answered.where("callee", server).after(first.started)
+        good = asked.ended("answered", "tool_error").after(first.started)
+        kept = [call for call in good if call.session == first.session and call.method not in HANDSHAKES]
+        between = [call for call in kept if call.started < last.started]
+        client = first.caller or facts.topology.client
+        clues = [
+            Clue(
+                f"{server} answered {count(len(refused), 'request')} with “{error_words(first)}”",
+                0.7,
+                tuple(row for call in refused[:10] for row in call.rows),
+            )
+        ]
+        if between and not anew:
+            clues.append(
+                Clue("in between it answered others of the same session well", 0.6, between[0].rows)
+            )
+            words = _misuse(
+                server,
+                "answers with instances that do not share their sessions",
+                "the instance that got it does not know the session, which another instance began",
+                "Several instances answer in turn, and the session is in the memory of one of them.",
+                f"Send all requests of a session to the same instance of {server} (sticky sessions), or keep the "
+                "sessions where all instances find them.",
+            )
+            cause = server
+        elif not anew and not (good and not between):
+            clues.append(Clue(f"{client} sent no initialize after that", 0.4))
+            words = _misuse(
+                client,
+                f"goes on with a session that {server} has forgotten",
+                f"it does not know the session any more, and {client} did not initialize again",
+                "After a restart or a time of silence the id means nothing: the client has to send `initialize` "
+                "without an id.",
+                f"Make {client} initialize again when a session is unknown; make {server} answer HTTP 404 then.",
+            )
+            cause = client
+        else:
+            continue  # the client began anew
+        words |= {"number": count(len(refused), "request"), "status": f"“{error_words(first)}”"}
+        numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in refused))
+        tools = {call.tool for call in refused}
+        yield Match(server, cause, tuple(clues), tools.pop() if len(tools) == 1 else None, numbers, words)
+
+
+def _misuse(who: str, misuse: str, reason: str, code: str, remedy: str) -> dict[str, object]:
+    return {"client": who, "misuse": misuse, "reason": reason, "code": f" {code}", "remedy": remedy}
 
 
 @rule("F28")
