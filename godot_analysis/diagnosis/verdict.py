@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import HANDSHAKES, LIST
+from godot_analysis.diagnosis.facts import HANDSHAKES, LIST, answers_no
 from godot_analysis.diagnosis.wording import count, listed
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def _unexplained(work: _Work, explained: frozenset[str]) -> Iterator[tuple[str, 
     """The calls and the records that may tell of a failure and that no finding goes by: row and words."""
     facts = work.facts
     for call in facts.operations.roots.ended("error", "tool_error", "timed_out"):
-        if explained.isdisjoint(call.rows):
+        if explained.isdisjoint(call.rows) and not answers_no(call):
             yield call.rows[-1], call.error_text or f"{call.tool} ended as {call.status}"
     for event in facts.events.of("failure"):
         if event.record not in explained and _may_be_failure(event) and not work.went_on(event):

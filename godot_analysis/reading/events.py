@@ -79,6 +79,12 @@ _LINKS: Final[dict[Link, frozenset[str]]] = {
 _HEAD: Final = 200  # in which a line says whom it is about
 _FEW: Final = 64  # of more names no line is searched for each
 _ABOUT_MCP: Final = re.compile(r"\b(?:initiali[sz]\w{0,8}|handshake|MCP|stdio|transport|capabilities|tools?)\b")
+_MAY_END: Final = re.compile(r"exit|terminat|died|dead|kill|crash|signal|stopp|panic", re.IGNORECASE)
+_NO_SERVER: Final = re.compile(
+    r"(?:error|exception|warning|failure|fault|panic)s?$|\."
+    r"|^(?:info|debug|note|failed|mcp|tools?|server|client|host|https?|std(?:err|out)|initialize|message|api|cause|reason)$",
+    re.IGNORECASE,
+)
 _VISIT: Final = frozenset({"client", "client_id", "ip", "total_clients"})
 
 
@@ -236,7 +242,8 @@ def _server_named_in(text: str) -> str | None:
     if "erver" in text and (named := server_in(text)) is not None:
         return named
     head, rest = server_at_head(text)
-    return head if head is not None and _ABOUT_MCP.search(rest) else None
+    named = head is not None and not _NO_SERVER.search(head)  # a kind of error may stand there, or a logger
+    return head if named and _ABOUT_MCP.search(rest) else None
 
 
 def _known_server(text: str, level: str, known: frozenset[str]) -> str | None:
@@ -262,9 +269,16 @@ def _telling(message: str, keys: tuple[str, ...]) -> bool:
     if not _TELLING_KEYS.isdisjoint(keys) or http.status_of(message, {}) is not None:
         return True
     told = ordinary(message)
-    return told.tells("tools.offered", "tools.registered", "connection.closed", "process.exit") or (
-        "method" not in keys and told.tells("server.started")
+    return (
+        told.tells("tools.offered", "tools.registered", "connection.closed")
+        or ("method" not in keys and told.tells("server.started"))
+        or _tells_end(message)
     )
+
+
+def _tells_end(message: str) -> bool:
+    """Whether words of any level tell that a process ended."""
+    return _MAY_END.search(message) is not None and classify(message).tells("process.exit", "process.crash")
 
 
 def _said(message: str, data: Mapping[str, Any]) -> str:
@@ -312,7 +326,7 @@ def _read(row: _Row) -> Iterator[Event]:
 def _exit(row: _Row) -> Event | None:
     """The end of a process, in the code or the signal that the record names."""
     data = row.data
-    if not (row.reading.tells("process.exit") or any(key in data for key in fields.EXIT)):
+    if not (_tells_end(row.said if row.level in _BAD else row.message) or any(key in data for key in fields.EXIT)):
         return None
     told = (data.get(key) for key in (*fields.EXIT, "code"))
     code = next((value for value in told if type(value) is int), None)

@@ -146,7 +146,7 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
     yield from _refused_by_http(facts)
     for backend, call in _failed(facts):
         guilty = at_fault(call, facts.tools.parameters(call))
-        if guilty == "caller":
+        if guilty == "caller" or answers_no(call):
             continue
         weight = 0.7 if guilty == "server" else 0.45
         clues = [Clue(f"{call.tool} was answered with “{error_words(call)}”", weight, _rows(call, facts))]
