@@ -91,6 +91,8 @@ class _Work:
         found = {callee for (callee,) in self.good.counts("callee") if callee}
         found |= {item.component for item in self.discovered}
         found |= {item.server for item in self.discovered if item.server}
+        if self.good:
+            found |= self.facts.sessions.initialized  # a handshake that was answered and confirmed is work, too
         codes, names = self.facts.operations.backend_codes
         own = np.unique(codes[self.good.places])
         return frozenset(found | {names[code] for code in own.tolist() if code >= 0})
@@ -121,7 +123,9 @@ class _Work:
 
     def went_on(self, event: Event) -> bool:
         """Whether what a record is about was at work after it: the server that it names, else its component."""
-        if event.server is not None and event.server not in self.participants | set(self.facts.topology.components):
+        if event.server is not None and event.server not in self.participants | set(
+            self.facts.topology.components
+        ):
             return False  # nobody ever reached it
         named = event.server if event.server in self.participants else None
         who: str = named or event.component

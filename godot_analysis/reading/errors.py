@@ -133,7 +133,8 @@ def dates_in(text: str) -> list[str]:
 
 
 _MOST: Final = re.compile(
-    r"\b(?:only (?:the )?first|at most|no more than|more than|max(?:imum)?(?: of| is)?:?|up to) (\d{1,6})\b", re.IGNORECASE
+    r"\b(?:only (?:the )?first|at most|no more than|more than|max(?:imum)?(?: of| is)?:?|up to) (\d{1,6})\b",
+    re.IGNORECASE,
 )
 
 

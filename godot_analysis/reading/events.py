@@ -78,7 +78,9 @@ _LINKS: Final[dict[Link, frozenset[str]]] = {
 }
 _HEAD: Final = 200  # in which a line says whom it is about
 _FEW: Final = 64  # of more names no line is searched for each
-_ABOUT_MCP: Final = re.compile(r"\b(?:initiali[sz]\w{0,8}|handshake|MCP|stdio|transport|capabilities|tools?)\b")
+_ABOUT_MCP: Final = re.compile(
+    r"\b(?:initiali[sz]\w{0,8}|handshake|MCP|stdio|transport|capabilities|tools?)\b"
+)
 _MAY_END: Final = re.compile(r"exit|terminat|died|dead|kill|crash|signal|stopp|panic", re.IGNORECASE)
 _NO_SERVER: Final = re.compile(
     r"(?:error|exception|warning|failure|fault|panic)s?$|\."
@@ -218,7 +220,9 @@ def _rows(logs: pd.DataFrame) -> Iterator[_Row]:
             held,
             said,
             _reading(level, text, said, held),
-            fields.text_of(held, fields.SERVER) or server_in(text) or _known_server(text, level, known - {component}),
+            fields.text_of(held, fields.SERVER)
+            or server_in(text)
+            or _known_server(text, level, known - {component}),
             fields.text_of(held, fields.TOOL),
         )
 
@@ -326,7 +330,9 @@ def _read(row: _Row) -> Iterator[Event]:
 def _exit(row: _Row) -> Event | None:
     """The end of a process, in the code or the signal that the record names."""
     data = row.data
-    if not (_tells_end(row.said if row.level in _BAD else row.message) or any(key in data for key in fields.EXIT)):
+    if not (
+        _tells_end(row.said if row.level in _BAD else row.message) or any(key in data for key in fields.EXIT)
+    ):
         return None
     told = (data.get(key) for key in (*fields.EXIT, "code"))
     code = next((value for value in told if type(value) is int), None)

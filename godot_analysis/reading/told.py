@@ -44,7 +44,9 @@ _SLASH_VERB: Final = re.compile(
     rf"(?P<server>[A-Za-z_][\w.-]{{0,63}})/{_TOOL} {_VERBS}\b{_TIME}(?::\s*(?P<why>.{{1,4000}}))?",
     re.IGNORECASE | re.DOTALL,
 )
-_NO_TOOLS: Final = frozenset({"call", "calls", "execution", "list", "lists", "result", "results", "use", "was", "has"})
+_NO_TOOLS: Final = frozenset(
+    {"call", "calls", "execution", "list", "lists", "result", "results", "use", "was", "has"}
+)
 _QUOTED: Final = re.compile(
     r"\b(?:messages?|requests?|responses?|notifications?)\b[^{\n]{0,40}?\b(?P<way>from|to) (?:the )?(?P<end>client|server)"
     r"[^{\n]{0,40}(?P<json>\{)",

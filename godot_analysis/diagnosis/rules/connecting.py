@@ -104,9 +104,8 @@ def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
         )
         kind = kinds().get(last.kind)
         remedy = (
-            (kind.fix.format(component=server) if kind else "")
-            or f"Start {server} by hand as {client} does, and see what it writes."
-        )
+            kind.fix.format(component=server) if kind else ""
+        ) or f"Start {server} by hand as {client} does, and see what it writes."
         if last.tells("process.not_found"):
             remedy = (
                 f"Install the program that {client} starts {server} with, or name it by its full path in the "

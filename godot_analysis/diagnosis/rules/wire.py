@@ -229,7 +229,9 @@ def _unreadable(facts: Facts) -> Iterator[Match]:
             item
             for item in said
             if not answered.after(first.time)
-            and item.time >= first.time and mentions(item.said, server) and item.tells(*_BROKEN_OFF)
+            and item.time >= first.time
+            and mentions(item.said, server)
+            and item.tells(*_BROKEN_OFF)
         ]
         clues += [
             Clue(f"{item.component} logged: {item.said[:120]}", 0.5, (item.record,)) for item in later[:1]

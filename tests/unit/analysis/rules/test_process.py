@@ -253,7 +253,9 @@ GREETING = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "ser
 def test_a_first_question_that_its_sender_gave_up(story, method, code):
     if method == "tools/list":
         ask(story, "initialize", result=GREETING)
-        story.exchange("agent", "dewey", {"jsonrpc": "2.0", "method": "notifications/initialized"}, session="s")
+        story.exchange(
+            "agent", "dewey", {"jsonrpc": "2.0", "method": "notifications/initialized"}, session="s"
+        )
     ask(story, method, rpc_id=2, wait=30, word=("MCP error -32001: Request timed out", {"server": "dewey"}))
     found = story.only()
     assert (found.code, found.component, found.cause_in) == (code, "dewey", "dewey")
