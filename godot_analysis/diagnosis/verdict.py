@@ -11,6 +11,7 @@ import pandas as pd
 
 from godot_analysis.diagnosis.facts import HANDSHAKES, LIST, answers_no
 from godot_analysis.diagnosis.wording import count, listed
+from godot_analysis.reading.classify import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,6 +37,7 @@ class Proof:
     """What was seen to work, and what keeps a log from being called healthy."""
 
     seen: dict[str, int]
+    errors: int  # texts of errors, of records and of calls
     missing: tuple[str, ...]
     unexplained: tuple[str, ...]
 
@@ -43,6 +45,7 @@ class Proof:
 def prove(facts: Facts, explained: frozenset[str], source: dict[str, Any]) -> Proof:
     """Weigh a log in which no fault was found; `explained` are the rows that findings go by."""
     work = _Work(facts)
+    errors, unknown = _error_texts(facts)
     open_ = list(_unexplained(work, explained))
     missing = [*_unread(source), *_unproven(work)]
     if open_:
@@ -57,11 +60,19 @@ def prove(facts: Facts, explained: frozenset[str], source: dict[str, Any]) -> Pr
             "handshakes": len(facts.operations.handshakes.ended("answered")),
             "lists": len(facts.operations.table.all(LIST).ended("answered")),
             "operations": work.operations,
-            "errors_unknown": sum(event.kind == "unknown" for event in facts.events.of("failure")),
+            "errors_unknown": unknown,
         },
+        errors=errors,
         missing=tuple(missing),
         unexplained=tuple(dict.fromkeys(row for row, _ in open_))[:_SHOWN],
     )
+
+
+def _error_texts(facts: Facts) -> tuple[int, int]:
+    """How many texts of errors there are, of records and of calls, and how many of them nobody understood."""
+    kinds = [item.kind for item in facts.events.of("failure")]
+    kinds += [call.reading.kind for call in facts.operations.calls.leaves.ended("error", "tool_error")]
+    return len(kinds), kinds.count(UNKNOWN)
 
 
 class _Work:
@@ -92,7 +103,9 @@ class _Work:
         found |= {item.component for item in self.discovered}
         found |= {item.server for item in self.discovered if item.server}
         if self.good:
-            found |= self.facts.sessions.initialized  # a handshake that was answered and confirmed is work, too
+            found |= (
+                self.facts.sessions.initialized
+            )  # a handshake that was answered and confirmed is work, too
         codes, names = self.facts.operations.backend_codes
         own = np.unique(codes[self.good.places])
         return frozenset(found | {names[code] for code in own.tolist() if code >= 0})

@@ -246,8 +246,9 @@ def _server_named_in(text: str) -> str | None:
     if "erver" in text and (named := server_in(text)) is not None:
         return named
     head, rest = server_at_head(text)
-    named = head is not None and not _NO_SERVER.search(head)  # a kind of error may stand there, or a logger
-    return head if named and _ABOUT_MCP.search(rest) else None
+    if head is None or _NO_SERVER.search(head):
+        return None  # a kind of error may stand there, or a logger
+    return head if _ABOUT_MCP.search(rest) else None
 
 
 def _known_server(text: str, level: str, known: frozenset[str]) -> str | None:
