@@ -18,7 +18,7 @@ import numpy as np
 from godot_analysis.reading import fields, http
 from godot_analysis.reading.classify import UNKNOWN, Reading, bounded, classify, ordinary
 from godot_analysis.reading.names import HOST_PREFIX, mentions, server_in, tool_in
-from godot_analysis.reading.told import server_at_head
+from godot_analysis.reading.told import is_about_mcp, server_at_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,8 +78,8 @@ _LINKS: Final[dict[Link, frozenset[str]]] = {
 }
 _HEAD: Final = 200  # in which a line says whom it is about
 _FEW: Final = 64  # of more names no line is searched for each
-_ABOUT_MCP: Final = re.compile(
-    r"\b(?:initiali[sz]\w{0,8}|handshake|MCP|stdio|transport|capabilities|tools?)\b"
+_NO_COMPLAINT: Final = re.compile(
+    r"(?:^|[\s|\[(:-])(?:level=|\"level\": ?\")?(?:INFO|DEBUG|TRACE|VERBOSE)(?=[\s|\]):])|\blevel=(?:info|debug|trace)\b"
 )
 _MAY_END: Final = re.compile(r"exit|terminat|died|dead|kill|crash|signal|stopp|panic", re.IGNORECASE)
 _NO_SERVER: Final = re.compile(
@@ -215,7 +215,7 @@ def _rows(logs: pd.DataFrame) -> Iterator[_Row]:
         said = _said(text, held)
         yield _Row(
             (time, component, record, trace if isinstance(trace, str) else None, level),
-            level,
+            _own_level(text, level),
             text,
             held,
             said,
@@ -225,6 +225,11 @@ def _rows(logs: pd.DataFrame) -> Iterator[_Row]:
             or _known_server(text, level, known - {component}),
             fields.text_of(held, fields.TOOL),
         )
+
+
+def _own_level(text: str, level: str) -> str:
+    """The level of a line that another program wrote, as it says itself: stderr is not all errors."""
+    return "INFO" if level in _BAD and _NO_COMPLAINT.search(text[:_HEAD]) else level
 
 
 def _named_servers(logs: pd.DataFrame) -> frozenset[str]:
@@ -248,7 +253,7 @@ def _server_named_in(text: str) -> str | None:
     head, rest = server_at_head(text)
     if head is None or _NO_SERVER.search(head):
         return None  # a kind of error may stand there, or a logger
-    return head if _ABOUT_MCP.search(rest) else None
+    return head if is_about_mcp(rest) else None
 
 
 def _known_server(text: str, level: str, known: frozenset[str]) -> str | None:
