@@ -325,6 +325,25 @@ def test_every_repetition_is_bounded(name, match, example):
     assert all(most <= LONGEST_REPEAT for most in repeats(re._parser.parse(match, FLAGS), []))
 
 
+@pytest.mark.parametrize("pattern", patterns(), ids=entry_id)
+def test_a_pattern_is_one_wording(pattern):
+    """Of several at the outermost level, one could be taken away and no example would miss it."""
+    assert split(pattern.match) == [pattern.match]
+
+
+def split(match: str) -> list[str]:
+    """The branches at the outermost level; those of the parser have lost what they share."""
+    depth, parts, within = 0, [""], False
+    for sign in re.findall(r"\\.|.", match, re.DOTALL):
+        within = (within and sign != "]") or (not within and sign == "[")
+        depth += (sign == "(") - (sign == ")") if not within and sign != "[" else 0
+        if sign == "|" and not depth and not within:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return parts
+
+
 SLOW = 0.02
 LONG = 12_288
 
