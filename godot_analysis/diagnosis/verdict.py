@@ -12,6 +12,7 @@ import pandas as pd
 from godot_analysis.diagnosis.facts import HANDSHAKES, LIST, answers_no
 from godot_analysis.diagnosis.wording import count, listed
 from godot_analysis.reading.classify import UNKNOWN
+from godot_analysis.reading.names import mentions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -114,6 +115,12 @@ class _Work:
         codes, names = self.facts.operations.backend_codes
         own = np.unique(codes[self.good.places])
         return frozenset(found | {names[code] for code in own.tolist() if code >= 0})
+
+    @cached_property
+    def listed(self) -> frozenset[str]:
+        """The tools that any list names, but for names that are words like others."""
+        names = (name for listing in self.facts.tools.listings for name in listing.names or ())
+        return frozenset(name for name in names if not name.isalpha())
 
     @cached_property
     def _last_good(self) -> dict[str, pd.Timestamp]:
@@ -259,7 +266,7 @@ def _missed_tool(event: Event, work: _Work) -> bool:
     """Whether a host complains of a tool that nobody called well after that."""
     if frozenset(event.kinds) & _ANSWERS:
         return False
-    named = work.facts.incidents.speech.about(event.said, {}).tools
+    named = {event.tool} if event.tool else {name for name in work.listed if mentions(event.said, name)}
     if not named or event.component in work.servers:
         return False
     calls = work.facts.operations.calls.ended("answered", "tool_error")

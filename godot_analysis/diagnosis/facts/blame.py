@@ -65,7 +65,9 @@ _SQL: Final = (
     " into ",
     " table ",
 )
-_OF_SHELLS: Final = frozenset({"not", "found", "command", "no", "such", "file", "or", "directory", "bin", "sh", "spawn", "enoent"})
+_OF_SHELLS: Final = frozenset(
+    "the not found was command executable program doesn exist does such file directory bin spawn enoent".split()
+)
 _STEM: Final = 3  # shorter names of files prove nothing
 
 
@@ -118,7 +120,8 @@ def _ran_it(call: Call) -> bool:
     """Whether the program that is not there is one that the caller itself wanted to run."""
     told = call.reading.words[call.reading.kinds.index("process.not_found")]
     sent = str(call.arguments or "").lower()
-    return any(word.lower() in sent for word in WORD.findall(told) if word.lower() not in _OF_SHELLS)
+    named = (word.lower() for word in WORD.findall(told) if len(word) >= _STEM)
+    return any(word in sent for word in named if word not in _OF_SHELLS)
 
 
 def _own_query(call: Call) -> bool:

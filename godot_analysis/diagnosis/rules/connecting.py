@@ -43,6 +43,7 @@ _NO_CONNECTION: Final = (
     "connect.tls",
     "auth.refused",
     "auth.missing",
+    "setting.missing",
     "auth.expired",
     "upstream.unavailable",
     "upstream.timeout",

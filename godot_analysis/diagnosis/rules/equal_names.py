@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts import answers_no, at_fault
+from godot_analysis.diagnosis.facts import at_fault
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
@@ -81,8 +81,7 @@ def _misled(call: Call, other: str, facts: Facts) -> bool:
     schema, arguments = facts.tools.input_schema(call, other), call.arguments or {}
     return (
         call.status in {"error", "tool_error"}
-        and at_fault(call) == "caller"
-        and not answers_no(call)
+        and at_fault(call) in {"caller", "nobody"}
         and bool(schema and arguments)
         and Check(schema)(arguments) is None
         and not unknown_keys(arguments, schema)

@@ -900,7 +900,7 @@ def test_f16_a_relay_lists_one_name_twice(link, hub):
     ("end", "arguments", "code", "severity"),
     [
         ("unknown diagram plan.docx", {"city": "plan.docx"}, "F16", "error"),
-        ("unknown diagram plan.docx", {"town": "plan.docx"}, "R10", "error"),
+        ("unknown diagram plan.docx", {"town": "plan.docx"}, "F16", "warning"),
         (None, {"city": "plan.docx"}, "F16", "warning"),
     ],
     ids=["would-do-at-the-other", "would-not-do-there", "does"],
