@@ -123,6 +123,15 @@ def test_the_status_may_stand_in_the_words(host, level, message):
     assert host.story.only().code == "R09"
 
 
+def test_a_call_after_which_the_host_asks_for_something_else_is_told_once(host):
+    host.call("b")
+    host.gets(503)
+    host.request("tools/list")
+    host.answer(result={"tools": LISTED})
+    host.goes_on()
+    assert host.codes() == ["R09"]
+
+
 # Whose fault it is.
 
 
@@ -242,9 +251,13 @@ def test_not_for_a_request_that_the_server_itself_made_and_came_over(host):
     assert host.codes() == []
 
 
-def test_not_for_a_session_that_is_not_known(host):
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, "Session not found"), (400, "Bad Request: No valid session ID provided"), (500, "unknown session s1")],
+)
+def test_not_for_a_session_that_is_not_known(host, status, body):
     host.call("b")
-    host.gets(404, "Session not found", request_headers={"mcp-session-id": "s1"})
+    host.gets(status, body, request_headers={"mcp-session-id": "s1"})
     host.goes_on()
     assert host.codes() == ["F26"]
 

@@ -291,6 +291,15 @@ def test_f19_not_where_the_list_was_answered(host):
     assert "F19" not in codes(host)
 
 
+def test_f19_not_where_another_request_was_answered_with_an_error(host):
+    host.connect("wiki", confirm=False)
+    host.call("wiki")
+    host.answer("wiki", error={"code": -32603, "message": "division by zero"})
+    host.request("wiki", "tools/list")
+    host.goes_on()
+    assert "F19" not in codes(host)
+
+
 def test_f19_not_where_a_call_was_answered(host):
     host.connect("wiki", confirm=False)
     host.call("wiki")
