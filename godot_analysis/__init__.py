@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.diagnosis.diagnose import diagnose
 from godot_analysis.diagnosis.findings import Diagnosis, Finding
+from godot_analysis.diagnosis.understood import events
 from godot_analysis.errors import (
     BadFile,
     BadFilter,
@@ -37,6 +38,7 @@ __all__ = [
     "SourceUnavailable",
     "compare",
     "diagnose",
+    "events",
     "from_records",
     "lint",
     "list_traces",

@@ -128,6 +128,21 @@ CLOCKS: Final[dict[str, str]] = {
     "pairs": "int64",  # request/response pairs behind the estimate
 }
 
+EVENTS: Final[dict[str, str]] = {
+    "event_created_at": "datetime64[us, UTC]",
+    "component": "str",  # who logged it; of an answer who sent it
+    "level": "str",  # missing for answers
+    "event": "str",  # what was told: failure | answer | http | start | exit | …, as in reading/events.py
+    "kind": "str",  # the kind of the lexicon that counts, or `unknown`
+    "kinds": "object",  # tuple of all of them, in order of precedence
+    "words": "object",  # tuple: what told each of them
+    "server": "str",  # whom it is about
+    "tool": "str",
+    "text": "str",
+    "id": "str",  # of the record; of an answer its last one
+    "trace_id": "str",
+}
+
 FINDINGS: Final[dict[str, str]] = {
     "code": "str",  # of the rule, as in diagnosis/rules/README.md
     "severity": "str",  # error | warning | info

@@ -114,7 +114,8 @@ class Asked:
             *facts.flow.components,
             *facts.topology.roles.relays,
             *facts.topology.roles.clients,
-            *facts.topology.backends,
+            *facts.topology.roles.backends,
+            *(facts.topology.backends - facts.topology.expected),
         }
         families: Iterable[str | None] = map(family, self._known_tools())
         return known | {name for name in families if name is not None}

@@ -13,6 +13,7 @@ from godot_analysis.diagnosis.asked import Asked
 from godot_analysis.diagnosis.facts import Facts, Gap, family, gather
 from godot_analysis.diagnosis.findings import Diagnosis
 from godot_analysis.diagnosis.judge import judge
+from godot_analysis.diagnosis.rules import LEFTOVERS
 from godot_analysis.diagnosis.verdict import prove
 from godot_analysis.errors import BadFilter
 from godot_analysis.reconstruction.flow import Flow
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["diagnose"]
 
-_OF_THE_LOG: Final = "log"  # the layer whose findings only say that a record is there
 _APART_US: Final = 1_000_000  # clocks that are nearer than this mislead no rule
 
 
@@ -120,7 +120,7 @@ def _judged(
     findings = tuple(one.finding for one in judged if asked.concerns(one))
     source = {**_source(logs), "one_sided": facts.wire.one_sided}
     explained = frozenset(
-        row for one in judged if one.cause.entry.layer != _OF_THE_LOG for row in one.cause.rows
+        row for one in judged if one.cause.entry.code not in LEFTOVERS for row in one.cause.rows
     )
     proof = prove(facts, explained, source)
     return Diagnosis(
@@ -132,6 +132,7 @@ def _judged(
         scope=asked.scope,
         notes=(*asked.notes(), *moved),
         seen=proof.seen,
+        errors=proof.errors,
         missing=(*asked.missing(judged), *proof.missing),
         unexplained=proof.unexplained,
         source=source,

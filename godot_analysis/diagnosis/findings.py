@@ -79,6 +79,8 @@ class Diagnosis:
         The proof of work: how many `servers` the log speaks of, `handshakes` and `lists` that succeeded,
         `operations` (requests other than handshakes) that did, and `errors_unknown`, errors whose words nobody
         understood.
+    errors : int
+        How many texts of errors there are, of records and of calls.
     missing : tuple of str
         Why it is unclear: what was not seen, and which log would settle it.
     unexplained : tuple of str
@@ -98,6 +100,7 @@ class Diagnosis:
     scope: str = ""
     notes: tuple[str, ...] = ()
     seen: dict[str, int] = field(default_factory=dict)
+    errors: int = 0
     missing: tuple[str, ...] = ()
     unexplained: tuple[str, ...] = ()
     source: dict[str, Any] = field(default_factory=dict)

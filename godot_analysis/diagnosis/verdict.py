@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import HANDSHAKES, LIST
+from godot_analysis.diagnosis.facts import HANDSHAKES, LIST, answers_no
 from godot_analysis.diagnosis.wording import count, listed
+from godot_analysis.reading.classify import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from godot_analysis.diagnosis.facts import Calls, Facts
+    from godot_analysis.diagnosis.facts import Call, Calls, Facts
     from godot_analysis.reading.events import Event
 
 __all__ = ["Proof", "prove"]
@@ -36,6 +37,7 @@ class Proof:
     """What was seen to work, and what keeps a log from being called healthy."""
 
     seen: dict[str, int]
+    errors: int  # texts of errors, of records and of calls
     missing: tuple[str, ...]
     unexplained: tuple[str, ...]
 
@@ -43,6 +45,7 @@ class Proof:
 def prove(facts: Facts, explained: frozenset[str], source: dict[str, Any]) -> Proof:
     """Weigh a log in which no fault was found; `explained` are the rows that findings go by."""
     work = _Work(facts)
+    errors, unknown = _error_texts(facts)
     open_ = list(_unexplained(work, explained))
     missing = [*_unread(source), *_unproven(work)]
     if open_:
@@ -57,11 +60,19 @@ def prove(facts: Facts, explained: frozenset[str], source: dict[str, Any]) -> Pr
             "handshakes": len(facts.operations.handshakes.ended("answered")),
             "lists": len(facts.operations.table.all(LIST).ended("answered")),
             "operations": work.operations,
-            "errors_unknown": sum(event.kind == "unknown" for event in facts.events.of("failure")),
+            "errors_unknown": unknown,
         },
+        errors=errors,
         missing=tuple(missing),
         unexplained=tuple(dict.fromkeys(row for row, _ in open_))[:_SHOWN],
     )
+
+
+def _error_texts(facts: Facts) -> tuple[int, int]:
+    """How many texts of errors there are, of records and of calls, and how many of them nobody understood."""
+    kinds = [item.kind for item in facts.events.of("failure")]
+    kinds += [call.reading.kind for call in facts.operations.calls.leaves.ended("error", "tool_error")]
+    return len(kinds), kinds.count(UNKNOWN)
 
 
 class _Work:
@@ -73,7 +84,11 @@ class _Work:
         table = operations.table
         self._requests = operations.every
         self.good: Calls = self._requests.only(~table.mask("method", *HANDSHAKES)).ended(*_GOOD)
-        self.discovered = [item for item in facts.events.of("tools registered") if item.count]
+        self.discovered = [
+            item
+            for item in facts.events.of("tools registered")
+            if item.count and item.server not in {None, item.component}
+        ]
         self.operations = len(self.good) + len(self.discovered)
 
     @cached_property
@@ -91,6 +106,10 @@ class _Work:
         found = {callee for (callee,) in self.good.counts("callee") if callee}
         found |= {item.component for item in self.discovered}
         found |= {item.server for item in self.discovered if item.server}
+        if self.good:
+            found |= (
+                self.facts.sessions.initialized
+            )  # a handshake that was answered and confirmed is work, too
         codes, names = self.facts.operations.backend_codes
         own = np.unique(codes[self.good.places])
         return frozenset(found | {names[code] for code in own.tolist() if code >= 0})
@@ -121,11 +140,15 @@ class _Work:
 
     def went_on(self, event: Event) -> bool:
         """Whether what a record is about was at work after it: the server that it names, else its component."""
-        if event.server is not None and event.server not in self.participants | set(self.facts.topology.components):
+        if event.server is not None and event.server not in self.participants | set(
+            self.facts.topology.components
+        ):
             return False  # nobody ever reached it
         named = event.server if event.server in self.participants else None
         who: str = named or event.component
         if who not in self.participants:
+            if event.kinds and self.facts.log.speaks_of_mcp(who):
+                return False  # a server under a name that no message bears
             who = ""  # somebody beside the system: then it counts that the system went on
         last = self._last_good.get(who)
         return last is not None and last > event.time
@@ -209,12 +232,40 @@ def _unexplained(work: _Work, explained: frozenset[str]) -> Iterator[tuple[str, 
     """The calls and the records that may tell of a failure and that no finding goes by: row and words."""
     facts = work.facts
     for call in facts.operations.roots.ended("error", "tool_error", "timed_out"):
-        if explained.isdisjoint(call.rows):
+        if explained.isdisjoint(call.rows) and not (answers_no(call) and _went_well(call, work)):
             yield call.rows[-1], call.error_text or f"{call.tool} ended as {call.status}"
     for event in facts.events.of("failure"):
-        if event.record not in explained and _may_be_failure(event) and not work.went_on(event):
-            if not (_leaves(event, work) or _of_a_known_call(event, work, explained)):
+        if event.record in explained:
+            continue
+        missed = _missed_tool(event, work)
+        if missed or (_may_be_failure(event) and not work.went_on(event)):
+            if missed or not (_leaves(event, work) or _of_a_known_call(event, work, explained)):
                 yield event.record, event.text
+
+
+def _went_well(call: Call, work: _Work) -> bool:
+    """Whether what a call was told is an answer: as a tool's own result, or where others succeed later."""
+    if call.status == "tool_error":
+        return True
+    backend = work.facts.operations.backend_of(call.last) or call.callee
+    good = work.facts.operations.calls.ended("answered").after(call.started)
+    return any(
+        backend in {other.callee, work.facts.operations.backend_of(other)} for other in good[-1:]
+    ) or bool(good.where("callee", backend))
+
+
+def _missed_tool(event: Event, work: _Work) -> bool:
+    """Whether a host complains of a listed tool that nobody called well."""
+    if frozenset(event.kinds) & _ANSWERS:
+        return False
+    named = work.facts.incidents.speech.about(event.said, {}).tools
+    if (
+        not named
+        or event.component not in work.facts.topology.roles.hosts | work.facts.topology.roles.clients
+    ):
+        return False
+    calls = work.facts.operations.calls
+    return not any(calls.where("tool", tool) for tool in named)
 
 
 def _may_be_failure(event: Event) -> bool:

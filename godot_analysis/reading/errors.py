@@ -132,6 +132,12 @@ def dates_in(text: str) -> list[str]:
     return _DATE.findall(text)
 
 
+_MOST: Final = re.compile(
+    r"\b(?:only (?:the )?first|at most|no more than|more than|max(?:imum)?(?: of| is)?:?|up to) (\d{1,6})\b",
+    re.IGNORECASE,
+)
+
+
 @lru_cache(maxsize=1 << 10)
 def tool_limit(text: str) -> int | None:
     """The limit on the number of tools that a text says was exceeded.
@@ -143,7 +149,7 @@ def tool_limit(text: str) -> int | None:
     if not reading.tells("limit.tools"):
         return None
     own = reading.words[reading.kinds.index("limit.tools")]
-    found = _LIMIT.search(own) or _LIMIT.search(text) or _NUMBER.search(own)
+    found = _MOST.search(text) or _LIMIT.search(own) or _LIMIT.search(text) or _NUMBER.search(own)
     return int(found[1]) if found else None
 
 

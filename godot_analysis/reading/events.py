@@ -18,7 +18,7 @@ import numpy as np
 from godot_analysis.reading import fields, http
 from godot_analysis.reading.classify import UNKNOWN, Reading, bounded, classify, ordinary
 from godot_analysis.reading.names import HOST_PREFIX, mentions, server_in, tool_in
-from godot_analysis.reading.told import server_at_head
+from godot_analysis.reading.told import is_about_mcp, server_at_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,7 +78,15 @@ _LINKS: Final[dict[Link, frozenset[str]]] = {
 }
 _HEAD: Final = 200  # in which a line says whom it is about
 _FEW: Final = 64  # of more names no line is searched for each
-_ABOUT_MCP: Final = re.compile(r"\b(?:initiali[sz]\w{0,8}|handshake|MCP|stdio|transport|capabilities|tools?)\b")
+_NO_COMPLAINT: Final = re.compile(
+    r"(?:^|[\s|\[(:-])(?:level=|\"level\": ?\")?(?:INFO|DEBUG|TRACE|VERBOSE)(?=[\s|\]):])|\blevel=(?:info|debug|trace)\b"
+)
+_MAY_END: Final = re.compile(r"exit|terminat|died|dead|kill|crash|signal|stopp|panic", re.IGNORECASE)
+_NO_SERVER: Final = re.compile(
+    r"(?:error|exception|warning|failure|fault|panic)s?$|\."
+    r"|^(?:info|debug|note|failed|mcp|tools?|server|client|host|https?|std(?:err|out)|initialize|message|api|cause|reason)$",
+    re.IGNORECASE,
+)
 _VISIT: Final = frozenset({"client", "client_id", "ip", "total_clients"})
 
 
@@ -207,14 +215,21 @@ def _rows(logs: pd.DataFrame) -> Iterator[_Row]:
         said = _said(text, held)
         yield _Row(
             (time, component, record, trace if isinstance(trace, str) else None, level),
-            level,
+            _own_level(text, level),
             text,
             held,
             said,
             _reading(level, text, said, held),
-            fields.text_of(held, fields.SERVER) or server_in(text) or _known_server(text, level, known - {component}),
+            fields.text_of(held, fields.SERVER)
+            or server_in(text)
+            or _known_server(text, level, known - {component}),
             fields.text_of(held, fields.TOOL),
         )
+
+
+def _own_level(text: str, level: str) -> str:
+    """The level of a line that another program wrote, as it says itself: stderr is not all errors."""
+    return "INFO" if level in _BAD and _NO_COMPLAINT.search(text[:_HEAD]) else level
 
 
 def _named_servers(logs: pd.DataFrame) -> frozenset[str]:
@@ -236,7 +251,9 @@ def _server_named_in(text: str) -> str | None:
     if "erver" in text and (named := server_in(text)) is not None:
         return named
     head, rest = server_at_head(text)
-    return head if head is not None and _ABOUT_MCP.search(rest) else None
+    if head is None or _NO_SERVER.search(head):
+        return None  # a kind of error may stand there, or a logger
+    return head if is_about_mcp(rest) else None
 
 
 def _known_server(text: str, level: str, known: frozenset[str]) -> str | None:
@@ -262,9 +279,16 @@ def _telling(message: str, keys: tuple[str, ...]) -> bool:
     if not _TELLING_KEYS.isdisjoint(keys) or http.status_of(message, {}) is not None:
         return True
     told = ordinary(message)
-    return told.tells("tools.offered", "tools.registered", "connection.closed", "process.exit") or (
-        "method" not in keys and told.tells("server.started")
+    return (
+        told.tells("tools.offered", "tools.registered", "connection.closed")
+        or ("method" not in keys and told.tells("server.started"))
+        or _tells_end(message)
     )
+
+
+def _tells_end(message: str) -> bool:
+    """Whether words of any level tell that a process ended."""
+    return _MAY_END.search(message) is not None and classify(message).tells("process.exit", "process.crash")
 
 
 def _said(message: str, data: Mapping[str, Any]) -> str:
@@ -312,7 +336,9 @@ def _read(row: _Row) -> Iterator[Event]:
 def _exit(row: _Row) -> Event | None:
     """The end of a process, in the code or the signal that the record names."""
     data = row.data
-    if not (row.reading.tells("process.exit") or any(key in data for key in fields.EXIT)):
+    if not (
+        _tells_end(row.said if row.level in _BAD else row.message) or any(key in data for key in fields.EXIT)
+    ):
         return None
     told = (data.get(key) for key in (*fields.EXIT, "code"))
     code = next((value for value in told if type(value) is int), None)

@@ -10,8 +10,11 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
-__all__ = ["ToldCall", "quoted_message", "server_at_head", "told_call"]
+__all__ = ["ToldCall", "is_about_mcp", "quoted_message", "server_at_head", "told_call"]
 
+_ABOUT_MCP: Final = re.compile(
+    r"\b(?:initiali[sz]\w{0,8}|handshake|MCP|stdio|transport|capabilities|tools?)\b"
+)
 _MOST: Final = 400  # characters in which a line says what it is about
 
 _NAME: Final = r"[A-Za-z0-9_@][\w@./-]{0,127}"
@@ -33,18 +36,24 @@ _ENDED: Final = re.compile(
 )
 _VERBS: Final = (
     r"(?:(?P<begun>called|invoked|requested|started)"
-    r"|(?P<over>answered|completed|succeeded|finished|returned|done)"
+    r"|(?P<over>ok|answered|completed|succeeded|finished|returned|done)"
     r"|(?P<bad>failed|errored|crashed|rejected|timed out|cancell?ed|aborted|interrupted))"
 )
 _TOOL_VERB: Final = re.compile(
     rf"(?:mcp )?tool {_TOOL}(?: call)?(?: was| has)? {_VERBS}\b(?: successfully)?{_TIME}(?::\s*(?P<why>.{{1,4000}}))?",
     re.IGNORECASE | re.DOTALL,
 )
+_SLASH_BEGUN: Final = re.compile(
+    rf"(?:call|invok|execut|run|request)\w{{0,4}} (?P<server>[A-Za-z_][\w.-]{{0,63}})/{_TOOL}(?=$|[\s,:;(.…])",
+    re.IGNORECASE,
+)
 _SLASH_VERB: Final = re.compile(
     rf"(?P<server>[A-Za-z_][\w.-]{{0,63}})/{_TOOL} {_VERBS}\b{_TIME}(?::\s*(?P<why>.{{1,4000}}))?",
     re.IGNORECASE | re.DOTALL,
 )
-_NO_TOOLS: Final = frozenset({"call", "calls", "execution", "list", "lists", "result", "results", "use", "was", "has"})
+_NO_TOOLS: Final = frozenset(
+    {"call", "calls", "execution", "list", "lists", "result", "results", "use", "was", "has"}
+)
 _QUOTED: Final = re.compile(
     r"\b(?:messages?|requests?|responses?|notifications?)\b[^{\n]{0,40}?\b(?P<way>from|to) (?:the )?(?P<end>client|server)"
     r"[^{\n]{0,40}(?P<json>\{)",
@@ -59,6 +68,15 @@ class ToldCall(NamedTuple):
     tool: str
     server: str | None
     why: str | None
+
+
+def is_about_mcp(text: str) -> bool:
+    """Whether a line speaks of the protocol, of a server's start or of its tools.
+
+    >>> is_about_mcp("Using MCP server command: npx"), is_about_mcp("window focused")
+    (True, False)
+    """
+    return _ABOUT_MCP.search(text[:_MOST]) is not None
 
 
 def server_at_head(text: str) -> tuple[str | None, str]:
@@ -86,6 +104,8 @@ def told_call(text: str) -> ToldCall | None:
     told = _ENDED.match(rest)
     if told is not None and told["tool"].lower() not in _NO_TOOLS:
         return ToldCall("over", told["tool"], server, None)
+    if (told := _SLASH_BEGUN.match(rest)) is not None:
+        return ToldCall("begun", told["tool"], told["server"], None)
     told = _TOOL_VERB.match(rest) or _SLASH_VERB.match(rest)
     if told is None or told["tool"].lower() in _NO_TOOLS:
         return None

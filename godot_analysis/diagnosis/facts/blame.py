@@ -101,9 +101,10 @@ def answers_no(call: Call) -> bool:
 
 def _asked_for(call: Call) -> bool:
     """Whether the file that an error names is the one that the call, or the name of its tool, asks for."""
-    sent = f"{call.arguments or ''} {call.tool or ''}".lower()
+    program = call.reading.kind == "process.not_found"  # which only the arguments can have asked for
+    sent = f"{call.arguments or ''} {'' if program else call.tool or ''}".lower()
     paths = [path.replace("\\", "/").lower() for path in paths_in(call.error_text)]
-    if paths and not any(path.startswith("/") or ":/" in path for path in paths):
+    if paths and not program and not any(path.startswith("/") or ":/" in path for path in paths):
         return True  # a server names its own files in full
     stems = [path.rsplit("/", 1)[-1].rsplit(".", 1)[0] for path in paths]
     return any(len(stem) >= _STEM and stem in sent for stem in stems)

@@ -110,6 +110,11 @@ class Incidents:
         return found
 
     @cached_property
+    def of_http(self) -> frozenset[str]:
+        """The records that tell of a request of HTTP."""
+        return frozenset(item.record for item in self._events.of("http"))
+
+    @cached_property
     def ended_by_http(self) -> dict[int, Event]:
         """The requests that HTTP refused, and nobody answered: by number, each with the exchange that says so."""
         found: dict[int, Event] = {}

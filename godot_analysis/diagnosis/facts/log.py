@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import pandas as pd
 
 from godot_analysis.diagnosis.facts._rows import records
+from godot_analysis.reading.told import is_about_mcp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Gap", "Log", "Remark"]
 
+_FIRST: Final = 50  # lines of a component tell what it is
 _MOST_READ: Final = 200  # lines of one component around one moment
 # A loss record is a statement, a gap in numbers a proof, a silence a conclusion.
 _CERTAINTY: Final = {"loss record": 0.95, "sequence gap": 0.9, "silence": 0.6}
@@ -106,6 +108,11 @@ class Log:
         others = self._flow.others[["id", "component", "event_created_at", "message"]]
         ordered = others.sort_values("event_created_at", kind="stable")
         return {str(name): rows for name, rows in ordered.groupby("component", observed=True)}
+
+    def speaks_of_mcp(self, component: str) -> bool:
+        """Whether a component's ordinary records say that it serves, or connects by, MCP."""
+        own = self._others_of.get(component)
+        return own is not None and any(map(is_about_mcp, own["message"].astype(str).head(_FIRST)))
 
     def remarks_on(self, tool: str) -> list[Remark]:
         """The ordinary records that name a tool, in the order of the log."""

@@ -146,7 +146,7 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
     yield from _refused_by_http(facts)
     for backend, call in _failed(facts):
         guilty = at_fault(call, facts.tools.parameters(call))
-        if guilty == "caller":
+        if guilty == "caller" or answers_no(call):
             continue
         weight = 0.7 if guilty == "server" else 0.45
         clues = [Clue(f"{call.tool} was answered with “{error_words(call)}”", weight, _rows(call, facts))]
@@ -172,7 +172,9 @@ def _refused_by_http(facts: Facts) -> Iterator[Match]:
         if call.method != TOOL_CALL or call.callee is None:
             continue
         item = facts.incidents.ended_by_http[call.number]
-        told = f"HTTP {item.status}: {item.text[:160]}" if str(item.status) not in item.text else item.text[:160]
+        told = (
+            f"HTTP {item.status}: {item.text[:160]}" if str(item.status) not in item.text else item.text[:160]
+        )
         clues = (
             Clue(f"{item.component} logged {item.status} “{item.text[:160]}”", 0.7, (item.record,)),
             Clue(f"{call.tool} got no other answer", 0.3, call.rows),
@@ -183,7 +185,12 @@ def _refused_by_http(facts: Facts) -> Iterator[Match]:
         passed = facts.operations.succeeded_later(call)
         numbers = facts.operations.operation_of(call).family
         yield Match(
-            call.callee, cause, clues, call.tool, numbers, _words(told, item.kind, call.callee),
+            call.callee,
+            cause,
+            clues,
+            call.tool,
+            numbers,
+            _words(told, item.kind, call.callee),
             "info" if passed else None,
         )
 
@@ -208,7 +215,14 @@ def _broke_while_running(facts: Facts) -> Iterator[Match]:
             record, line = crash.last_words
             clues.append(Clue(f"the last words of {crash.backend}: {line[:160]}", 0.6, (record,)))
             told = f"{told}: {line.strip()[:160]}"
-        yield Match(crash.backend, crash.backend, tuple(clues), call.tool, crash.calls, _words(told, "process.crash", crash.backend))
+        yield Match(
+            crash.backend,
+            crash.backend,
+            tuple(clues),
+            call.tool,
+            crash.calls,
+            _words(told, "process.crash", crash.backend),
+        )
 
 
 @rule("F25")

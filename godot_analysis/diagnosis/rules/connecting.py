@@ -51,6 +51,8 @@ _NO_CONNECTION: Final = (
     "process.crash",
 )
 """Why a host may say that it has no connection to a server."""
+_VAGUE: Final = frozenset({UNKNOWN, "nothing", "connect.lost", "request.timeout"})
+"""What says no more than that something went wrong with a server."""
 _CLOCKS: Final = pd.Timedelta(seconds=1)
 _LONG: Final = pd.Timedelta(seconds=30)  # no server that starts takes longer, unless it is installed first
 _PATIENCE: Final = pd.Timedelta(seconds=60)  # so long callers wait, where the log does not tell
@@ -94,7 +96,7 @@ def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
             continue
         if connected_later(client, server, facts.log.start, facts):
             continue
-        if last.kind == UNKNOWN and not _expected(server, facts):
+        if last.kind in _VAGUE and not _expected(server, facts):
             continue  # it may be the name of anything
         clues = (
             Clue(f"{client} logged: {last.text[:160]}", 0.7, tuple(item.record for item in items)),
@@ -102,9 +104,8 @@ def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
         )
         kind = kinds().get(last.kind)
         remedy = (
-            (kind.fix.format(component=server) if kind else "")
-            or f"Start {server} by hand as {client} does, and see what it writes."
-        )
+            kind.fix.format(component=server) if kind else ""
+        ) or f"Start {server} by hand as {client} does, and see what it writes."
         if last.tells("process.not_found"):
             remedy = (
                 f"Install the program that {client} starts {server} with, or name it by its full path in the "
@@ -134,10 +135,9 @@ def _not_reached(item: Event, facts: Facts) -> str | None:
         return item.component
     # Where there is no relay, a host that could not reach a server tells of it itself.
     direct = not facts.topology.roles.relays - facts.topology.roles.hosts
-    told = kinds().get(item.kind)
-    bad = item.level == "ERROR" and not (told is not None and told.at_fault in {"nobody", "person"})
-    about = _is_about_mcp(item) or item.status == 0
-    wants = (bad or item.tells(*_NO_CONNECTION)) and about and item.server not in participants
+    told = item.tells(*_NO_CONNECTION) and (item.record not in facts.incidents.of_http or _is_about_mcp(item))
+    vague = item.level == "ERROR" and item.kind in _VAGUE
+    wants = (told or vague) and item.server not in participants
     return (
         item.server
         if direct and wants and item.component not in {item.server, *facts.topology.backends}
@@ -224,9 +224,11 @@ def _unanswered(client: str, server: str, last: Call, facts: Facts) -> Iterator[
     complaints = said_of(client, server, last.started, facts)
     waited = (last.ended or facts.log.end) - last.started
     given_up = last.status in {"timed_out", "cancelled"} or last.number in facts.incidents.given_up
-    long = waited >= _LONG and not (facts.live and waited < _PATIENCE)
+    long = waited > _LONG and not (facts.live and waited < _PATIENCE)
     if server in facts.sessions.initialized or not (ends or complaints or given_up or long or crash):
         return
+    if client in facts.topology.roles.relays and not (ends or complaints or crash):
+        return  # a relay that has no connection to its backend
     behind = _stuck_itself(server, facts)
     told = (*crash, *ends, *complaints)
     clues = [Clue(f"{last.method} was not answered", 0.3, last.rows), *ends, *complaints, *crash, *behind]

@@ -162,7 +162,9 @@ def _met_with_silence(hand: Call, facts: Facts) -> Iterator[Match]:
         Clue(f"{silent[0].method}, which followed, got no answer", 0.5, silent[0].rows),
     )
     numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in silent))
-    yield Match(server, client, clues, None, numbers | lacking_calls(facts, server), {"error": ", if there is one,"})
+    yield Match(
+        server, client, clues, None, numbers | lacking_calls(facts, server), {"error": ", if there is one,"}
+    )
 
 
 @rule("F11")

@@ -324,7 +324,9 @@ def _never_sent(facts: Facts) -> Iterator[Match]:
         }
         clues = (
             Clue(f"{client} logged: {items[0].text[:160]}", 0.6, tuple(item.record for item in items)),
-            Clue(f"{listing.server} had listed it, and no tools/call of it is in the log", 0.6, listing.records),
+            Clue(
+                f"{listing.server} had listed it, and no tools/call of it is in the log", 0.6, listing.records
+            ),
         )
         yield Match(listing.server, client, clues, tool, frozenset(), words)
 

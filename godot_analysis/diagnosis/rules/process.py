@@ -111,6 +111,8 @@ def _under_way(call: Call, facts: Facts) -> bool:
     """Whether a call is simply the last thing that happens in the log, which ends too soon to miss its answer."""
     waited = facts.log.end - call.started
     last = facts.operations.every.by_time()[-1]
+    if call.status not in {"pending", "lost"}:
+        return False
     return waited < _LONG and last.number in call.family and bool(facts.operations.calls.answered)
 
 

@@ -20,6 +20,8 @@ __all__: list[str] = []
 @rule("R12")
 def failed_somehow(facts: Facts) -> Iterator[Match]:
     for call in facts.operations.roots.ended("error", "tool_error", "lost"):
+        if answers_no(call):
+            continue
         missed = next(
             (facts.incidents.given_up[leg] for leg in call.family if leg in facts.incidents.given_up), None
         )
@@ -41,8 +43,7 @@ def failed_somehow(facts: Facts) -> Iterator[Match]:
             error = error or f": {missed.component} logged “{missed.text[:200]}”"
         words = {"status": call.status.replace("_", " "), "error": error}
         cause = (call.callee if own else None) or where
-        harmless = answers_no(call) or _mended(call, facts)
-        severity: Severity | None = "info" if harmless else None
+        severity: Severity | None = "info" if _mended(call, facts) else None
         yield Match(where, cause, tuple(clues), call.tool, call.family, words, severity)
 
 

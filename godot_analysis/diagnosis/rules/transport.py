@@ -121,9 +121,7 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
             )
         ]
         if between and not anew:
-            clues.append(
-                Clue("in between it answered others of the same session well", 0.6, between[0].rows)
-            )
+            clues.append(Clue("in between it answered others of the same session well", 0.6, between[0].rows))
             words = _misuse(
                 server,
                 "answers with instances that do not share their sessions",

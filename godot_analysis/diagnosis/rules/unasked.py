@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _ENDED: Final = ("connect.lost", "process.exit", "process.crash")
+_UNREADABLE: Final = ("answer.unexpected", "message.malformed", "stdout.polluted")
 _CLOSE: Final = pd.Timedelta(seconds=5)
 
 
@@ -39,8 +40,13 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
             (item.time, item.record, f"{item.component} logged: {item.text[:120]}")
             for item in said
             if item.component == client
-            and (item.tells(*_ENDED) or ordinary(item.text).tells("connection.closed"))
-            and (item.tells("message.malformed", "stdout.polluted") or (item.server == server))
+            and (
+                item.tells(*_UNREADABLE)
+                or (
+                    item.server == server
+                    and (item.tells(*_ENDED) or ordinary(item.text).tells("connection.closed"))
+                )
+            )
         ]
         rows = [*told, *((end.time, end.record, "the connection ended") for end in ended)]
         after = [found for found in rows if row["time"] <= found[0] <= row["time"] + _CLOSE]

