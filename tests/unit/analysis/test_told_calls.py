@@ -134,6 +134,7 @@ def test_a_call_does_not_come_to_its_end(head, verb):
         ("finished", "over"),
         ("returned", "over"),
         ("done", "over"),
+        ("ok", "over"),
         ("failed", "failed"),
         ("crashed", "failed"),
         ("rejected", "failed"),
@@ -145,6 +146,11 @@ def test_a_call_does_not_come_to_its_end(head, verb):
 )
 def test_a_server_and_its_tool_with_a_slash(verb, step):
     assert told_call(f"docs/find {verb}")[:3] == (step, "find", "docs")
+
+
+@pytest.mark.parametrize("verb", ["calling", "invoking", "executing", "running", "requesting"])
+def test_a_call_begins_with_a_slash(verb):
+    assert told_call(f"{verb} docs/find") == ("begun", "find", "docs", None)
 
 
 @pytest.mark.parametrize("time_taken", ["", " after 12 ms", " in 1.5 seconds", " after 12ms"])

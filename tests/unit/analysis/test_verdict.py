@@ -73,9 +73,16 @@ def test_seen_counts_servers_handshakes_lists_and_operations():
     }
 
 
-def test_tools_that_a_server_reports_are_proof_of_work():
-    found = diagnose("0.0 docs says INFO 12 tools registered")
+@pytest.mark.parametrize(
+    "record", ['MCP server "docs": 12 tools registered', '12 tools registered {"server": "docs"}']
+)
+def test_tools_that_a_host_reports_of_a_server_are_proof_of_work(record):
+    found = diagnose(f"0.0 host says INFO {record}")
     assert (found.verdict, found.seen["operations"]) == ("healthy", 1)
+
+
+def test_tools_that_a_component_registers_itself_are_no_proof_of_work():
+    assert diagnose("0.0 docs says INFO 12 tools registered").verdict == "unclear"
 
 
 def test_two_servers_that_both_answered_are_healthy():
@@ -126,8 +133,8 @@ def test_a_request_without_an_answer_at_the_end_of_the_log_is_no_proof():
     assert diagnose(HANDSHAKE, "0.3 host sends docs ? 1 tools/list").verdict == "unclear"
 
 
-def test_a_server_that_only_did_its_handshake_is_unclear():
-    found = diagnose(WORK, SECOND)
+def test_a_server_whose_handshake_was_answered_and_not_confirmed_is_unclear():
+    found = diagnose(WORK, SECOND.replace("2.2 host sends wiki ~ notifications/initialized", ""))
     assert found.verdict == "unclear"
     assert found.missing[0].startswith("nothing shows that wiki works")
 

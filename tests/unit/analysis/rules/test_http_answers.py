@@ -253,7 +253,11 @@ def test_not_for_a_request_that_the_server_itself_made_and_came_over(host):
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(404, "Session not found"), (400, "Bad Request: No valid session ID provided"), (500, "unknown session s1")],
+    [
+        (404, "Session not found"),
+        (400, "Bad Request: No valid session ID provided"),
+        (500, "unknown session s1"),
+    ],
 )
 def test_not_for_a_session_that_is_not_known(host, status, body):
     host.call("b")

@@ -422,8 +422,6 @@ NEVER_REACHED = [
     "MCP server wiki could not be started",
     "Failed to connect to MCP server wiki: connect ECONNREFUSED 127.0.0.1:9000",
     'MCP server "wiki": cannot be reached: ECONNREFUSED',
-    'MCP server "wiki": request timed out during initialize',
-    "[wiki] connection closed before the handshake completed",
     'MCP server "wiki": process exited with code 1',
     "[wiki] exited with code 1 before it answered",
 ]
