@@ -24,6 +24,7 @@ __all__ = ["Proof", "prove"]
 _GOOD: Final = ("answered", "tool_error")
 _MUCH: Final = 0.2  # more unread lines than this may hide anything
 _SHOWN: Final = 200
+_MOMENT: Final = pd.Timedelta(seconds=1)
 _ANSWERS: Final = frozenset({"entity.absent", "entity.exists", "user.declined"})
 """What is said of the world, and not of a failure."""
 _LEAVING: Final = frozenset({"connect.lost", "connection.closed", "process.exit"})
@@ -255,17 +256,14 @@ def _went_well(call: Call, work: _Work) -> bool:
 
 
 def _missed_tool(event: Event, work: _Work) -> bool:
-    """Whether a host complains of a listed tool that nobody called well."""
+    """Whether a host complains of a tool that nobody called well after that."""
     if frozenset(event.kinds) & _ANSWERS:
         return False
     named = work.facts.incidents.speech.about(event.said, {}).tools
-    if (
-        not named
-        or event.component not in work.facts.topology.roles.hosts | work.facts.topology.roles.clients
-    ):
+    if not named or event.component in work.servers:
         return False
-    calls = work.facts.operations.calls
-    return not any(calls.where("tool", tool) for tool in named)
+    calls = work.facts.operations.calls.ended("answered", "tool_error")
+    return not any(calls.where("tool", tool).since(event.time - _MOMENT) for tool in named)
 
 
 def _may_be_failure(event: Event) -> bool:

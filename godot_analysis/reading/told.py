@@ -37,7 +37,7 @@ _ENDED: Final = re.compile(
 _VERBS: Final = (
     r"(?:(?P<begun>called|invoked|requested|started)"
     r"|(?P<over>ok|answered|completed|succeeded|finished|returned|done)"
-    r"|(?P<bad>failed|errored|crashed|rejected|timed out|cancell?ed|aborted|interrupted))"
+    r"|(?P<bad>failed|error(?:ed)?|crashed|rejected|timed out|cancell?ed|aborted|interrupted))"
 )
 _TOOL_VERB: Final = re.compile(
     rf"(?:mcp )?tool {_TOOL}(?: call)?(?: was| has)? {_VERBS}\b(?: successfully)?{_TIME}(?::\s*(?P<why>.{{1,4000}}))?",

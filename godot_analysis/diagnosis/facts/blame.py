@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from godot_analysis.reading.classify import classify
 from godot_analysis.reading.errors import (
+    WORD,
     lacking_argument,
     names_only_its_code,
     paths_in,
@@ -50,7 +51,7 @@ _PASSING: Final = (
     "resource.exhausted",
     "dependency.failed",
 )
-_OF_FILES: Final = frozenset({"file.absent", "permission.denied", "process.not_found"})
+_OF_FILES: Final = frozenset({"file.absent", "permission.denied"})
 _OF_STORES: Final = frozenset({"storage.failed"})
 _SQL: Final = (
     "select ",
@@ -64,6 +65,7 @@ _SQL: Final = (
     " into ",
     " table ",
 )
+_OF_SHELLS: Final = frozenset({"not", "found", "command", "no", "such", "file", "or", "directory", "bin", "sh", "spawn", "enoent"})
 _STEM: Final = 3  # shorter names of files prove nothing
 
 
@@ -77,7 +79,10 @@ def at_fault(call: Call, parameters: frozenset[str] | None = None) -> AtFault:
         impossible = parameters is not None and lacking not in parameters
         return "server" if impossible or lacking in (call.arguments or {}) else "caller"
     kind = call.reading.kind
-    if kind in _OF_FILES and _asked_for(call):
+    denied = kind in {"permission.denied", "auth.refused"} and " or " in call.error_text
+    if denied and call.tells("entity.absent"):
+        kind = "entity.absent"  # it does not exist, or may not be seen: servers do not tell which
+    if (kind == "process.not_found" and _ran_it(call)) or (kind in _OF_FILES and _asked_for(call)):
         return "nobody"
     if kind in _OF_STORES and _own_query(call):
         return "caller"
@@ -101,13 +106,19 @@ def answers_no(call: Call) -> bool:
 
 def _asked_for(call: Call) -> bool:
     """Whether the file that an error names is the one that the call, or the name of its tool, asks for."""
-    program = call.reading.kind == "process.not_found"  # which only the arguments can have asked for
-    sent = f"{call.arguments or ''} {'' if program else call.tool or ''}".lower()
+    sent = f"{call.arguments or ''} {call.tool or ''}".lower()
     paths = [path.replace("\\", "/").lower() for path in paths_in(call.error_text)]
-    if paths and not program and not any(path.startswith("/") or ":/" in path for path in paths):
+    if paths and not any(path.startswith("/") or ":/" in path for path in paths):
         return True  # a server names its own files in full
     stems = [path.rsplit("/", 1)[-1].rsplit(".", 1)[0] for path in paths]
     return any(len(stem) >= _STEM and stem in sent for stem in stems)
+
+
+def _ran_it(call: Call) -> bool:
+    """Whether the program that is not there is one that the caller itself wanted to run."""
+    told = call.reading.words[call.reading.kinds.index("process.not_found")]
+    sent = str(call.arguments or "").lower()
+    return any(word.lower() in sent for word in WORD.findall(told) if word.lower() not in _OF_SHELLS)
 
 
 def _own_query(call: Call) -> bool:
