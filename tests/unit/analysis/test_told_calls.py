@@ -200,7 +200,6 @@ def test_names_of_tools(tool):
         "a/b",
         "/usr/bin/find called",
         "https://docs.example/find failed",
-        "input/output error",
         "24/7 done",
         "tools/call failed: no such page",
         "tools/list completed in 3 ms",
