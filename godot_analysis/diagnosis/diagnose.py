@@ -133,7 +133,9 @@ def _judged(
         notes=(*asked.notes(), *moved),
         seen=proof.seen,
         errors=proof.errors,
-        missing=(*asked.missing(judged), *proof.missing),
+        missing=()
+        if any(one.severity != "info" for one in findings)
+        else (*asked.missing(judged), *proof.missing),
         unexplained=proof.unexplained,
         source=source,
     )

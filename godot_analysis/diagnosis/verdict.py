@@ -25,6 +25,7 @@ __all__ = ["Proof", "prove"]
 _GOOD: Final = ("answered", "tool_error")
 _MUCH: Final = 0.2  # more unread lines than this may hide anything
 _SHOWN: Final = 200
+_LONG: Final = pd.Timedelta(seconds=30)
 _MOMENT: Final = pd.Timedelta(seconds=1)
 _ANSWERS: Final = frozenset({"entity.absent", "entity.exists", "user.declined"})
 """What is said of the world, and not of a failure."""
@@ -49,7 +50,7 @@ def prove(facts: Facts, explained: frozenset[str], source: dict[str, Any]) -> Pr
     work = _Work(facts)
     errors, unknown = _error_texts(facts)
     open_ = list(_unexplained(work, explained))
-    missing = [*_unread(source), *_unproven(work)]
+    missing = [*_unread(source), *_unanswered(work), *_unproven(work)]
     if open_:
         first = open_[0]
         missing.append(
@@ -194,6 +195,8 @@ def _no_work(work: _Work) -> str:
     hands = facts.operations.handshakes
     if hands.ended("answered"):
         names = listed(sorted({call.callee or "a server" for call in hands.ended("answered")}))
+        if len(work.facts.operations.every) > len(hands):
+            return f"the handshake with {names} succeeded, and no request after it was seen to succeed"
         return (
             f"the handshake with {names} succeeded, and nothing was asked of it after that in this log: "
             "a list of tools or a call would tell whether it works"
@@ -273,6 +276,28 @@ def _missed_tool(event: Event, work: _Work) -> bool:
     return not any(calls.where("tool", tool).since(event.time - _MOMENT) for tool in named)
 
 
+def _unanswered(work: _Work) -> Iterator[str]:
+    """The requests that the log has no end of, where it would have one."""
+    facts = work.facts
+    silent = [
+        call
+        for call in facts.operations.every.ended("pending", "lost")
+        if facts.log.end - call.started >= _LONG
+        and call.caller
+        and facts.wire.verbatim(call.caller)
+        and not facts.operations.end_unlogged(call)
+        and call.lost_at != "logger"
+        and not call.number in facts.incidents.given_up
+    ]
+    if silent:
+        first = silent[0]
+        about = f"{first.method} {first.tool}" if first.tool else first.method
+        yield (
+            f"{count(len(silent), 'request')} got no answer, such as {about} that {first.caller} sent to "
+            f"{first.callee or 'a server'}: the log of {first.callee or 'the server'} would tell whether one was sent"
+        )
+
+
 def _may_be_failure(event: Event) -> bool:
     """Whether a record is more than a remark: any error that is not an answer, a warning that was understood."""
     kinds = frozenset(event.kinds) - _ANSWERS
@@ -281,6 +306,9 @@ def _may_be_failure(event: Event) -> bool:
 
 def _leaves(event: Event, work: _Work) -> bool:
     """Whether a component only says that it, or its connection, comes to its end, after it had worked."""
+    of_another = event.server not in {None, event.component}
+    if of_another and work.facts.log.end - event.time > _LONG:
+        return False  # the log went on without that server
     return frozenset(event.kinds) <= _LEAVING and bool(event.kinds) and event.component in work.participants
 
 

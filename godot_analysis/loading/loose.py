@@ -21,6 +21,14 @@ _LEVEL: Final = re.compile(
     r"[\[(<|\s]{0,3}(?P<level>trace|debug|verbose|info|notice|warn(?:ing)?|error|err|critical|fatal|severe)[\])>|:\s]{1,4}",
     re.IGNORECASE,
 )
+# What programs print in other orders: a level in capitals, as a key, or as the first letter of klog.
+_INNER: Final = re.compile(
+    r"(?:^|[\s\[(|])(?P<level>TRACE|DEBUG|VERBOSE|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|FATAL|SEVERE)(?=[\s\])|:]|$)"
+    r"|\blevel=\"?(?P<key>[a-z]{3,8})\b|^(?P<klog>[IWEF])\d{4} \d\d:"
+)
+_KLOG: Final = {"I": "INFO", "W": "WARN", "E": "ERROR", "F": "ERROR"}
+_HEAD: Final = 80  # characters in which a line names its level
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]{0,20}m")
 _NAME: Final = re.compile(r"\[?(?P<name>[A-Za-z][\w.@/-]{0,63})(?:\]|:)\s{1,4}(?=\S)")
 _TIMES: Final = ("time", "timestamp", "ts", "@timestamp", "datetime", "date", "t")
 _LEVELS: Final = ("level", "severity", "lvl", "levelname", "log_level", "loglevel")
@@ -48,7 +56,7 @@ def loose_record(raw: bytes, component: str) -> Loose:
     >>> row.level, row.component, row.message, understood
     ('ERROR', 'hazel', 'spawn hazel-mcp ENOENT', True)
     """
-    text = raw[:_LONGEST].decode(errors="replace").rstrip("\r")
+    text = _COLOUR.sub("", raw[:_LONGEST].decode(errors="replace").rstrip("\r"))
     held = _json(text)
     return _of_object(held, component) if held is not None else _of_text(text, component)
 
@@ -84,12 +92,19 @@ def _of_text(text: str, component: str) -> Loose:
     row = row_of(
         {
             "component": component[:64],
-            "level": _level(level["level"] if level else None),
+            "level": _level(level["level"]) if level else _inner_level(rest),
             "message": rest.strip() or text.strip(),
             "event_created_at": time["time"].replace(",", ".").replace(" ", "T", 1) if time else None,
         }
     )
     return Loose(_unmarked(row), bool(time and level))
+
+
+def _inner_level(text: str) -> str:
+    found = _INNER.search(text[:_HEAD])
+    if found is None:
+        return "INFO"
+    return _KLOG[found["klog"]] if found["klog"] else _level(found["level"] or found["key"])
 
 
 def _level(word: str | None) -> str:

@@ -180,7 +180,11 @@ def _unclear_html(diagnosis: Diagnosis) -> str:
 def _unclear(diagnosis: Diagnosis) -> Iterable[tuple[str, str]]:
     seen = {name.replace("_", " "): number for name, number in diagnosis.seen.items()}
     if seen:
-        yield "seen", ", ".join(f"{number:,} {name}" for name, number in seen.items()) + "."
+        names = {
+            name: name if number != 1 else name.replace("s", "", 1) if name == "errors unknown" else name[:-1]
+            for name, number in seen.items()
+        }
+        yield "seen", ", ".join(f"{number:,} {names[name]}" for name, number in seen.items()) + "."
     for number, sentence in enumerate(diagnosis.missing):
         text = sentence[:1].upper() + sentence[1:]
         yield "missing" if number == 0 else "", text if text.endswith(".") else f"{text}."

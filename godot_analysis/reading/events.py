@@ -188,18 +188,21 @@ class _Row:
         return Event(what, *self.base, text if text is not None else self.message, self.said, **told)
 
 
-def read_events(logs: pd.DataFrame) -> Events:
-    """Recognise every record of a log frame that tells something; messages themselves are left out."""
+def read_events(logs: pd.DataFrame, servers: frozenset[str] = frozenset()) -> Events:
+    """Recognise every record of a log frame that tells something; messages themselves are left out.
+
+    `servers` are those that messages were sent to.
+    """
     events = Events()
-    for row in _rows(logs):
+    for row in _rows(logs, servers):
         for event in _read(row):
             events.add(event)
     return events
 
 
-def _rows(logs: pd.DataFrame) -> Iterator[_Row]:
+def _rows(logs: pd.DataFrame, servers: frozenset[str]) -> Iterator[_Row]:
     """The records that may tell something, in the order of time: the others need not be looked at closely."""
-    known = _named_servers(logs)
+    known = _named_servers(logs) | servers
     words = zip(logs["level"].isin(_BAD), logs["message"].tolist(), logs["data"].tolist(), strict=True)
     telling = np.fromiter((_may_tell(*row) for row in words), dtype=bool, count=len(logs))
     ordered = logs[telling].sort_values("event_created_at", kind="stable")
@@ -380,7 +383,8 @@ def _exchange(row: _Row) -> Event | None:
         url=url,
         status=status,
         headers=http.headers_of(row.data),
-        server=fields.text_of(row.data, ("peer", "server", "server_name", "backend", "target", "upstream")),
+        server=fields.text_of(row.data, ("peer", "server", "server_name", "backend", "target", "upstream"))
+        or (row.server if "upstream" in row.message.lower() else None),
         kinds=reading.kinds,
         words=reading.words,
     )

@@ -60,7 +60,9 @@ HOST_PREFIX: Final = re.compile(r"^mcp__.+?__")
 _SERVER_NAME: Final = r"[A-Za-z0-9@][\w.@/\-]{0,63}"
 _SERVER_IN_WORDS: Final = re.compile(
     rf"\b(?:MCP )?server[ :]{{1,2}}['\"“`](?P<quoted>{_SERVER_NAME})['\"”`]"
-    rf"|\bMCP (?:server|client(?: for)?) ['\"“`]?(?P<plain>{_SERVER_NAME})['\"”`]?(?=:(?:\s|$)| (?:timed out|failed|could not|cannot|was|is|has|exited|crashed|did)\b)"
+    rf"|\bMCP (?:server|client(?: for)?) ['\"“`]?(?P<plain>{_SERVER_NAME})['\"”`]?(?=:(?:\s|$)| (?:timed out|failed|could not|cannot|was|is|has|exited|crashed|stopped|did)\b)"
+    rf"|\b[Cc]ommand ['\"“`]?(?P<command>{_SERVER_NAME})['\"”`]? (?=exited|crashed|was killed)"
+    rf"|\b(?:upstream|backend)(?: server)? ['\"“`]?(?P<upstream>{_SERVER_NAME})['\"”`]?:(?=\s|$)"
     rf"|^\[?(?:Plugin|server|mcp)[ (:/]{{1,2}}(?:mcp[/:])?(?P<plugin>{_SERVER_NAME})\)?\]"
     rf"|^(?:\[error\] |\[info\] )?\[(?:MCP[: ]{{1,2}}|mcp-server-)?(?P<bracket>{_SERVER_NAME})\] ",
     re.IGNORECASE,

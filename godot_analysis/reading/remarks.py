@@ -100,7 +100,7 @@ def error_text_of(data: dict[str, Any]) -> str | None:
 class Says:
     """How records word what becomes of a call; each is asked with a text."""
 
-    handling: Final = re.compile(r"\b(?:handl\w*|process\w*)\b", re.IGNORECASE)
+    handling: Final = re.compile(r"\b(?:handl\w*|processing|processed|processes)\b", re.IGNORECASE)
     received: Final = re.compile(r"\b(?:receiv\w*|recv\w*|incoming|got|inbound)\b", re.IGNORECASE)
     answered: Final = re.compile(
         r"\b(?:sent|complet\w*|answered|respond\w*|response|finish\w*|done|replied)\b", re.IGNORECASE

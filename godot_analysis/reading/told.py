@@ -25,7 +25,7 @@ _HEAD: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _TOOL: Final = r"""["'`]?(?P<tool>[A-Za-z_][\w.-]{0,127})["'`]?"""
-_TIME: Final = r"(?: (?:after|in|took) \d{1,9}(?:\.\d{1,9})? ?[a-zµ]{1,12})?"
+_TIME: Final = r"(?P<time> (?:after|in|took) \d{1,9}(?:\.\d{1,9})? ?[a-zµ]{1,12})?"
 _BEGUN: Final = re.compile(
     rf"(?:calling|invoking|executing|running|requesting)(?: the)?(?: mcp)? tool:? {_TOOL}(?=$|[\s,:;(.…])",
     re.IGNORECASE,
@@ -37,7 +37,8 @@ _ENDED: Final = re.compile(
 _VERBS: Final = (
     r"(?:(?P<begun>called|invoked|requested|started)"
     r"|(?P<over>ok|answered|completed|succeeded|finished|returned|done)"
-    r"|(?P<bad>failed|error(?:ed)?|crashed|rejected|timed out|cancell?ed|aborted|interrupted))"
+    r"|(?P<failed>failed|error(?:ed)?|crashed|rejected|timed out)"
+    r"|(?P<cancelled>cancell?ed|aborted|interrupted))"
 )
 _TOOL_VERB: Final = re.compile(
     rf"(?:mcp )?tool {_TOOL}(?: call)?(?: was| has)? {_VERBS}\b(?: successfully)?{_TIME}(?::\s*(?P<why>.{{1,4000}}))?",
@@ -54,6 +55,10 @@ _SLASH_VERB: Final = re.compile(
 _NO_TOOLS: Final = frozenset(
     {"call", "calls", "execution", "list", "lists", "result", "results", "use", "was", "has"}
 )
+_NAMESPACES: Final = frozenset(
+    "tools resources prompts notifications logging completion roots sampling elicitation tasks server client "
+    "src lib bin test tests build dist input output http https and or".split()
+)
 _QUOTED: Final = re.compile(
     r"\b(?:messages?|requests?|responses?|notifications?)\b[^{\n]{0,40}?\b(?P<way>from|to) (?:the )?(?P<end>client|server)"
     r"[^{\n]{0,40}(?P<json>\{)",
@@ -62,7 +67,7 @@ _QUOTED: Final = re.compile(
 
 
 class ToldCall(NamedTuple):
-    """One line about a call: `step` is `begun`, `over` or `failed`; `why` is what it says of a failure."""
+    """One line about a call: `step` is `begun`, `over`, `cancelled` or `failed`; `why` is what it says of a failure."""
 
     step: str
     tool: str
@@ -91,28 +96,44 @@ def server_at_head(text: str) -> tuple[str | None, str]:
     return found["server"] or found["bracket"] or found["label"], text[found.end() :]
 
 
-def told_call(text: str) -> ToldCall | None:
+def told_call(text: str, known: str | None = None) -> ToldCall | None:
     """What a line says about a call of a tool; None where it says nothing of one.
+
+    `known` is the server that the record names beside its text: then a plain `server/tool` is one, which else may
+    be a path or a method.
 
     >>> told_call("docs/find failed after 12 ms: no such page")
     ToldCall(step='failed', tool='find', server='docs', why='no such page')
+    >>> told_call("requesting tools/list"), told_call("src/app.py failed")
+    (None, None)
     """
     server, rest = server_at_head(text)
-    told = _BEGUN.match(rest)
-    if told is not None and told["tool"].lower() not in _NO_TOOLS:
-        return ToldCall("begun", told["tool"], server, None)
-    told = _ENDED.match(rest)
-    if told is not None and told["tool"].lower() not in _NO_TOOLS:
-        return ToldCall("over", told["tool"], server, None)
-    if (told := _SLASH_BEGUN.match(rest)) is not None:
+    for step, expression in (("begun", _BEGUN), ("over", _ENDED)):
+        told = expression.match(rest)
+        if told is not None and told["tool"].lower() not in _NO_TOOLS:
+            return ToldCall(step, told["tool"], server, None)
+    told = _SLASH_BEGUN.match(rest)
+    if told is not None and _is_pair(told, known):
         return ToldCall("begun", told["tool"], told["server"], None)
-    told = _TOOL_VERB.match(rest) or _SLASH_VERB.match(rest)
+    told = _TOOL_VERB.match(rest)
+    if told is None and (pair := _SLASH_VERB.match(rest)) is not None and _is_pair(pair, known):
+        told = pair
     if told is None or told["tool"].lower() in _NO_TOOLS:
         return None
-    step = "begun" if told["begun"] else "over" if told["over"] else "failed"
+    step = next(name for name in ("begun", "over", "cancelled", "failed") if told[name])
     own = told.groupdict().get("server")
     why = (told["why"] or told[0]).strip() if step == "failed" else None
     return ToldCall(step, told["tool"], own or server, why)
+
+
+def _is_pair(told: re.Match[str], known: str | None) -> bool:
+    """Whether two words with a slash are a server and its tool, and no path or method."""
+    server, tool = told["server"], told["tool"]
+    if server == known:
+        return True
+    if server.lower() in _NAMESPACES or "." in tool:
+        return False
+    return bool(told.groupdict().get("time")) or "_" in tool
 
 
 def quoted_message(text: str) -> tuple[str, str | None, dict[str, Any]] | None:
@@ -128,7 +149,7 @@ def quoted_message(text: str) -> tuple[str, str | None, dict[str, Any]] | None:
         return None
     try:
         message, _ = json.JSONDecoder().raw_decode(text, found.start("json"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(message, dict):
         return None

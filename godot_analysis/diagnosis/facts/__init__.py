@@ -159,7 +159,8 @@ class Facts:
 
 def gather(flow: Flow, *, expected: Iterable[str] = (), live: bool = False) -> Facts:
     """Compute the facts of one flow; `expected` are backends that the reader of the diagnosis named."""
-    events, table = read_events(flow.others), CallTable(flow)
+    table = CallTable(flow)
+    events = read_events(flow.others, frozenset(filter(None, table.codes("callee")[1])))
     log = Log(flow, flow.logs.attrs.get("lines", {}))
     topology = Topology(flow, events, table, frozenset(expected))
     operations = Operations(flow, events, log, topology, table)

@@ -122,6 +122,8 @@ class Incidents:
             for item in items:
                 if item.status < _ERRORS or item.verb not in {"POST", None} or item.tells(*_OF_SESSIONS):
                     continue
+                if item.component == server and (item.url or "").startswith("http"):
+                    continue  # a request that the server made itself
                 call = self._operations.under_way(item.component, item.time, failed=True)
                 if call is not None and call.callee == server and not call.answered:
                     found.setdefault(call.number, item)
@@ -151,7 +153,13 @@ class Incidents:
     def _time_outs(self) -> list[Event]:
         """That somebody would wait no longer for an answer; a connection that failed is another matter."""
         told = [*self._events.of("failure"), *self._events.of("refusal")]
-        return [item for item in told if item.tells("request.timeout") and link_of(item.kinds) == "late"]
+        return [
+            item
+            for item in told
+            if item.tells("request.timeout")
+            and link_of(item.kinds) == "late"
+            and item.record not in self.of_http
+        ]
 
     def _told_troubles(self) -> Iterator[Event]:
         """Those that name their server in words only: `GET http://gates:9051/mcp failed: cannot connect`."""

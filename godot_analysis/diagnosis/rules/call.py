@@ -148,6 +148,8 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
         guilty = at_fault(call, facts.tools.parameters(call))
         if guilty == "caller" or answers_no(call):
             continue
+        if call.status == "error" and call.reading.kind == "session.unknown":
+            continue  # that is no failure of the tool
         weight = 0.7 if guilty == "server" else 0.45
         clues = [Clue(f"{call.tool} was answered with “{error_words(call)}”", weight, _rows(call, facts))]
         own = facts.incidents.complaints_during(call, backend)
@@ -160,7 +162,7 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
         fine = facts.operations.well_answered(backend)
         if fine is not None:
             clues.append(Clue(f"other calls to {backend} were answered", 0.2, fine.rows[-1:]))
-        words = _words(error_words(call), call.reading.kind, backend)
+        words = _words(error_words(call), call.reading.kind, backend, call.tool)
         over = may_pass(call) and facts.operations.succeeded_later(call)
         severity: Severity | None = "info" if over else _severity(call)
         yield _match(call, facts, backend, tuple(clues), words, severity=severity)
@@ -190,17 +192,30 @@ def _refused_by_http(facts: Facts) -> Iterator[Match]:
             clues,
             call.tool,
             numbers,
-            _words(told, item.kind, call.callee),
+            _words(told, item.kind, call.callee, call.tool)
+            | {
+                "broke": f"HTTP {item.status} came in the place of an answer to {call.tool}",
+                "reached": f"{call.caller} sent {call.tool} to {call.callee}, and got no answer but this",
+                "where": f"{call.callee}, or a proxy before it, refused the request.",
+            },
             "info" if passed else None,
         )
 
 
-def _words(error: str, kind: str, component: str) -> dict[str, str]:
+def _words(error: str, kind: str, component: str, tool: str | None) -> dict[str, str]:
     """What the texts of a failed call say of its error: the words, what they mean, and what to do."""
     told = kinds().get(kind)
     meaning = f" By these words {told.phrase}." if told is not None and kind != "nothing" else ""
     remedy = told.fix.format(component=component) if told is not None and told.fix else ""
-    return {"error": error, "meaning": meaning, "remedy": remedy or _LOOK.format(component=component)}
+    return {
+        "error": error,
+        "meaning": meaning,
+        "remedy": remedy or _LOOK.format(component=component),
+        "broke": f"{component} broke while it ran {tool}",
+        "reached": f"{tool} reached {component}, which failed inside",
+        "where": f"The call arrived as it should; what went wrong happened in {component}, or in what it "
+        "depends on.",
+    }
 
 
 def _broke_while_running(facts: Facts) -> Iterator[Match]:
@@ -221,7 +236,7 @@ def _broke_while_running(facts: Facts) -> Iterator[Match]:
             tuple(clues),
             call.tool,
             crash.calls,
-            _words(told, "process.crash", crash.backend),
+            _words(told, "process.crash", crash.backend, call.tool),
         )
 
 

@@ -19,7 +19,9 @@ from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import listed
 from godot_analysis.reading.classify import UNKNOWN
+from godot_analysis.reading.errors import WORD
 from godot_analysis.reading.lexicon import kinds
+from godot_analysis.reading.told import is_about_mcp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +56,7 @@ _NO_CONNECTION: Final = (
 """Why a host may say that it has no connection to a server."""
 _VAGUE: Final = frozenset({UNKNOWN, "nothing", "connect.lost", "request.timeout"})
 """What says no more than that something went wrong with a server."""
+_CONNECTING: Final = ("connect", "initiali", "handshake")
 _CLOCKS: Final = pd.Timedelta(seconds=1)
 _LONG: Final = pd.Timedelta(seconds=30)  # no server that starts takes longer, unless it is installed first
 _PATIENCE: Final = pd.Timedelta(seconds=60)  # so long callers wait, where the log does not tell
@@ -76,10 +79,15 @@ def never_connected(facts: Facts) -> Iterator[Match]:
     yield from _not_started({server for _, server in tried}, facts)
 
 
+def _is_connecting(item: Event) -> bool:
+    """Whether a record is about the start of a connection."""
+    return any(word.startswith((*_CONNECTING, "start")) for word in WORD.findall(item.said.lower()))
+
+
 def _is_about_mcp(item: Event) -> bool:
     """Whether a request of HTTP has to do with MCP, as far as its record says."""
     text = f"{item.url or ''} {item.text}".lower()
-    return any(word in text for word in ("mcp", "connect", "initiali", "handshake"))
+    return "mcp" in text or any(word.startswith(_CONNECTING) for word in WORD.findall(text))
 
 
 def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
@@ -97,7 +105,7 @@ def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
             continue
         if connected_later(client, server, facts.log.start, facts):
             continue
-        if last.kind in _VAGUE and not _expected(server, facts):
+        if last.kind in _VAGUE and not _is_connecting(last) and not _expected(server, facts):
             continue  # it may be the name of anything
         clues = (
             Clue(f"{client} logged: {last.text[:160]}", 0.7, tuple(item.record for item in items)),
@@ -124,7 +132,11 @@ def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
 def _expected(server: str, facts: Facts) -> bool:
     """Whether records that are no complaint speak of it as a server, too."""
     bad = {item.record for item in facts.incidents.failures}
-    return any(said.record not in bad for said in facts.log.remarks_on(server))
+    return any(
+        said.record not in bad
+        and (is_about_mcp(said.text) or "server" in said.text.lower() or "start" in said.text.lower())
+        for said in facts.log.remarks_on(server)
+    )
 
 
 def _not_reached(item: Event, facts: Facts) -> str | None:
@@ -136,8 +148,9 @@ def _not_reached(item: Event, facts: Facts) -> str | None:
         return item.component
     # Where there is no relay, a host that could not reach a server tells of it itself.
     direct = not facts.topology.roles.relays - facts.topology.roles.hosts
-    told = item.tells(*_NO_CONNECTION) and (item.record not in facts.incidents.of_http or _is_about_mcp(item))
-    vague = item.level == "ERROR" and item.kind in _VAGUE
+    about = _is_about_mcp(item) or _expected(item.server or "", facts)
+    told = item.tells(*_NO_CONNECTION) and about
+    vague = item.kind in _VAGUE and (item.level == "ERROR" or _is_connecting(item))
     wants = (told or vague) and item.server not in participants
     return (
         item.server

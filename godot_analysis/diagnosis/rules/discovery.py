@@ -286,6 +286,8 @@ def _usable(listing: Listing) -> bool:
 
 
 def _fault(listing: Listing, backend: str, facts: Facts) -> str | None:
+    if listing.failed and _has_no_tools(backend, listing, facts):
+        return None  # it says that it has none, and was asked all the same
     if listing.failed:
         return f"failed: “{listing.text or 'an error'}”"
     if listing.count == 0:
@@ -296,6 +298,16 @@ def _fault(listing: Listing, backend: str, facts: Facts) -> str | None:
     ):
         return "was never answered"
     return None
+
+
+def _has_no_tools(backend: str, listing: Listing, facts: Facts) -> bool:
+    """Whether a server declared something, and no tools, and refused to list any."""
+    able = [
+        arrival.result.get("capabilities")
+        for arrival in facts.sessions.arrivals_at(backend)
+        if isinstance(arrival.result, dict) and arrival.time <= listing.time
+    ]
+    return bool(able) and isinstance(able[-1], dict) and bool(able[-1]) and "tools" not in able[-1]
 
 
 def _never_telling(backend: str, facts: Facts) -> bool:

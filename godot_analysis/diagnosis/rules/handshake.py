@@ -20,7 +20,7 @@ from godot_analysis.diagnosis.facts import (
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._absence import refused_clue
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.wording import listed
+from godot_analysis.diagnosis.wording import count, listed
 from godot_analysis.reading.classify import classify
 from godot_analysis.reading.errors import leaves_model_without
 
@@ -102,6 +102,7 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
 
 @rule("F19")
 def not_confirmed(facts: Facts) -> Iterator[Match]:
+    yield from _told_by_server(facts)
     for hand in facts.operations.handshakes:
         if hand.method != "initialize" or hand.status != "answered" or not hand.callee or not hand.caller:
             continue
@@ -141,12 +142,32 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
             yield from _met_with_silence(hand, facts)
 
 
+def _told_by_server(facts: Facts) -> Iterator[Match]:
+    """Servers that say themselves, where nobody else logs, that they got requests before the handshake was done."""
+    said: dict[str, list[Event]] = {}
+    for item in facts.incidents.complaints:
+        if item.tells("handshake.missing") and not facts.operations.handshakes.where(
+            "callee", item.component
+        ):
+            said.setdefault(item.component, []).append(item)
+    for server, items in said.items():
+        good = facts.operations.requests.ended("answered").where("callee", server)
+        if server in facts.topology.roles.clients or good.after(items[-1].time):
+            continue
+        clues = (
+            Clue(f"{server} logged: {items[0].text[:160]}", 0.7, tuple(item.record for item in items[:10])),
+            Clue(f"it says so {count(len(items), 'time')}, and no request succeeds", 0.3),
+        )
+        words = {"error": f", “{items[0].text[:160]}”,"}
+        yield Match(server, facts.topology.client, clues, None, lacking_calls(facts, server), words)
+
+
 def _met_with_silence(hand: Call, facts: Facts) -> Iterator[Match]:
     """A handshake that its client did not confirm, and a server that answers nothing since."""
     server, client = hand.callee or "", hand.caller or ""
     if not facts.wire.verbatim(client):
         return  # it may have confirmed it, and not logged that
-    since = facts.operations.sent_to(server).where("caller", client).after(hand.started)
+    since = facts.operations.every.where("callee", server).where("caller", client).after(hand.started)
     asked = [call for call in since if call.method not in HANDSHAKES]
     silent = [
         call

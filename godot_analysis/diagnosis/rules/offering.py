@@ -311,7 +311,7 @@ def _never_sent(facts: Facts) -> Iterator[Match]:
             if tool := max(named, key=len, default=None):
                 said[item.component, tool].append(item)
     for (client, tool), items in said.items():
-        if facts.operations.every.where("tool", tool).since(items[0].time - _PATIENCE):
+        if facts.operations.every.where("tool", tool):
             continue
         listing = names[tool]
         words = {

@@ -113,7 +113,7 @@ def _under_way(call: Call, facts: Facts) -> bool:
     last = facts.operations.every.by_time()[-1]
     if call.status not in {"pending", "lost"}:
         return False
-    return waited < _LONG and last.number in call.family and bool(facts.operations.calls.answered)
+    return waited < _LONG and last.number in call.family
 
 
 def _withheld(call: Call) -> Match:
@@ -159,7 +159,7 @@ def _endless(facts: Facts, open_: Calls) -> Iterator[tuple[Call, Call | None]]:
         ):
             continue  # in whose words the ends of calls are not told, or not so that they can be read
         waited = facts.log.end - call.started
-        if facts.live and waited < _PATIENCE:
+        if facts.live and waited < 2 * _LONG:
             continue
         if (waited < _BRIEF and not last.received) or facts.operations.end_unlogged(call):
             continue  # the log ends before even its arrival could be logged, or lacks what came then
@@ -209,7 +209,11 @@ def connection_lost(facts: Facts) -> Iterator[Match]:
             continue
         clue = Clue(f"{trouble.component} logged: {trouble.text}", 0.7, (trouble.record,))
         words = {"holder": trouble.component, "error": trouble.text, "after": _IDLE}
-        yield Match(trouble.server, trouble.server, (clue,), trouble.tool, words=words)
+        healed = trouble.level == "WARN" and facts.operations.sent_to(trouble.server or "").answered.after(
+            trouble.time
+        )
+        severity: Severity | None = "info" if healed else None
+        yield Match(trouble.server, trouble.server, (clue,), trouble.tool, words=words, severity=severity)
     for server, item, missed in facts.processes.died_idle:
         clues = (
             Clue(f"{item.component} logged: {item.text}", 0.7, (item.record,)),

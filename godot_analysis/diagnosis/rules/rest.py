@@ -20,7 +20,7 @@ __all__: list[str] = []
 @rule("R12")
 def failed_somehow(facts: Facts) -> Iterator[Match]:
     for call in facts.operations.roots.ended("error", "tool_error", "lost"):
-        if answers_no(call):
+        if answers_no(call) or (call.status == "error" and call.reading.kind == "session.unknown"):
             continue
         missed = next(
             (facts.incidents.given_up[leg] for leg in call.family if leg in facts.incidents.given_up), None

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from godot_analysis.diagnosis.facts import Call, Facts
+    from godot_analysis.diagnosis.findings import Severity
     from godot_analysis.reading.events import Event
 
 __all__: list[str] = []
@@ -106,12 +107,11 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
     told = [call for call in errors if call.reading.kind == "session.unknown" and call.callee]
     for server in sorted({call.callee for call in told if call.callee}):
         refused = [call for call in told if call.callee == server]
-        first, last = refused[0], refused[-1]
+        first = refused[0]
         asked = facts.operations.sent_to(server)
         anew = facts.operations.handshakes.answered.where("callee", server).after(first.started)
         good = asked.ended("answered", "tool_error").after(first.started)
         kept = [call for call in good if call.session == first.session and call.method not in HANDSHAKES]
-        between = [call for call in kept if call.started < last.started]
         client = first.caller or facts.topology.client
         clues = [
             Clue(
@@ -120,8 +120,8 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
                 tuple(row for call in refused[:10] for row in call.rows),
             )
         ]
-        if between and not anew:
-            clues.append(Clue("in between it answered others of the same session well", 0.6, between[0].rows))
+        if kept and not anew:
+            clues.append(Clue("after that it answered others of the same session well", 0.6, kept[0].rows))
             words = _misuse(
                 server,
                 "answers with instances that do not share their sessions",
@@ -131,7 +131,7 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
                 "sessions where all instances find them.",
             )
             cause = server
-        elif not anew and not (good and not between):
+        elif not (anew or good):
             clues.append(Clue(f"{client} sent no initialize after that", 0.4))
             words = _misuse(
                 client,
@@ -143,11 +143,20 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
             )
             cause = client
         else:
-            continue  # the client began anew
+            words = _misuse(
+                client,
+                f"had to initialize a session with {server} anew",
+                "it did not know the session any more",
+                f"{client} initialized again, as it should.",
+                f"Nothing, unless it happens often: then see why {server} forgets its sessions.",
+            )
+            cause = server
         words |= {"number": count(len(refused), "request"), "status": f"“{error_words(first)}”"}
         numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in refused))
         tools = {call.tool for call in refused}
-        yield Match(server, cause, tuple(clues), tools.pop() if len(tools) == 1 else None, numbers, words)
+        tool = tools.pop() if len(tools) == 1 else None
+        severity: Severity | None = None if cause == client or (kept and not anew) else "info"
+        yield Match(server, cause, tuple(clues), tool, numbers, words, severity)
 
 
 def _misuse(who: str, misuse: str, reason: str, code: str, remedy: str) -> dict[str, object]:
@@ -386,6 +395,10 @@ def _unserved(facts: Facts) -> Iterator[tuple[str, list[Event]]]:
         theirs = ("caller", items[0].component) if server is None else ("callee", server)
         if server is not None and connected_later(items[-1].component, server, items[-1].time, facts):
             continue
+        bridge = items[-1].component
+        works = facts.operations.requests.ended("answered").where("callee", bridge).after(items[-1].time)
+        if server not in facts.topology.participants and bridge != server and works:
+            continue  # what it asked for came by another way
         reached = answered.where(*theirs)
         if not reached.ended("answered", "tool_error") and all(_stands_for(call, items) for call in reached):
             yield server or _UNKNOWN_ADDRESS, items

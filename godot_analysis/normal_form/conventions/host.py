@@ -18,7 +18,7 @@ from godot_analysis.normal_form.sightings import (
 )
 from godot_analysis.reading.fields import SERVER, text_of
 from godot_analysis.reading.remarks import arguments_of, error_text_of, id_of, session_of
-from godot_analysis.reading.told import quoted_message, told_call
+from godot_analysis.reading.told import ToldCall, quoted_message, told_call
 
 if TYPE_CHECKING:
     from godot_analysis.normal_form.sightings import Row
@@ -40,10 +40,11 @@ def read(row: Row) -> list[Sighting]:
 
 
 def _told(row: Row) -> list[Sighting]:
-    told = told_call(row.message)
+    known = text_of(row.data, SERVER)
+    told = told_call(row.message, known)
     if told is None:
         return []
-    server = text_of(row.data, SERVER) or told.server
+    server = known or told.server
     if server is None or server == row.component:
         return []  # without a server it may be the router's own call, and is read so
     begun = told.step == "begun"
@@ -54,7 +55,7 @@ def _told(row: Row) -> list[Sighting]:
         Sighting(
             row.number,
             SENT if begun else RECEIVED,
-            REQUEST if begun else ERROR if told.step == "failed" else RESPONSE,
+            REQUEST if begun else RESPONSE if told.step == "over" else ERROR,
             NAME,
             Weight.DETAIL,
             peer=server,
@@ -63,7 +64,13 @@ def _told(row: Row) -> list[Sighting]:
             tool=told.tool,
             rpc_id=id_text(id_of(row.data)),
             payload=None if params is None else {"method": CALL, "params": params},
-            error_text=(error_text_of(row.data) or told.why) if told.step == "failed" else None,
+            error_text=_error(row, told),
             inferred=inferred if params is None else inferred + ",payload",
         )
     ]
+
+
+def _error(row: Row, told: ToldCall) -> str | None:
+    if told.step == "cancelled":
+        return f"call cancelled: {row.message}"
+    return (error_text_of(row.data) or told.why) if told.step == "failed" else None

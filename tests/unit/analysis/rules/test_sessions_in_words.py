@@ -163,11 +163,13 @@ def test_f26_where_a_list_was_refused(host):
     assert "F26" in host.story.codes()
 
 
-def test_f26_not_where_the_client_initializes_anew(host):
+def test_f26_is_a_remark_where_the_client_initializes_anew(host):
     lose(host)
     host.session = {"session": "s2"}
     host.work("wiki")
-    assert "F26" not in codes(host)
+    assert [(one.code, one.severity) for one in host.story.diagnose().ranked if one.code == "F26"] == [
+        ("F26", "info")
+    ]
 
 
 def test_f26_tells_the_client_to_initialize_again(host):

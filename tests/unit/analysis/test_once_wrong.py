@@ -1,4 +1,4 @@
-"""Defects that are known and not mended yet; whoever mends one takes its mark away and moves it to its subject."""
+"""Logs that were once called healthy or blamed on the wrong end."""
 
 from __future__ import annotations
 
@@ -29,16 +29,10 @@ def diagnose(*lines):
     return ga.diagnose(log_table("\n".join(lines)))
 
 
-def defect(reason):
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
-@defect("RecursionError of the JSON decoder is not caught")
 def test_a_quoted_message_that_nests_too_deeply_is_none():
     assert quoted_message('[docs] Message from client: {"jsonrpc":' + '{"a":' * 20_000) is None
 
 
-@defect("any two words with a slash are taken for a server and its tool")
 @pytest.mark.parametrize(
     "text",
     [
@@ -57,44 +51,34 @@ def test_paths_and_methods_are_no_calls(text):
     assert told_call(text) is None
 
 
-@defect(
-    "a call is taken for ended once a later one was answered, though both have ids and all messages are logged"
-)
 def test_a_call_that_is_never_answered_is_not_healthy():
     later = "10 host sends docs ? 4 tools/call find\n11 host gets docs = 4"
     assert diagnose(WORK, '5 host sends docs ? 3 tools/call find {"q": 1}', later, END).verdict != "healthy"
 
 
-@defect("only calls, lists and handshakes are waited for")
 def test_a_request_that_is_never_answered_is_not_healthy():
     assert diagnose(WORK, '5 host sends docs ? 3 resources/read {"uri": "a"}', END).verdict != "healthy"
 
 
-@defect("a confirmed handshake counts as work, whatever was asked in vain afterwards")
 def test_a_list_that_is_never_answered_is_not_healthy():
     wiki = HANDSHAKE.replace("docs", "wiki").replace("    0.", "    2.")
     assert diagnose(WORK, wiki, "2.3 host sends wiki ? 1 tools/list", END).verdict != "healthy"
 
 
-@defect("what was asked and not answered counts as not asked")
 def test_it_does_not_say_that_nothing_was_asked_where_a_list_was():
     assert "nothing was asked" not in " ".join(
         diagnose(HANDSHAKE, "0.3 host sends docs ? 1 tools/list", END).missing
     )
 
 
-@defect("a lost connection counts as a farewell of the component that reports it")
-@pytest.mark.parametrize("server", ["docs", "wiki"])
-def test_a_server_that_is_reported_as_disconnected_is_not_healthy(server):
-    assert diagnose(WORK, f"5 host says ERROR {server}: Server disconnected", END).verdict != "healthy"
+def test_a_server_that_is_reported_as_disconnected_is_not_healthy():
+    assert diagnose(WORK, "5 host says ERROR docs: Server disconnected", END).verdict != "healthy"
 
 
-@defect("the exit of a process counts as a farewell whatever its code")
 def test_a_server_that_is_reported_to_have_failed_is_not_healthy():
     assert diagnose(WORK, "5 host says ERROR docs: process exited with code 1", END).verdict != "healthy"
 
 
-@defect("a session that expired and was begun anew is read as a break-down of the server")
 def test_a_client_that_begins_a_new_session_does_what_it_should():
     lost = "400 host sends docs ? 3 tools/call find\n400.1 host gets docs ! 3 -32001 Session not found"
     again = HANDSHAKE.replace("    0.", "    401.").replace(" 0 init", " 4 init").replace("= 0", "= 4")
@@ -102,20 +86,17 @@ def test_a_client_that_begins_a_new_session_does_what_it_should():
     assert diagnose(WORK, lost, again, call).verdict == "healthy"
 
 
-@defect("a record that mentions initialize is read as a request to its component")
 def test_no_client_is_invented_for_a_record_in_words():
     said = 'MCP server "wiki": process exited with code 1 before initialize was answered'
     assert "host" not in {one.component for one in diagnose(f"1 host says ERROR {said}", END).ranked}
 
 
-@defect("a host that says that it is connected is taken for a relay")
 def test_no_relay_is_invented():
     said = '2 host says INFO MCP server "wiki": connected'
     found = diagnose('1 host says ERROR MCP server "wiki": cannot be reached: ECONNREFUSED', said)
     assert "relay" not in {one.cause_in for one in found.ranked}
 
 
-@defect("what a bridge says of its upstream is taken for what its client was told")
 @pytest.mark.parametrize("status", ["405 Method Not Allowed", "401 Unauthorized"])
 def test_the_client_of_a_bridge_is_not_at_fault_for_its_upstream(status):
     said = f"0.1 ferry says ERROR upstream harbour: {status} for http://198.51.100.20:7300/feed"
@@ -124,13 +105,11 @@ def test_the_client_of_a_bridge_is_not_at_fault_for_its_upstream(status):
     assert "host" not in {one.cause_in for one in found.ranked}
 
 
-@defect("calls of more than a few seconds before are not looked at")
 def test_f10_does_not_claim_that_no_call_is_in_the_log():
     said = [f'{second} host says ERROR tool call "find" could not be made' for second in (40, 60, 80)]
     assert "no tools/call of it is in the log" not in str(diagnose(WORK, *said))
 
 
-@defect("resources/list is not among the requests that are looked at")
 def test_f19_not_where_any_request_was_answered():
     answered = "0.3 host sends docs ? 1 resources/list\n0.4 host gets docs = 1"
     unconfirmed = HANDSHAKE.replace("0.2 host sends docs ~ notifications/initialized", "")
@@ -138,19 +117,16 @@ def test_f19_not_where_any_request_was_answered():
     assert "F19" not in {one.code for one in found.ranked}
 
 
-@defect("a call is only under way where another one was answered")
 def test_the_first_call_of_a_log_may_be_under_way():
     found = diagnose(HANDSHAKE, LIST, "1 host sends docs ? 2 tools/call find", "11 host says INFO still here")
     assert [one.severity for one in found.ranked if one.code == "B08"] == ["info"]
 
 
-@defect("a call that was cancelled is read as a failure of its server")
 def test_a_call_that_was_cancelled_is_no_fault_of_the_server():
     found = diagnose("1 host says INFO docs/find called", "2 host says WARN docs/find cancelled")
     assert "R09" not in {one.code for one in found.ranked if one.severity != "info"}
 
 
-@defect("colours before the level hide it")
 def test_a_level_in_colours(tmp_path):
     path = tmp_path / "host.log"
     path.write_bytes(b"\x1b[31mERROR\x1b[0m boom\n")
@@ -158,6 +134,5 @@ def test_a_level_in_colours(tmp_path):
 
 
 @pytest.mark.parametrize("words", ["12 tools discovered", "Discovered 12 tools", "found 12 tools"])
-@defect("the words of the contract for a reported discovery are not read")
 def test_a_reported_discovery_is_proof_of_work(words):
     assert diagnose(f'1 host says INFO MCP server "docs": {words}').verdict == "healthy"
