@@ -16,6 +16,8 @@ from godot_analysis.loading.json_array import JsonArray
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
 LEVEL_DTYPE = pd.CategoricalDtype(list(LEVELS), ordered=True)
 _RANKS: Final = {level: rank for rank, level in enumerate(LEVELS)}
 _MISSING_INT: Final = -(2**63)  # NaT
@@ -71,8 +73,14 @@ def micros(times: pd.Series[Any]) -> list[int | None]:
 
 def texts(column: pd.Series[Any]) -> list[str | None]:
     """Strings, None for a missing one."""
-    values = column.astype("object")
-    return values.where(values.notna(), None).tolist()
+    return objects(column).tolist()
+
+
+def objects(column: pd.Series[Any]) -> NDArray[Any]:
+    """The values themselves, None for a missing one; `where` takes a hundred times as long for a few rows."""
+    values = np.array(column.array, dtype=object)
+    values[pd.isna(values)] = None
+    return values
 
 
 def integers(column: pd.Series[Any]) -> list[int | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.metadata
 import os
 import sys
 import traceback
@@ -89,9 +88,7 @@ class _LazyGroup(click.Group):
     context_settings={"auto_envvar_prefix": "GODOT", "help_option_names": ["-h", "--help"]},
     epilog="`godot COMMAND --help` shows the options of a command and an example.",
 )
-@click.version_option(
-    importlib.metadata.version("godot-logging"), prog_name="godot", message="%(prog)s %(version)s"
-)
+@click.version_option(package_name="godot-logging", prog_name="godot", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 def cli(ctx: click.Context, *, debug: bool) -> None:

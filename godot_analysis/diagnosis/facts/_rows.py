@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from godot_analysis.loading.frames import objects
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -18,12 +20,8 @@ __all__ = ["records", "repeated"]
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as dicts, missing values as None; several times faster than `to_dict` on mixed columns."""
     names = [str(name) for name in frame.columns]
-    columns = []
-    for name in names:
-        column = frame[name]
-        values = column.astype(object)
-        columns.append(values.where(column.notna(), None).tolist())
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    columns = (objects(frame[name]).tolist() for name in names)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)] if len(frame) else []
 
 
 def repeated(frame: pd.DataFrame, columns: Iterable[str]) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.diagnosis.facts._rows import records, repeated
 from godot_analysis.diagnosis.facts.call import UNFINISHED
+from godot_analysis.loading.frames import texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,8 +163,7 @@ class Wire:
 
 def _keys(rows: pd.DataFrame, columns: list[str]) -> Iterator[tuple[Any, ...]]:
     """The rows as tuples of some columns, missing values as None so that they equal each other."""
-    plain = (rows[name].astype(object).where(rows[name].notna(), None) for name in columns)
-    return zip(*plain, strict=True)
+    return zip(*(texts(rows[name]) for name in columns), strict=True)
 
 
 def _is_word(rpc_id: str) -> bool:
