@@ -27,7 +27,7 @@ def frame(columns: Mapping[str, Sequence[Any]], schema: Mapping[str, str]) -> pd
     """Build a frame with exactly the columns and dtypes of `schema`, missing columns filled with nothing."""
     rows = max((len(values) for values in columns.values()), default=0)
     nothing: list[None] = [None] * rows
-    data = {name: _column(columns.get(name, nothing), kind) for name, kind in schema.items()}
+    data = {name: as_column(columns.get(name, nothing), kind) for name, kind in schema.items()}
     return pd.DataFrame(data, index=pd.RangeIndex(rows), copy=False)
 
 
@@ -88,7 +88,8 @@ def integers(column: pd.Series[Any]) -> list[int | None]:
     return [None if missing else int(value) for value, missing in zip(column, column.isna(), strict=True)]
 
 
-def _column(values: Sequence[Any], kind: str) -> Any:
+def as_column(values: Sequence[Any], kind: str) -> Any:
+    """What pandas makes a column of a dtype of, of plain values."""
     return _BUILDERS.get(kind, _plain)(values, kind)
 
 

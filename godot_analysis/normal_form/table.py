@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, overload
 import numpy as np
 import pandas as pd
 
-from godot_analysis.loading.frames import frame
+from godot_analysis.loading.frames import as_column, frame
 from godot_analysis.normal_form.jsonrpc import content_of
 from godot_analysis.normal_form.sightings import Sighting
 
@@ -96,7 +96,7 @@ class Words(NamedTuple):
     def strings(self) -> Any:
         """An array of pandas' `str`."""
         # The last one, which -1 takes, is the missing one.
-        return frame({"": [*self.words, None]}, {"": "str"})[""].array.take(self.codes)
+        return as_column([*self.words, None], "str").take(self.codes)
 
     def categorical(self) -> pd.Categorical:
         """Categories in order of their first appearance."""

@@ -100,7 +100,8 @@ def _failures(text: str, code: int | None, status: int | None) -> Reading:
             found.setdefault(kind, token)
     folded = text.lower()
     for needed, expression, told_by in _forms():
-        if not needed or any(anchor in folded for anchor in needed):
+        near = not needed or any(anchor in folded for anchor in needed)
+        if near and any(name in text for name in told_by):
             for hit in _compiled_form(expression).finditer(text):
                 found.setdefault(told_by[hit["id"]], hit[0])
     return _ranked(found, text, folded, ordinary=False)

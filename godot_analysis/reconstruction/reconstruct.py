@@ -141,6 +141,8 @@ def _repeated(logs: pd.DataFrame) -> NDArray[np.bool_]:
     ids, times = logs["id"], logs["event_created_at"]
     again = np.zeros(len(logs), dtype=bool) if ids.is_unique else ids.duplicated().to_numpy().copy()
     close = np.flatnonzero(times.duplicated(keep=False).to_numpy() & ~again)
+    if not len(close):
+        return again
     close = close[logs[list(_TOLD)].iloc[close].duplicated(keep=False).to_numpy()]
     met: set[tuple[Any, ...]] = set()
     told_of = (logs[name].iloc[close].astype(object).map(repr) for name in (*_TOLD, "data"))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["records", "repeated"]
+__all__ = ["chosen", "records", "repeated"]
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -22,6 +22,11 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     names = [str(name) for name in frame.columns]
     columns = (objects(frame[name]).tolist() for name in names)
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)] if len(frame) else []
+
+
+def chosen(frame: pd.DataFrame, mask: pd.Series[bool]) -> list[dict[str, Any]]:
+    """The rows for which `mask` is set, as dicts: mostly there is none, which is quickly told."""
+    return records(frame[mask]) if mask.any() else []
 
 
 def repeated(frame: pd.DataFrame, columns: Iterable[str]) -> NDArray[np.bool_]:
