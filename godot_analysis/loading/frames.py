@@ -73,7 +73,8 @@ def micros(times: pd.Series[Any]) -> list[int | None]:
 
 def texts(column: pd.Series[Any]) -> list[str | None]:
     """Strings, None for a missing one."""
-    return objects(column).tolist()
+    values: list[str | None] = objects(column).tolist()
+    return values
 
 
 def objects(column: pd.Series[Any]) -> NDArray[Any]:

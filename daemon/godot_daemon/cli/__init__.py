@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib
 import os
 import sys
@@ -102,7 +103,9 @@ def main() -> NoReturn:
     """Run the command line: exit 0 when fine, 1 failed, 2 misused; one line on stderr for an error."""
     try:
         _print.escape_what_cannot_be_written()
-        sys.exit(run(sys.argv[1:]))
+        status = run(sys.argv[1:])
+        gc.freeze()  # what is left goes with the process: at its end nothing is looked through once more
+        sys.exit(status)
     except KeyboardInterrupt:  # while an error was being told
         sys.exit(_INTERRUPTED)
 
