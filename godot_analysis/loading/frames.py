@@ -79,8 +79,8 @@ def texts(column: pd.Series[Any]) -> list[str | None]:
 
 def objects(column: pd.Series[Any]) -> NDArray[Any]:
     """The values themselves, None for a missing one; `where` takes a hundred times as long for a few rows."""
-    values = np.array(column.array, dtype=object)
-    values[pd.isna(values)] = None
+    values = np.array(column.array.astype(object), dtype=object)
+    values[column.array.isna()] = None
     return values
 
 
