@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 PYTEST := $(BIN)/python -m pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg
 
-.PHONY: help demo test lint format bench bench-diagnose bench-flows bench-indexes bench-large notebooks install clean
+.PHONY: help demo test lint format bench bench-diagnose bench-flows bench-indexes bench-large bench-small notebooks install clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ bench-indexes: install ## Measure what each index of logs costs, and the alterna
 
 bench-flows: install ## Rebuild and diagnose up to a million messages (ARGS="--messages 10000 100000")
 	$(BIN)/python benchmarks/flows.py $(ARGS)
+
+bench-small: install ## Measure a diagnosis of two records, --help, and a file of a hundred lines (ARGS="--rounds 3")
+	$(BIN)/python benchmarks/small.py $(ARGS)
 
 bench-large: install ## Fill 10 million records, measure every query and the retention (ARGS="--records 1000000")
 	$(BIN)/python benchmarks/large.py $(ARGS)

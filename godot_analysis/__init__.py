@@ -5,22 +5,25 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from godot_analysis.diagnosis.diagnose import diagnose
-from godot_analysis.diagnosis.findings import Diagnosis, Finding
-from godot_analysis.diagnosis.understood import events
-from godot_analysis.errors import (
-    BadFile,
-    BadFilter,
-    BadFrame,
-    BadSource,
-    GodotAnalysisError,
-    SourceUnavailable,
-)
-from godot_analysis.loading.jsonl import from_records
-from godot_analysis.loading.load import list_traces, load_logs, load_trace
-from godot_analysis.normal_form.messages import messages
-from godot_analysis.reconstruction.flow import Flow
-from godot_analysis.reconstruction.reconstruct import reconstruct
+from godot_analysis.collection import collection_paused
+
+with collection_paused():  # what an import makes is no garbage
+    from godot_analysis.diagnosis.diagnose import diagnose
+    from godot_analysis.diagnosis.findings import Diagnosis, Finding
+    from godot_analysis.diagnosis.understood import events
+    from godot_analysis.errors import (
+        BadFile,
+        BadFilter,
+        BadFrame,
+        BadSource,
+        GodotAnalysisError,
+        SourceUnavailable,
+    )
+    from godot_analysis.loading.jsonl import from_records
+    from godot_analysis.loading.load import list_traces, load_logs, load_trace
+    from godot_analysis.normal_form.messages import messages
+    from godot_analysis.reconstruction.flow import Flow
+    from godot_analysis.reconstruction.reconstruct import reconstruct
 
 if TYPE_CHECKING:
     from godot_analysis.comparison import Comparison, compare, lint

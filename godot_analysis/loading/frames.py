@@ -16,6 +16,8 @@ from godot_analysis.loading.json_array import JsonArray
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
 LEVEL_DTYPE = pd.CategoricalDtype(list(LEVELS), ordered=True)
 _RANKS: Final = {level: rank for rank, level in enumerate(LEVELS)}
 _MISSING_INT: Final = -(2**63)  # NaT
@@ -25,7 +27,7 @@ def frame(columns: Mapping[str, Sequence[Any]], schema: Mapping[str, str]) -> pd
     """Build a frame with exactly the columns and dtypes of `schema`, missing columns filled with nothing."""
     rows = max((len(values) for values in columns.values()), default=0)
     nothing: list[None] = [None] * rows
-    data = {name: _column(columns.get(name, nothing), kind) for name, kind in schema.items()}
+    data = {name: as_column(columns.get(name, nothing), kind) for name, kind in schema.items()}
     return pd.DataFrame(data, index=pd.RangeIndex(rows), copy=False)
 
 
@@ -71,8 +73,15 @@ def micros(times: pd.Series[Any]) -> list[int | None]:
 
 def texts(column: pd.Series[Any]) -> list[str | None]:
     """Strings, None for a missing one."""
-    values = column.astype("object")
-    return values.where(values.notna(), None).tolist()
+    values: list[str | None] = objects(column).tolist()
+    return values
+
+
+def objects(column: pd.Series[Any]) -> NDArray[Any]:
+    """The values themselves, None for a missing one; `where` takes a hundred times as long for a few rows."""
+    values = np.array(column.array.astype(object), dtype=object)
+    values[column.array.isna()] = None
+    return values
 
 
 def integers(column: pd.Series[Any]) -> list[int | None]:
@@ -80,7 +89,8 @@ def integers(column: pd.Series[Any]) -> list[int | None]:
     return [None if missing else int(value) for value, missing in zip(column, column.isna(), strict=True)]
 
 
-def _column(values: Sequence[Any], kind: str) -> Any:
+def as_column(values: Sequence[Any], kind: str) -> Any:
+    """What pandas makes a column of a dtype of, of plain values."""
     return _BUILDERS.get(kind, _plain)(values, kind)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, overload
 import numpy as np
 import pandas as pd
 
-from godot_analysis.loading.frames import frame
+from godot_analysis.loading.frames import as_column
 from godot_analysis.normal_form.jsonrpc import content_of
 from godot_analysis.normal_form.sightings import Sighting
 
@@ -96,7 +96,7 @@ class Words(NamedTuple):
     def strings(self) -> Any:
         """An array of pandas' `str`."""
         # The last one, which -1 takes, is the missing one.
-        return frame({"": [*self.words, None]}, {"": "str"})[""].array.take(self.codes)
+        return as_column([*self.words, None], "str").take(self.codes)
 
     def categorical(self) -> pd.Categorical:
         """Categories in order of their first appearance."""
@@ -260,20 +260,16 @@ def packed(*columns: Numbers) -> NDArray[np.int64]:
 
 def build(columns: Mapping[str, Any], schema: Mapping[str, str]) -> pd.DataFrame:
     """The frame of a schema: coded columns as they are, ready arrays as they are, plain values converted."""
-    ready: dict[str, Any] = {}
-    plain: dict[str, Any] = {}
-    for name, values in columns.items():
-        if isinstance(values, Words):
-            ready[name] = _ARRAYS[schema[name]](values)
-        elif isinstance(values, pd.api.extensions.ExtensionArray) or schema[name] == "int64":
-            ready[name] = values
-        else:
-            plain[name] = values
-    made = frame(plain, {name: schema[name] for name in plain})
-    rows = len(next(iter(ready.values()))) if ready else len(made)
-    return pd.DataFrame(
-        {name: ready.get(name, made.get(name)) for name in schema}, index=pd.RangeIndex(rows), copy=False
-    )
+    data = {name: _array(columns[name], kind) for name, kind in schema.items()}
+    return pd.DataFrame(data, index=pd.RangeIndex(len(next(iter(data.values())))), copy=False)
+
+
+def _array(values: Any, kind: str) -> Any:
+    if isinstance(values, Words):
+        return _ARRAYS[kind](values)
+    if isinstance(values, pd.api.extensions.ExtensionArray) or kind == "int64":
+        return values
+    return as_column(values, kind)
 
 
 _ARRAYS: Final = {"category": Words.categorical, "str": Words.strings, "Int64": Words.integers}

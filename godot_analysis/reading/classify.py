@@ -100,8 +100,9 @@ def _failures(text: str, code: int | None, status: int | None) -> Reading:
             found.setdefault(kind, token)
     folded = text.lower()
     for needed, expression, told_by in _forms():
-        if not needed or any(anchor in folded for anchor in needed):
-            for hit in expression.finditer(text):
+        near = not needed or any(anchor in folded for anchor in needed)
+        if near and any(name in text for name in told_by):
+            for hit in _compiled_form(expression).finditer(text):
                 found.setdefault(told_by[hit["id"]], hit[0])
     return _ranked(found, text, folded, ordinary=False)
 
@@ -160,12 +161,17 @@ def _words() -> dict[str, str]:
 
 
 @cache
-def _forms() -> tuple[tuple[tuple[str, ...], re.Pattern[str], dict[str, str]], ...]:
+def _compiled_form(expression: str) -> re.Pattern[str]:
+    return re.compile(expression)
+
+
+@cache
+def _forms() -> tuple[tuple[tuple[str, ...], str, dict[str, str]], ...]:
     """Expressions around identifiers that are no words of their own: anchors, and the kinds of these."""
     return tuple(
         (
             anchors(table.form.replace("{id}", ".")),
-            re.compile(table.form.replace("{id}", f"(?P<id>{_any_of(table.kinds)})")),
+            table.form.replace("{id}", f"(?P<id>{_any_of(table.kinds)})"),
             dict(table.kinds),
         )
         for table in identifier_tables()

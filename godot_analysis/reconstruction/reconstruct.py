@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +25,7 @@ from godot_analysis.reconstruction.nesting import nest
 from godot_analysis.reconstruction.pairing import pair
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
+    from collections.abc import Callable
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 _STEPS: Final = 6  # that a progress bar shows
+_FEW: Final = 1_000  # records that are read before another thread has started
 _VERSION: Final = 14  # where a UUID tells its version
 _DERIVED: Final = "8"  # made from the record itself, which brought none
 _TOLD: Final = ("event_created_at", "component", "trace_id", "instance", "message")
@@ -78,7 +79,7 @@ def reconstruct(logs: pd.DataFrame) -> Flow:
     with (
         collection_paused(),
         Progress("reconstruct", steps=_STEPS, records=len(logs)) as progress,
-        ThreadPoolExecutor() as pool,
+        ThreadPoolExecutor() if len(logs) > _FEW else _AtOnce() as pool,
     ):
         progress.begin("reading messages")
         repeated = pool.submit(_repeated, logs)
@@ -87,6 +88,16 @@ def reconstruct(logs: pd.DataFrame) -> Flow:
         if (again := repeated.result()).any():
             seen = observe(Observations(logs[~again].reset_index(drop=True)))
         return _rebuilt(seen, progress, pool)
+
+
+class _AtOnce(Executor):
+    """Does everything in the thread that asks: starting others takes longer than a small log does."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        """Do it, and return what has happened already."""
+        done: Future[Any] = Future()
+        done.set_result(fn(*args, **options))
+        return done
 
 
 def as_flow(logs: pd.DataFrame | Flow) -> Flow:
@@ -130,6 +141,8 @@ def _repeated(logs: pd.DataFrame) -> NDArray[np.bool_]:
     ids, times = logs["id"], logs["event_created_at"]
     again = np.zeros(len(logs), dtype=bool) if ids.is_unique else ids.duplicated().to_numpy().copy()
     close = np.flatnonzero(times.duplicated(keep=False).to_numpy() & ~again)
+    if not len(close):
+        return again
     close = close[logs[list(_TOLD)].iloc[close].duplicated(keep=False).to_numpy()]
     met: set[tuple[Any, ...]] = set()
     told_of = (logs[name].iloc[close].astype(object).map(repr) for name in (*_TOLD, "data"))

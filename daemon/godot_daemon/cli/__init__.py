@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib
-import importlib.metadata
 import os
 import sys
 import traceback
@@ -90,9 +90,7 @@ class _LazyGroup(click.Group):
     context_settings={"auto_envvar_prefix": "GODOT", "help_option_names": ["-h", "--help"]},
     epilog="`godot COMMAND --help` shows the options of a command and an example.",
 )
-@click.version_option(
-    importlib.metadata.version("godot-logging"), prog_name="godot", message="%(prog)s %(version)s"
-)
+@click.version_option(package_name="godot-logging", prog_name="godot", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 def cli(ctx: click.Context, *, debug: bool) -> None:
@@ -106,7 +104,9 @@ def main() -> NoReturn:
     """Run the command line: exit 0 when fine, 1 failed, 2 misused; one line on stderr for an error."""
     try:
         _print.escape_what_cannot_be_written()
-        sys.exit(run(sys.argv[1:]))
+        status = run(sys.argv[1:])
+        gc.freeze()  # what is left goes with the process: at its end nothing is looked through once more
+        sys.exit(status)
     except KeyboardInterrupt:  # while an error was being told
         sys.exit(_INTERRUPTED)
 

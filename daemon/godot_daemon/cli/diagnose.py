@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 from datetime import timedelta
@@ -70,9 +71,12 @@ def diagnose(
       godot diagnose --trace 7c9e6679-7425-40de-944b-e07fc1f90ae7 --json
       godot diagnose --file demo/captures/bug13.jsonl
     """  # noqa: D301 - \b keeps click from rewrapping
+    gc.disable()
     from godot_analysis.diagnosis.diagnose import diagnose as find_causes
     from godot_analysis.presentation.diagnosis import as_text
 
+    gc.freeze()  # what was imported stays: to look through it again and again takes longer than a small log
+    gc.enable()
     source = str(file) if file else Settings.load({"database_url": database_url}).database_url
     logs = _load(source, trace_id, beginning(since, of_file=file is not None))
     found = find_causes(logs, trace_id=trace_id, component=component, tool=tool)

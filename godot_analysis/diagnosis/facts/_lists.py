@@ -116,9 +116,9 @@ def listings_of(
 def _cursors(flow: Flow) -> dict[int, str]:
     """The cursor that each `tools/list` asked to go on from, by call."""
     hops = flow.hops
-    asked = hops[(hops["method"] == "tools/list") & (hops["kind"] == "request") & hops["call"].notna()]
+    asked = (hops["method"] == "tools/list") & (hops["kind"] == "request") & hops["call"].notna()
     found = {}
-    for call, payload in zip(asked["call"].tolist(), asked["payload"].tolist(), strict=True):
+    for call, payload in zip(hops["call"][asked].tolist(), hops["payload"][asked].tolist(), strict=True):
         params = payload.get("params") if isinstance(payload, dict) else None
         if isinstance(params, dict) and isinstance(params.get("cursor"), str):
             found[int(call)] = params["cursor"]

@@ -7,23 +7,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from godot_analysis.loading.frames import objects
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-__all__ = ["records", "repeated"]
+__all__ = ["chosen", "records", "repeated"]
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as dicts, missing values as None; several times faster than `to_dict` on mixed columns."""
     names = [str(name) for name in frame.columns]
-    columns = []
-    for name in names:
-        column = frame[name]
-        values = column.astype(object)
-        columns.append(values.where(column.notna(), None).tolist())
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    columns = (objects(frame[name]).tolist() for name in names)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)] if len(frame) else []
+
+
+def chosen(frame: pd.DataFrame, mask: pd.Series[bool]) -> list[dict[str, Any]]:
+    """The rows for which `mask` is set, as dicts: mostly there is none, which is quickly told."""
+    return records(frame[mask]) if mask.any() else []
 
 
 def repeated(frame: pd.DataFrame, columns: Iterable[str]) -> NDArray[np.bool_]:

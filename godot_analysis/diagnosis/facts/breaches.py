@@ -91,8 +91,8 @@ def _news(setups: Iterable[Call]) -> Iterator[Call]:
 def _requests(facts: Facts, calls: Iterable[Call]) -> dict[int, Any]:
     """The requests of some calls as they were logged, by call."""
     hops = facts.flow.hops
-    asked = hops[hops["call"].isin([call.number for call in calls]) & (hops["kind"] == REQUEST)]
-    return dict(zip(asked["call"].tolist(), asked["payload"].tolist(), strict=True))
+    asked = hops["call"].isin([call.number for call in calls]) & (hops["kind"] == REQUEST)
+    return dict(zip(hops["call"][asked].tolist(), hops["payload"][asked].tolist(), strict=True))
 
 
 def _sound(call: Call, request: Any) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from godot_analysis.diagnosis.facts.call import ANSWERED, FAILED, Call
+from godot_analysis.loading.frames import objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -180,9 +181,7 @@ class CallTable:
         """A column as Python objects, None for a missing one."""
         if column not in self._objects:
             values = self._frame[column]
-            if values.dtype != object:
-                values = values.astype(object).where(values.notna(), None)
-            self._objects[column] = values.to_numpy()
+            self._objects[column] = values.to_numpy() if values.dtype == object else objects(values)
         return self._objects[column]
 
     @cached_property

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.facts._lists import arrivals_of
-from godot_analysis.diagnosis.facts._rows import records
+from godot_analysis.diagnosis.facts._rows import chosen, records
 from godot_analysis.diagnosis.facts.call import HANDSHAKES
 from godot_analysis.diagnosis.facts.incarnations import Incarnation, incarnations
 from godot_analysis.diagnosis.facts.moments import LEEWAY
@@ -59,7 +59,7 @@ class Sessions:
     def list_changed_notifications(self) -> list[tuple[str, str, pd.Timestamp, str]]:
         """Each word of a changed list that arrived: server, client, when it was first seen, and row."""
         hops = self._flow.hops
-        told = hops[(hops["method"] == "notifications/tools/list_changed") & hops["received_at"].notna()]
+        told = (hops["method"] == "notifications/tools/list_changed") & hops["received_at"].notna()
         return [
             (
                 row["sender"],
@@ -67,7 +67,7 @@ class Sessions:
                 min(row["sent_at"] or row["received_at"], row["received_at"]),
                 row["received_record"],
             )
-            for row in records(told)
+            for row in chosen(hops, told)
             if row["sender"] and row["receiver"]
         ]
 
@@ -85,6 +85,8 @@ class Sessions:
     @cached_property
     def connections_without_handshake(self) -> list[Event]:
         """Connections by nobody known: opened at a server that names its sessions, and never greeted on."""
+        if not self._events.of("connection"):
+            return []
         messages = self._flow.observed
         asked = messages[(messages["direction"] == "received") & messages["session"].notna()]
         greeted = asked[asked["method"].isin(HANDSHAKES)]

@@ -42,7 +42,7 @@ class Topology:
     def components(self) -> dict[str, tuple[pd.Timestamp, pd.Timestamp]]:
         """Each component that logged, with its first and last record."""
         times = self._flow.logs.groupby("component", observed=True)["event_created_at"].agg(["min", "max"])
-        return {str(name): (row["min"], row["max"]) for name, row in times.iterrows()}
+        return {str(name): (first, last) for name, first, last in times.itertuples()}
 
     @cached_property
     def backends(self) -> frozenset[str]:

@@ -8,8 +8,9 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from godot_analysis.diagnosis.facts._rows import records, repeated
+from godot_analysis.diagnosis.facts._rows import chosen, records, repeated
 from godot_analysis.diagnosis.facts.call import UNFINISHED
+from godot_analysis.loading.frames import texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,8 @@ class Wire:
         again = repeated(
             answers, ["observer", "direction", "sender", "receiver", "session", "instance", "rpc_id"]
         )
+        if not (null | again).any():
+            return []
         rows = answers[null | again]
         ids = set(rows["rpc_id"].dropna()) - {"null"}
         asked = messages[(messages["kind"] == "request") & messages["rpc_id"].isin(ids)]
@@ -56,7 +59,7 @@ class Wire:
     def invalid(self) -> list[dict[str, Any]]:
         """The messages that are no valid JSON-RPC, as rows of `messages`, with their sender."""
         messages = self._flow.observed
-        rows = records(messages[messages["validity"].fillna("") != ""])
+        rows = chosen(messages, messages["validity"].fillna("") != "")
         for row in rows:
             row["sender"] = row["sender"] or (
                 row["peer"] if row["direction"] == "received" else row["observer"]
@@ -101,6 +104,9 @@ class Wire:
 
         How a request behind a relay ended is told by the relay's own request, which is no answer to it.
         """
+        open_ = self._operations.table.mask("status", *UNFINISHED) | self._operations.table.unanswered
+        if not open_.any():
+            return []
         messages = self._flow.observed
         answers = messages[
             messages["kind"].isin(["response", "error"])
@@ -108,7 +114,6 @@ class Wire:
             & messages["convention"].isin(_WHOLE)
         ]
         given = frozenset(answers["rpc_id"].dropna().astype(object))
-        open_ = self._operations.table.mask("status", *UNFINISHED) | self._operations.table.unanswered
         waiting = [
             call
             for calls in (self._operations.calls, self._operations.handshakes)
@@ -145,8 +150,8 @@ class Wire:
     def one_sided(self) -> list[str]:
         """The components of which only their own end was seen: no message of theirs was logged by its other end."""
         hops = self._flow.hops
-        both = hops[hops["seen"] == "both"]
-        met = frozenset(both["sender"].dropna()) | frozenset(both["receiver"].dropna())
+        both = hops["seen"] == "both"
+        met = {name for end in ("sender", "receiver") for name in hops[end][both].dropna().unique()}
         observers = self._flow.observed["observer"].dropna().unique()
         return sorted(str(name) for name in observers if name not in met)
 
@@ -162,8 +167,7 @@ class Wire:
 
 def _keys(rows: pd.DataFrame, columns: list[str]) -> Iterator[tuple[Any, ...]]:
     """The rows as tuples of some columns, missing values as None so that they equal each other."""
-    plain = (rows[name].astype(object).where(rows[name].notna(), None) for name in columns)
-    return zip(*plain, strict=True)
+    return zip(*(texts(rows[name]) for name in columns), strict=True)
 
 
 def _is_word(rpc_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Final
 
@@ -10,118 +11,91 @@ __all__ = ["anchors"]
 _SHORTEST: Final = 3
 _LONG_ENOUGH: Final = 8
 _ESCAPED: Final = frozenset(".^$*+?{}[]\\|()/-\"'`#&~@!%,;:<>= _")  # that stand for themselves
-_ZERO_WIDTH: Final = ("(?=", "(?!", "(?<=", "(?<!")
+_SKIPPED: Final = "(?"  # how a group begins that looks around, or sets flags
+_NONE: Final[frozenset[str]] = frozenset()
+# The last character before what says how often it occurs is a token of its own.
+_TOKEN: Final = re.compile(
+    r"""
+    (?P<often> [?*+][?+]? | \{\d[^}]*\}[?+]? )
+  | (?P<group> \( (?: \?: | \?P<\w+> | \? )? )
+  | (?P<class> \[ \^? (?: \\. | [^\\] ) (?: \\. | [^\]\\] )* \] | [.^$] )
+  | (?P<escape> \\. )
+  | (?P<end> [|)] )
+  | (?P<text> [^?*+{(\[.^$\\|)]+ (?![?*+{]) | . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
 
 
 @cache
 def anchors(expression: str) -> tuple[str, ...]:
-    """Lower-case texts of which every match holds one; empty where none is sure.
+    r"""Lower-case texts of which every match holds one; empty where none is sure.
 
-    >>> anchors(r"connection (?:was )?refused"), anchors(r"(?:cannot|could not) connect|\\bdns\\b")
+    >>> anchors(r"connection (?:was )?refused"), anchors(r"(?:cannot|could not) connect|\bdns\b")
     (('connection ',), (' connect', 'dns'))
-    >>> anchors(r"\\d{1,3} \\w?")
+    >>> anchors(r"\d{1,3} \w?")
     ()
     """
-    return tuple(sorted(_of_branches(expression)))
+    return tuple(sorted(_Reader(expression).branches()))
 
 
-def _of_branches(expression: str) -> frozenset[str]:
-    """The anchors of an expression: those of all its branches, none if one branch has none."""
-    found: frozenset[str] = frozenset()
-    for branch in _split(expression):
-        own = _of_sequence(branch)
-        if not own:
-            return frozenset()
-        found |= own
-    return found
+class _Reader:
+    """Reads an expression once, from left to right."""
+
+    def __init__(self, expression: str) -> None:
+        self._tokens = [(found.lastgroup, found[0]) for found in _TOKEN.finditer(expression)]
+        self._tokens.append(("end", ""))
+        self._at = 0
+
+    def branches(self) -> frozenset[str]:
+        """The anchors of an expression: those of all its branches, none if one branch has none."""
+        found = [self._sequence()]
+        while self._tokens[self._at][1] == "|":
+            self._at += 1
+            found.append(self._sequence())
+        return _NONE.union(*found) if all(found) else _NONE
+
+    def _sequence(self) -> frozenset[str]:
+        """The best anchor of a sequence: a run of literals that must occur, or those of a group that must."""
+        best, run = _NONE, ""
+        while (token := self._tokens[self._at])[0] != "end":
+            self._at += 1
+            literal, within = self._item(*token)
+            least = self._least()
+            if literal is not None and least is None:
+                run += literal
+                continue
+            if literal is not None and least:
+                run += literal
+            best = _better(best, run)
+            if within and least != 0:
+                best = max(best, within, key=_worth)
+            run = ""
+        return _better(best, run)
+
+    def _item(self, kind: str | None, text: str) -> tuple[str | None, frozenset[str]]:
+        """The text that an item stands for if it is a literal one, and the anchors in it if it is a group."""
+        if kind == "group":
+            within = self.branches()
+            self._at += 1
+            return None, _NONE if text == _SKIPPED else within
+        if kind == "escape":
+            return text[1] if text[1] in _ESCAPED else None, _NONE
+        return text if kind == "text" else None, _NONE
+
+    def _least(self) -> int | None:
+        """How often the item before is there at least; None where nothing is said, which is once."""
+        kind, text = self._tokens[self._at]
+        if kind != "often":
+            return None
+        self._at += 1
+        return int(text[1:].rstrip("?+}").split(",")[0]) if text[0] == "{" else int(text[0] == "+")
 
 
-def _of_sequence(branch: str) -> frozenset[str]:
-    """The best anchor of a sequence: a run of literals that must occur, or those of a group that must."""
-    candidates: list[frozenset[str]] = []
-    run, at = "", 0
-    while at < len(branch):
-        item, literal, after = _item(branch, at)
-        least, at = _quantifier(branch, after)
-        if literal is not None and least == 1 and at == after:
-            run += literal
-            continue
-        if literal is not None and least >= 1:
-            run += literal
-        candidates.append(frozenset({run}))
-        run = ""
-        if literal is None and least >= 1 and item.startswith("(") and not item.startswith(_ZERO_WIDTH):
-            candidates.append(_of_branches(_inside(item)))
-    candidates.append(frozenset({run}))
-    best = max(candidates, key=_worth, default=frozenset[str]())
-    return frozenset(text.lower() for text in best) if _worth(best) > (0, 0) else frozenset()
+def _better(best: frozenset[str], run: str) -> frozenset[str]:
+    return best if len(run) < _SHORTEST else max(best, frozenset({run.lower()}), key=_worth)
 
 
 def _worth(texts: frozenset[str]) -> tuple[int, int]:
-    shortest = min(map(len, texts), default=0)
-    return (0, 0) if shortest < _SHORTEST else (min(shortest, _LONG_ENOUGH), -len(texts))
-
-
-def _item(branch: str, at: int) -> tuple[str, str | None, int]:
-    """The item at a place, the character that it stands for if it is a literal one, and where it ends."""
-    sign = branch[at]
-    if sign == "(":
-        end = _closing(branch, at)
-        return branch[at : end + 1], None, end + 1
-    if sign == "[":
-        end = _class_end(branch, at)
-        return branch[at : end + 1], None, end + 1
-    if sign == "\\":
-        escaped = branch[at + 1 : at + 2]
-        return branch[at : at + 2], escaped if escaped in _ESCAPED else None, at + 2
-    return sign, None if sign in ".^$" else sign, at + 1
-
-
-def _quantifier(branch: str, at: int) -> tuple[int, int]:
-    """How often the item before is there at least, and where what says so ends."""
-    sign = branch[at : at + 1]
-    least = 1
-    if sign and sign in "?*+":
-        least, at = int(sign == "+"), at + 1
-    elif sign == "{" and (end := branch.find("}", at)) > 0 and branch[at + 1 : at + 2].isdigit():
-        least, at = int(branch[at + 1 : end].split(",")[0]), end + 1
-    else:
-        return 1, at
-    return least, at + 1 if branch[at : at + 1] in {"?", "+"} else at
-
-
-def _inside(group: str) -> str:
-    inner = group[1:-1]
-    if inner.startswith("?P<"):
-        return inner.split(">", 1)[1]
-    return inner[2:] if inner.startswith("?:") else "" if inner.startswith("?") else inner
-
-
-def _split(expression: str) -> list[str]:
-    """The branches of an expression, those inside of groups and classes left alone."""
-    parts, start, at = [], 0, 0
-    while at < len(expression):
-        if expression[at] == "|":
-            parts.append(expression[start:at])
-            start = at = at + 1
-        else:
-            at = _item(expression, at)[2]
-    return [*parts, expression[start:]]
-
-
-def _closing(text: str, at: int) -> int:
-    """Where the group that opens at a place closes."""
-    at += 1
-    while text[at] != ")":
-        at = _item(text, at)[2]
-    return at
-
-
-def _class_end(text: str, at: int) -> int:
-    """Where the character class that opens at a place closes."""
-    at += 1
-    at += text[at] == "^"
-    at += 1  # a bracket that stands first is one of the class
-    while text[at] != "]":
-        at += 2 if text[at] == "\\" else 1
-    return at
+    """How well an anchor tells; nothing else than long enough ones are kept."""
+    return (min(_LONG_ENOUGH, *map(len, texts)), -len(texts)) if texts else (0, 0)
