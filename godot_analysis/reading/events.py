@@ -202,7 +202,7 @@ def read_events(logs: pd.DataFrame, servers: frozenset[str] = frozenset()) -> Ev
 
 def _rows(logs: pd.DataFrame, servers: frozenset[str]) -> Iterator[_Row]:
     """The records that may tell something, in the order of time: the others need not be looked at closely."""
-    known = _named_servers(logs) | servers
+    known = _named_servers(logs)
     words = zip(logs["level"].isin(_BAD), logs["message"].tolist(), logs["data"].tolist(), strict=True)
     telling = np.fromiter((_may_tell(*row) for row in words), dtype=bool, count=len(logs))
     ordered = logs[telling].sort_values("event_created_at", kind="stable")
@@ -225,7 +225,7 @@ def _rows(logs: pd.DataFrame, servers: frozenset[str]) -> Iterator[_Row]:
             _reading(level, text, said, held),
             fields.text_of(held, fields.SERVER)
             or server_in(text)
-            or _known_server(text, level, known - {component}),
+            or _known_server(text, level, known - {component}, servers - {component}),
             fields.text_of(held, fields.TOOL),
         )
 
@@ -259,13 +259,15 @@ def _server_named_in(text: str) -> str | None:
     return head if is_about_mcp(rest) else None
 
 
-def _known_server(text: str, level: str, known: frozenset[str]) -> str | None:
-    """The one server, of those that the log names, that a warning or an error mentions."""
-    if level not in _BAD or not 0 < len(known) <= _FEW:
+def _known_server(text: str, level: str, known: frozenset[str], servers: frozenset[str]) -> str | None:
+    """The one server that a warning or an error is about: at its head, or mentioned, of those named as servers."""
+    if level not in _BAD:
         return None
     head = server_at_head(text)[0]
-    if head in known:
+    if head in known or head in servers:
         return head
+    if not 0 < len(known) <= _FEW:
+        return None
     named = [name for name in known if mentions(text[:_HEAD], name)]
     return named[0] if len(named) == 1 else None
 

@@ -149,7 +149,7 @@ def _not_reached(item: Event, facts: Facts) -> str | None:
     # Where there is no relay, a host that could not reach a server tells of it itself.
     direct = not facts.topology.roles.relays - facts.topology.roles.hosts
     about = _is_about_mcp(item) or _expected(item.server or "", facts)
-    told = item.tells(*_NO_CONNECTION) and about
+    told = item.tells(*_NO_CONNECTION) and (about or item.tells("process.exit", "process.crash"))
     vague = item.kind in _VAGUE and (item.level == "ERROR" or _is_connecting(item))
     wants = (told or vague) and item.server not in participants
     return (

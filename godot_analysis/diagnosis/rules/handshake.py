@@ -146,8 +146,9 @@ def _told_by_server(facts: Facts) -> Iterator[Match]:
     """Servers that say themselves, where nobody else logs, that they got requests before the handshake was done."""
     said: dict[str, list[Event]] = {}
     for item in facts.incidents.complaints:
-        if item.tells("handshake.missing") and not facts.operations.handshakes.where(
-            "callee", item.component
+        seen = facts.operations.every
+        if item.tells("handshake.missing") and not (
+            seen.where("callee", item.component) or seen.where("caller", item.component)
         ):
             said.setdefault(item.component, []).append(item)
     for server, items in said.items():

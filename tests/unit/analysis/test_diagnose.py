@@ -353,9 +353,12 @@ def test_what_is_under_way_where_a_live_log_ends_is_no_fault():
     logs = _open_call(40)
     assert ga.diagnose(logs).verdict == "fault"
     logs.attrs["live"] = True
+    assert ga.diagnose(logs).verdict == "unclear"
     assert ga.diagnose(_open_call(3)).healthy
     assert ga.diagnose(ga.reconstruct(_open_call(3))).healthy
-    assert ga.diagnose(logs).verdict == "fault"
+    late = _open_call(70)
+    late.attrs["live"] = True
+    assert ga.diagnose(late).verdict == "fault"
 
 
 def test_a_call_needs_time_before_it_can_be_missed():
