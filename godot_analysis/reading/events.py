@@ -44,6 +44,7 @@ What = Literal[
 
 _BAD: Final = ("WARN", "ERROR")
 _URL: Final = re.compile(r"(?:wss?|https?|tcp)://[^\s\"'<>]{1,500}")
+_TOOLS_COUNTED: Final = re.compile(r"\b(\d{1,9}) (?:MCP )?tools?\b", re.IGNORECASE)
 _COUNTED: Final = re.compile(r"\b(\d{1,9})\b")
 _CODE: Final = re.compile(
     r"\bcode[:=]? ?(?P<code>-?\d{1,10})\b|\b(?:status|with) (?P<status>\d{1,3})\b"
@@ -285,7 +286,7 @@ def _telling(message: str, keys: tuple[str, ...]) -> bool:
         return True
     told = ordinary(message)
     return (
-        told.tells("tools.offered", "tools.registered", "connection.closed")
+        told.tells("tools.offered", "tools.registered", "server.connected", "connection.closed")
         or ("method" not in keys and told.tells("server.started"))
         or _tells_end(message)
     )
@@ -359,12 +360,13 @@ def _exit(row: _Row) -> Event | None:
 
 def _registered(row: _Row) -> int | None:
     """How many tools a record says that its component has got."""
-    if not ordinary(row.message).tells("tools.registered"):
+    reading = ordinary(row.message)
+    if not reading.tells("tools.registered", "server.connected"):
         return None
     told = row.data.get("tool_count")
     if isinstance(told, int):
         return told
-    found = _COUNTED.search(row.message)
+    found = (_COUNTED if reading.tells("tools.registered") else _TOOLS_COUNTED).search(row.message)
     return int(found[1]) if found else None
 
 

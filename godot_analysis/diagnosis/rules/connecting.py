@@ -56,7 +56,7 @@ _NO_CONNECTION: Final = (
 """Why a host may say that it has no connection to a server."""
 _VAGUE: Final = frozenset({UNKNOWN, "nothing", "connect.lost", "request.timeout"})
 """What says no more than that something went wrong with a server."""
-_CONNECTING: Final = ("connect", "initiali", "handshake")
+_CONNECTING: Final = ("connect", "initiali", "handshake", "answer")
 _CLOCKS: Final = pd.Timedelta(seconds=1)
 _LONG: Final = pd.Timedelta(seconds=30)  # no server that starts takes longer, unless it is installed first
 _PATIENCE: Final = pd.Timedelta(seconds=60)  # so long callers wait, where the log does not tell
@@ -149,7 +149,7 @@ def _not_reached(item: Event, facts: Facts) -> str | None:
     # Where there is no relay, a host that could not reach a server tells of it itself.
     direct = not facts.topology.roles.relays - facts.topology.roles.hosts
     about = _is_about_mcp(item) or _expected(item.server or "", facts)
-    told = item.tells(*_NO_CONNECTION) and (about or item.tells("process.exit", "process.crash"))
+    told = item.tells(*_NO_CONNECTION) and about
     vague = item.kind in _VAGUE and (item.level == "ERROR" or _is_connecting(item))
     wants = (told or vague) and item.server not in participants
     return (
