@@ -27,7 +27,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "traces": ("godot_daemon.cli.trace:traces", "List traces."),
         "trace": ("godot_daemon.cli.trace:trace", "Show a trace as a sequence of messages."),
         "diagnose": ("godot_daemon.cli.diagnose:diagnose", "Name what is wrong, with the evidence."),
-        "explain": ("godot_daemon.cli.explain:explain", "Say what a finding means and what to do."),
+        "explain": ("godot_daemon.cli.meaning:explain", "Say what a finding means and what to do."),
         "compare": ("godot_daemon.cli.compare:compare", "Tell what differs, and whom it breaks."),
     },
     "Keep": {

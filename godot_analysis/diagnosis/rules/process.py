@@ -209,10 +209,10 @@ def connection_lost(facts: Facts) -> Iterator[Match]:
             continue
         clue = Clue(f"{trouble.component} logged: {trouble.text}", 0.7, (trouble.record,))
         words = {"holder": trouble.component, "error": trouble.text, "after": _IDLE}
-        healed = trouble.level == "WARN" and facts.operations.sent_to(trouble.server or "").answered.after(
-            trouble.time
-        )
-        severity: Severity | None = "info" if healed else None
+        later = facts.operations.sent_to(trouble.server or "").answered.after(trouble.time)
+        anew = facts.sessions.arrival_after(trouble.server or "", trouble.time)
+        # What went on in the same session was a stream beside it.
+        severity: Severity | None = "info" if trouble.level == "WARN" and later and anew is None else None
         yield Match(trouble.server, trouble.server, (clue,), trouble.tool, words=words, severity=severity)
     for server, item, missed in facts.processes.died_idle:
         clues = (

@@ -19,17 +19,8 @@ from diagnosing.wordlists import SEEN, UNSEEN, complaints, fill, load, pack
 # One that was hard once; else the first.
 SEEDS = {"B08": 2, "B13": 1, "F16": 4, "F18": 0, "F21": 1, "F24": 0, "F34": 1, "R04": 1, "R06": 2, "R15": 4}
 
-# Not all of their wordings are recognized yet: what the benchmark is there to show.
-HALF_KNOWN = {"R09 credentials", "R20"}
 
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(kind, marks=[pytest.mark.xfail(strict=False)] if kind in HALF_KNOWN else [])
-        for kind in sorted(PLANTS)
-    ],
-)
+@pytest.mark.parametrize("kind", sorted(PLANTS))
 def test_a_planted_fault_is_found_and_nothing_else(kind):
     verdict, _ = judge(kind, SEEDS.get(kind, 1))
     assert not verdict.missed
