@@ -1,7 +1,7 @@
 """What ordinary records tell: one event for each thing that a record says around the messages.
 
-A record is recognised by the facts in its `data` first (a tool that is not in the list beside it, a backend with a
-URL, a port) and by its words, as the lexicon reads them, where facts leave a choice.
+A record is recognised by the facts in its `data` first (a tool that is not in the list beside it, a backend
+with a URL, a port) and by its words, as the lexicon reads them, where facts leave a choice.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ _LINKS: Final[dict[Link, frozenset[str]]] = {
 _HEAD: Final = 200  # in which a line says whom it is about
 _FEW: Final = 64  # of more names no line is searched for each
 _NO_COMPLAINT: Final = re.compile(
-    r"(?:^|[\s|\[(:-])(?:level=|\"level\": ?\")?(?:INFO|DEBUG|TRACE|VERBOSE)(?=[\s|\]):])|\blevel=(?:info|debug|trace)\b"
+    r"(?:^|[\s|\[(:-])(?:level=|\"level\": ?\")?(?:INFO|DEBUG|TRACE|VERBOSE)(?=[\s|\]):])"
+    r"|\blevel=(?:info|debug|trace)\b"
 )
 _MAY_END: Final = re.compile(r"exit|terminat|died|dead|kill|crash|signal|stopp|panic", re.IGNORECASE)
 _NO_SERVER: Final = re.compile(
@@ -236,7 +237,7 @@ def _own_level(text: str, level: str) -> str:
 
 
 def _named_servers(logs: pd.DataFrame) -> frozenset[str]:
-    """The servers that any record names as one: in its data, in its words, or at the head of a line about MCP."""
+    """The servers that any record names so: in its data, its words, or at the head of a line about MCP."""
     found: set[str] = set()
     for message, data in zip(logs["message"].tolist(), logs["data"].tolist(), strict=True):
         if isinstance(data, dict) and data:
@@ -260,7 +261,7 @@ def _server_named_in(text: str) -> str | None:
 
 
 def _known_server(text: str, level: str, known: frozenset[str], servers: frozenset[str]) -> str | None:
-    """The one server that a warning or an error is about: at its head, or mentioned, of those named as servers."""
+    """The one server that a warning or an error is about: at its head, or mentioned, of those named so."""
     if level not in _BAD:
         return None
     head = server_at_head(text)[0]
@@ -298,11 +299,9 @@ def _tells_end(message: str) -> bool:
 
 def _said(message: str, data: Mapping[str, Any]) -> str:
     """All that a record says, as far as it is read."""
-    parts = [message]
-    for value in data.values():
-        if isinstance(value, (str, dict)):
-            parts.append(value if isinstance(value, str) else str(value))
-    return bounded(" ".join(parts))
+    told = (value for value in data.values() if isinstance(value, (str, dict)))
+    parts = (value if isinstance(value, str) else str(value) for value in told)
+    return bounded(" ".join((message, *parts)))
 
 
 def _reading(level: str, message: str, said: str, data: Mapping[str, Any]) -> Reading:
@@ -313,13 +312,8 @@ def _reading(level: str, message: str, said: str, data: Mapping[str, Any]) -> Re
 
 
 def _read(row: _Row) -> Iterator[Event]:
-    if (ended := _exit(row)) is not None:
-        yield ended
-    if (count := _registered(row)) is not None:
-        yield row.event("tools registered", count=count)
     exchange = _exchange(row)
-    if exchange is not None:
-        yield exchange
+    yield from (event for event in (_exit(row), _registered(row), exchange) if event is not None)
     data, bad = row.data, row.level in _BAD
     told = ordinary(row.message)
     if told.tells("tools.offered") and not (bad and row.reading.tells("tool.unknown")):
@@ -357,15 +351,15 @@ def _exit(row: _Row) -> Event | None:
     return row.event("exit", code=code)
 
 
-def _registered(row: _Row) -> int | None:
-    """How many tools a record says that its component has got."""
+def _registered(row: _Row) -> Event | None:
+    """The number of tools that a record says its component has got."""
     if not ordinary(row.message).tells("tools.registered"):
         return None
     told = row.data.get("tool_count")
-    if isinstance(told, int):
-        return told
-    found = _COUNTED.search(row.message)
-    return int(found[1]) if found else None
+    if not isinstance(told, int):
+        found = _COUNTED.search(row.message)
+        told = int(found[1]) if found else None
+    return None if told is None else row.event("tools registered", count=told)
 
 
 def _exchange(row: _Row) -> Event | None:

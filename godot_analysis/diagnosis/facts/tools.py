@@ -101,7 +101,7 @@ class Tools:
         return sorted(found, key=lambda item: item[0])
 
     def table_at(self, time: pd.Timestamp) -> frozenset[str] | None:
-        """The relay's tool table at `time`, from the last time it was shown in the same incarnation of the relay."""
+        """The relay's tool table at `time`, as it was last shown in the same incarnation of the relay."""
         at = bisect_right(self._table_times, time) - 1
         if at < 0 or not self._sessions.incarnation_at(time).holds(self._table_times[at]):
             return None

@@ -143,7 +143,7 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
 
 
 def _told_by_server(facts: Facts) -> Iterator[Match]:
-    """Servers that say themselves, where nobody else logs, that they got requests before the handshake was done."""
+    """Servers that say, where nobody else logs, that requests came before the handshake was done."""
     said: dict[str, list[Event]] = {}
     for item in facts.incidents.complaints:
         seen = facts.operations.every

@@ -127,8 +127,8 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
                 "answers with instances that do not share their sessions",
                 "the instance that got it does not know the session, which another instance began",
                 "Several instances answer in turn, and the session is in the memory of one of them.",
-                f"Send all requests of a session to the same instance of {server} (sticky sessions), or keep the "
-                "sessions where all instances find them.",
+                f"Send all requests of a session to the same instance of {server} (sticky sessions), or keep "
+                "the sessions where all instances find them.",
             )
             cause = server
         elif not (anew or good):
@@ -137,9 +137,10 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
                 client,
                 f"goes on with a session that {server} has forgotten",
                 f"it does not know the session any more, and {client} did not initialize again",
-                "After a restart or a time of silence the id means nothing: the client has to send `initialize` "
-                "without an id.",
-                f"Make {client} initialize again when a session is unknown; make {server} answer HTTP 404 then.",
+                "After a restart or a time of silence the id means nothing: the client has to send "
+                "`initialize` without an id.",
+                f"Make {client} initialize again when a session is unknown; "
+                f"make {server} answer HTTP 404 then.",
             )
             cause = client
         else:
