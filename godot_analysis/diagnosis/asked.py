@@ -66,8 +66,10 @@ class Asked:
         if loud and not any(map(self.concerns, loud)) and not self.count()["answered"]:
             what = self.scope or "this trace"
             return (
-                f"no call of {what} was seen to succeed, and other things failed in this log: "
-                "`godot diagnose` without a filter tells them",
+                (
+                    f"no call of {what} was seen to succeed, and other things failed in this log: "
+                    "`godot diagnose` without a filter tells them"
+                ),
             )
         return ()
 

@@ -77,8 +77,8 @@ class Diagnosis:
         What to know when reading it: names that the log does not know.
     seen : dict
         The proof of work: how many `servers` the log speaks of, `handshakes` and `lists` that succeeded,
-        `operations` (requests other than handshakes) that did, and `errors_unknown`, errors whose words nobody
-        understood.
+        `operations` (requests other than handshakes) that did, and `errors_unknown`, errors whose words
+        nobody understood.
     errors : int
         How many texts of errors there are, of records and of calls.
     missing : tuple of str
@@ -107,7 +107,7 @@ class Diagnosis:
 
     @property
     def verdict(self) -> Verdict:
-        """`fault`: there is an error or a warning; `healthy`: work is proven, and no failure is left; else `unclear`."""
+        """`fault`: an error or a warning; `healthy`: work is proven, no failure is left; else `unclear`."""
         if any(finding.severity != "info" for finding in self.ranked):
             return "fault"
         return "unclear" if self.missing else "healthy"

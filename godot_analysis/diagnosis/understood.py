@@ -34,11 +34,12 @@ def events(logs: pd.DataFrame | Flow) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        In the order of time, with the columns of `columns.EVENTS`: `event` is what was told (`failure`, `start`,
-        `http`, `answer` for the error that a call ended with, …), `kind` the kind of the lexicon that counts
-        (`unknown` where nobody understood the words), `kinds` all of them, and `words` what told each.
-        `.attrs["errors"]` and `.attrs["unknown"]` say how many error texts there are and how many of them nobody
-        understood.
+        In the order of time, with the columns of `columns.EVENTS`: `event` is what was told (`failure`,
+        `start`, `http`, `answer` for the error that a call ended with, …), `kind` the kind of the lexicon
+        that counts (`unknown` where nobody understood the words), `kinds` all of them, and `words` what told
+        each.
+        `.attrs["errors"]` and `.attrs["unknown"]` say how many error texts there are and how many of them
+        nobody understood.
 
     Raises
     ------
@@ -65,13 +66,13 @@ def _rows(facts: Facts) -> Iterator[tuple[Any, ...]]:
     for item in facts.events.all:
         told = item.kinds, item.words
         yield (
-            item.time, item.component, item.level, item.what, item.kind, *told, item.server, item.tool, item.text,
-            item.record, item.trace,
+            item.time, item.component, item.level, item.what, item.kind, *told, item.server, item.tool,
+            item.text, item.record, item.trace,
         )  # fmt: skip
     for call in facts.operations.calls.leaves.ended(*_ENDS):
         time = call.started if call.ended is None else call.ended
         told = call.reading.kinds, call.reading.words
         yield (
-            time, call.callee or call.caller, None, "answer", call.reading.kind, *told, call.callee, call.tool,
-            error_words(call), call.rows[-1], call.trace,
+            time, call.callee or call.caller, None, "answer", call.reading.kind, *told, call.callee,
+            call.tool, error_words(call), call.rows[-1], call.trace,
         )  # fmt: skip

@@ -54,8 +54,9 @@ def prove(facts: Facts, explained: frozenset[str], source: dict[str, Any]) -> Pr
     if open_:
         first = open_[0]
         missing.append(
-            f"{count(len(open_), 'record')} may tell of a failure that nothing explains, such as “{first[1][:160]}”: "
-            "the messages around it, or the other end's log, would tell what it did"
+            f"{count(len(open_), 'record')} may tell of a failure that nothing explains, "
+            f"such as “{first[1][:160]}”: the messages around it, or the other end's log, would tell "
+            "what it did"
         )
     return Proof(
         seen={
@@ -148,7 +149,7 @@ class _Work:
         return frozenset(filter(None, names)) | self.servers
 
     def went_on(self, event: Event) -> bool:
-        """Whether what a record is about was at work after it: the server that it names, else its component."""
+        """Whether what a record is about worked after it: the server that it names, else its component."""
         if event.server is not None and event.server not in self.participants | set(
             self.facts.topology.components
         ):
@@ -185,8 +186,8 @@ def _unproven(work: _Work) -> Iterator[str]:
     lacking = [name for name in sorted(work.servers - work.proven) if not _idle(name, facts)]
     if lacking:
         yield (
-            f"nothing shows that {listed(lacking)} {'works' if len(lacking) == 1 else 'work'}: no request to it "
-            "was seen to succeed; a call of one of its tools, or its own log, would tell"
+            f"nothing shows that {listed(lacking)} {'works' if len(lacking) == 1 else 'work'}: "
+            "no request to it was seen to succeed; a call of one of its tools, or its own log, would tell"
         )
 
 
@@ -204,21 +205,21 @@ def _no_work(work: _Work) -> str:
     if hands:
         waited = (facts.log.end - hands[-1].started).total_seconds()
         return (
-            f"the log ends {waited:.0f} s after the handshake with {hands[-1].callee or 'a server'} began, before it "
-            "was answered: what was logged later would tell"
+            f"the log ends {waited:.0f} s after the handshake with {hands[-1].callee or 'a server'} began, "
+            "before it was answered: what was logged later would tell"
         )
     if work.participants:
         return (
             "no request was seen to succeed: the log of the other end, or what was logged later, would tell"
         )
     return (
-        "there is no MCP message in this log, and nothing that tells of one: let the components log what they "
-        "send and receive (level TRACE), or add the log of the host"
+        "there is no MCP message in this log, and nothing that tells of one: let the components log what "
+        "they send and receive (level TRACE), or add the log of the host"
     )
 
 
 def _idle(server: str, facts: Facts) -> bool:
-    """Whether nothing was wanted of a server for long: it has no traffic, or none but a handshake long ago."""
+    """Whether nothing was wanted of a server for long: no traffic, or none but a handshake long ago."""
     asked = facts.operations.sent_to(server)
     if asked.failed:
         return False
@@ -249,9 +250,12 @@ def _unexplained(work: _Work, explained: frozenset[str]) -> Iterator[tuple[str, 
         if event.record in explained:
             continue
         missed = _missed_tool(event, work)
-        if missed or (_may_be_failure(event) and not work.went_on(event)):
-            if missed or not (_leaves(event, work) or _of_a_known_call(event, work, explained)):
-                yield event.record, event.text
+        if missed or (
+            _may_be_failure(event)
+            and not work.went_on(event)
+            and not (_leaves(event, work) or _of_a_known_call(event, work, explained))
+        ):
+            yield event.record, event.text
 
 
 def _went_well(call: Call, work: _Work) -> bool:
@@ -287,19 +291,20 @@ def _unanswered(work: _Work) -> Iterator[str]:
         and facts.wire.verbatim(call.caller)
         and not facts.operations.end_unlogged(call)
         and call.lost_at != "logger"
-        and not call.number in facts.incidents.given_up
+        and call.number not in facts.incidents.given_up
     ]
     if silent:
         first = silent[0]
         about = f"{first.method} {first.tool}" if first.tool else first.method
         yield (
             f"{count(len(silent), 'request')} got no answer, such as {about} that {first.caller} sent to "
-            f"{first.callee or 'a server'}: the log of {first.callee or 'the server'} would tell whether one was sent"
+            f"{first.callee or 'a server'}: the log of {first.callee or 'the server'} would tell "
+            "whether one was sent"
         )
 
 
 def _may_be_failure(event: Event) -> bool:
-    """Whether a record is more than a remark: any error that is not an answer, a warning that was understood."""
+    """Whether a record is more than a remark: an error that is no answer, a warning that was understood."""
     kinds = frozenset(event.kinds) - _ANSWERS
     return bool(kinds) or (event.level == "ERROR" and not event.kinds)
 

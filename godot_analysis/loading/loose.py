@@ -15,7 +15,8 @@ from godot_analysis.loading.records import LogRow, instant, level_of, row_of
 __all__ = ["Loose", "loose_record"]
 
 _TIME: Final = re.compile(
-    r"[\s\[(]{0,3}(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)[\])]?[\s:|-]{0,4}"
+    r"[\s\[(]{0,3}(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)"
+    r"[\])]?[\s:|-]{0,4}"
 )
 _LEVEL: Final = re.compile(
     r"[\[(<|\s]{0,3}(?P<level>trace|debug|verbose|info|notice|warn(?:ing)?|error|err|critical|fatal|severe)[\])>|:\s]{1,4}",
@@ -34,7 +35,7 @@ _TIMES: Final = ("time", "timestamp", "ts", "@timestamp", "datetime", "date", "t
 _LEVELS: Final = ("level", "severity", "lvl", "levelname", "log_level", "loglevel")
 _TEXTS: Final = ("message", "msg", "text", "event", "log")
 _COMPONENTS: Final = ("component", "service", "logger", "name", "source", "app", "module")
-# pino, bunyan and structlog number their levels; OpenTelemetry and syslog number others, which are not guessed.
+# pino, bunyan and structlog number their levels; the numbers of OpenTelemetry and syslog are not guessed.
 _NUMBERS: Final = {10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARN", 50: "ERROR", 60: "ERROR"}
 _OTHERS: Final = {"verbose": "DEBUG", "err": "ERROR", "severe": "ERROR"}
 _LONGEST: Final = 1 << 20
@@ -52,7 +53,8 @@ def loose_record(raw: bytes, component: str) -> Loose:
 
     Examples
     --------
-    >>> row, understood = loose_record(b"2026-06-01 08:10:01.031 [error] hazel: spawn hazel-mcp ENOENT", "host")
+    >>> line = b"2026-06-01 08:10:01.031 [error] hazel: spawn hazel-mcp ENOENT"
+    >>> row, understood = loose_record(line, "host")
     >>> row.level, row.component, row.message, understood
     ('ERROR', 'hazel', 'spawn hazel-mcp ENOENT', True)
     """

@@ -192,7 +192,10 @@ def _unclear(diagnosis: Diagnosis) -> Iterable[tuple[str, str]]:
 
 def _tail(diagnosis: Diagnosis, width: int, paint: Style) -> Iterable[str]:
     if unknown := diagnosis.seen.get("errors_unknown", 0):
-        text = f"{unknown:,} of {diagnosis.errors:,} error texts were not understood: `ga.events(logs)` shows them."
+        text = (
+            f"{unknown:,} of {diagnosis.errors:,} error texts were not understood: "
+            "`ga.events(logs)` shows them."
+        )
         yield paint(wrapped(text, width, ""), "quiet")
     for note in diagnosis.notes:
         yield paint(wrapped(f"Note: {note}", width, "", hang="      "), "label")

@@ -23,7 +23,8 @@ _CUT: Final = "\n…\n"
 _WORD: Final = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z_][A-Za-z0-9_]{2,79}(?![A-Za-z0-9_])")
 # What differs from one failure to the next of the same kind: times, ids, long numbers.
 _VARIABLE: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?|\b[0-9a-f]{8}-[0-9a-f-]{18,27}\b|(?<!code )(?<!status )(?<!code: )(?<!code=)\b\d{7,40}\b"
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?|\b[0-9a-f]{8}-[0-9a-f-]{18,27}\b"
+    r"|(?<!code )(?<!status )(?<!code: )(?<!code=)\b\d{7,40}\b"
 )
 _FLAGS: Final = re.IGNORECASE | re.DOTALL
 

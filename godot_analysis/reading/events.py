@@ -1,7 +1,7 @@
 """What ordinary records tell: one event for each thing that a record says around the messages.
 
-A record is recognised by the facts in its `data` first (a tool that is not in the list beside it, a backend with a
-URL, a port) and by its words, as the lexicon reads them, where facts leave a choice.
+A record is recognised by the facts in its `data` first (a tool that is not in the list beside it, a backend
+with a URL, a port) and by its words, as the lexicon reads them, where facts leave a choice.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from godot_analysis.reading import fields, http
+from godot_analysis.reading._servers import known_server, named_servers
+from godot_analysis.reading._telling import BAD, may_tell, own_level, reading_of, said_of, tells_end
 from godot_analysis.reading.classify import UNKNOWN, Reading, bounded, classify, ordinary
-from godot_analysis.reading.names import HOST_PREFIX, mentions, server_in, tool_in
-from godot_analysis.reading.told import is_about_mcp, server_at_head
+from godot_analysis.reading.names import HOST_PREFIX, server_in, tool_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +42,6 @@ What = Literal[
     "tools offered",  # these were offered to the model
 ]
 
-_BAD: Final = ("WARN", "ERROR")
 _URL: Final = re.compile(r"(?:wss?|https?|tcp)://[^\s\"'<>]{1,500}")
 _TOOLS_COUNTED: Final = re.compile(r"\b(\d{1,9}) (?:MCP )?tools?\b", re.IGNORECASE)
 _COUNTED: Final = re.compile(r"\b(\d{1,9})\b")
@@ -56,18 +55,6 @@ _SIGNALS: Final = {
 }  # fmt: skip
 _REMARKS: Final = ("visibility", "mode", "hidden", "deferred", "enabled", "permission", "allowed")
 _MESSAGE_KEYS: Final = frozenset({"request", "response", "message"})
-_TELLING_KEYS: Final = frozenset(
-    {
-        *fields.SERVER,
-        *fields.VISITOR,
-        *fields.ADDRESS,
-        *fields.EXIT,
-        *fields.STATUS,
-        "tool_count",
-        "limit",
-        "port",
-    }
-)
 Link = Literal["refused", "lost", "timeout", "late", "other"]
 """`timeout`: no connection came about in time; `late`: it is there, and an answer did not come in time."""
 
@@ -77,17 +64,6 @@ _LINKS: Final[dict[Link, frozenset[str]]] = {
     "lost": frozenset({"connect.lost"}),
     "late": frozenset({"request.timeout"}),
 }
-_HEAD: Final = 200  # in which a line says whom it is about
-_FEW: Final = 64  # of more names no line is searched for each
-_NO_COMPLAINT: Final = re.compile(
-    r"(?:^|[\s|\[(:-])(?:level=|\"level\": ?\")?(?:INFO|DEBUG|TRACE|VERBOSE)(?=[\s|\]):])|\blevel=(?:info|debug|trace)\b"
-)
-_MAY_END: Final = re.compile(r"exit|terminat|died|dead|kill|crash|signal|stopp|panic", re.IGNORECASE)
-_NO_SERVER: Final = re.compile(
-    r"(?:error|exception|warning|failure|fault|panic)s?$|\."
-    r"|^(?:info|debug|note|failed|mcp|tools?|server|client|host|https?|std(?:err|out)|initialize|message|api|cause|reason)$",
-    re.IGNORECASE,
-)
 _VISIT: Final = frozenset({"client", "client_id", "ip", "total_clients"})
 
 
@@ -203,9 +179,9 @@ def read_events(logs: pd.DataFrame, servers: frozenset[str] = frozenset()) -> Ev
 
 def _rows(logs: pd.DataFrame, servers: frozenset[str]) -> Iterator[_Row]:
     """The records that may tell something, in the order of time: the others need not be looked at closely."""
-    known = _named_servers(logs)
-    words = zip(logs["level"].isin(_BAD), logs["message"].tolist(), logs["data"].tolist(), strict=True)
-    telling = np.fromiter((_may_tell(*row) for row in words), dtype=bool, count=len(logs))
+    known = named_servers(logs)
+    words = zip(logs["level"].isin(BAD), logs["message"].tolist(), logs["data"].tolist(), strict=True)
+    telling = np.fromiter((may_tell(*row) for row in words), dtype=bool, count=len(logs))
     ordered = logs[telling].sort_values("event_created_at", kind="stable")
     columns = [
         ordered[name].astype(object).tolist()
@@ -216,112 +192,25 @@ def _rows(logs: pd.DataFrame, servers: frozenset[str]) -> Iterator[_Row]:
     ):
         held = data if isinstance(data, dict) else {}
         text = bounded(message or "")
-        said = _said(text, held)
+        said = said_of(text, held)
         yield _Row(
             (time, component, record, trace if isinstance(trace, str) else None, level),
-            _own_level(text, level),
+            own_level(text, level),
             text,
             held,
             said,
-            _reading(level, text, said, held),
+            reading_of(level, text, said, held),
             fields.text_of(held, fields.SERVER)
             or server_in(text)
-            or _known_server(text, level, known - {component}, servers - {component}),
+            or known_server(text, level, known - {component}, servers - {component}),
             fields.text_of(held, fields.TOOL),
         )
 
 
-def _own_level(text: str, level: str) -> str:
-    """The level of a line that another program wrote, as it says itself: stderr is not all errors."""
-    return "INFO" if level in _BAD and _NO_COMPLAINT.search(text[:_HEAD]) else level
-
-
-def _named_servers(logs: pd.DataFrame) -> frozenset[str]:
-    """The servers that any record names as one: in its data, in its words, or at the head of a line about MCP."""
-    found: set[str] = set()
-    for message, data in zip(logs["message"].tolist(), logs["data"].tolist(), strict=True):
-        if isinstance(data, dict) and data:
-            if "mcp" in data:
-                continue
-            if (named := fields.text_of(data, fields.SERVER)) is not None:
-                found.add(named)
-        if isinstance(message, str) and (named := _server_named_in(message[:_HEAD])) is not None:
-            found.add(named)
-    return frozenset(found)
-
-
-@lru_cache(maxsize=1 << 12)
-def _server_named_in(text: str) -> str | None:
-    if "erver" in text and (named := server_in(text)) is not None:
-        return named
-    head, rest = server_at_head(text)
-    if head is None or _NO_SERVER.search(head):
-        return None  # a kind of error may stand there, or a logger
-    return head if is_about_mcp(rest) else None
-
-
-def _known_server(text: str, level: str, known: frozenset[str], servers: frozenset[str]) -> str | None:
-    """The one server that a warning or an error is about: at its head, or mentioned, of those named as servers."""
-    if level not in _BAD:
-        return None
-    head = server_at_head(text)[0]
-    if head in known or head in servers:
-        return head
-    if not 0 < len(known) <= _FEW:
-        return None
-    named = [name for name in known if mentions(text[:_HEAD], name)]
-    return named[0] if len(named) == 1 else None
-
-
-def _may_tell(bad: bool, message: Any, data: Any) -> bool:
-    """Whether a record is worth a closer look, by its level, its words and the keys of its data."""
-    keys = tuple(data) if isinstance(data, dict) else ()
-    return "mcp" not in keys and (bad or _telling(bounded(message or ""), keys))
-
-
-@lru_cache(maxsize=1 << 12)  # a system has few ways to word its records
-def _telling(message: str, keys: tuple[str, ...]) -> bool:
-    """Whether a record that is no warning can be more than a line of chatter."""
-    if not _TELLING_KEYS.isdisjoint(keys) or http.status_of(message, {}) is not None:
-        return True
-    told = ordinary(message)
-    return (
-        told.tells("tools.offered", "tools.registered", "server.connected", "connection.closed")
-        or ("method" not in keys and told.tells("server.started"))
-        or _tells_end(message)
-    )
-
-
-def _tells_end(message: str) -> bool:
-    """Whether words of any level tell that a process ended."""
-    return _MAY_END.search(message) is not None and classify(message).tells("process.exit", "process.crash")
-
-
-def _said(message: str, data: Mapping[str, Any]) -> str:
-    """All that a record says, as far as it is read."""
-    parts = [message]
-    for value in data.values():
-        if isinstance(value, (str, dict)):
-            parts.append(value if isinstance(value, str) else str(value))
-    return bounded(" ".join(parts))
-
-
-def _reading(level: str, message: str, said: str, data: Mapping[str, Any]) -> Reading:
-    """The kinds of a record: of all that a warning or an error says, of the words of any other."""
-    if level not in _BAD:
-        return ordinary(message)
-    return classify(said, status=http.status_of(message, data))
-
-
 def _read(row: _Row) -> Iterator[Event]:
-    if (ended := _exit(row)) is not None:
-        yield ended
-    if (count := _registered(row)) is not None:
-        yield row.event("tools registered", count=count)
     exchange = _exchange(row)
-    if exchange is not None:
-        yield exchange
-    data, bad = row.data, row.level in _BAD
+    yield from (event for event in (_exit(row), _registered(row), exchange) if event is not None)
+    data, bad = row.data, row.level in BAD
     told = ordinary(row.message)
     if told.tells("tools.offered") and not (bad and row.reading.tells("tool.unknown")):
         yield _offer(row)
@@ -343,7 +232,7 @@ def _exit(row: _Row) -> Event | None:
     """The end of a process, in the code or the signal that the record names."""
     data = row.data
     if not (
-        _tells_end(row.said if row.level in _BAD else row.message) or any(key in data for key in fields.EXIT)
+        tells_end(row.said if row.level in BAD else row.message) or any(key in data for key in fields.EXIT)
     ):
         return None
     told = (data.get(key) for key in (*fields.EXIT, "code"))
@@ -358,16 +247,16 @@ def _exit(row: _Row) -> Event | None:
     return row.event("exit", code=code)
 
 
-def _registered(row: _Row) -> int | None:
-    """How many tools a record says that its component has got."""
+def _registered(row: _Row) -> Event | None:
+    """The number of tools that a record says its component has got."""
     reading = ordinary(row.message)
     if not reading.tells("tools.registered", "server.connected"):
         return None
     told = row.data.get("tool_count")
-    if isinstance(told, int):
-        return told
-    found = (_COUNTED if reading.tells("tools.registered") else _TOOLS_COUNTED).search(row.message)
-    return int(found[1]) if found else None
+    if not isinstance(told, int):
+        found = (_COUNTED if reading.tells("tools.registered") else _TOOLS_COUNTED).search(row.message)
+        told = int(found[1]) if found else None
+    return None if told is None else row.event("tools registered", count=told)
 
 
 def _exchange(row: _Row) -> Event | None:

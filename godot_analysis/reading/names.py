@@ -34,13 +34,15 @@ _ADDRESS: Final = re.compile(r"(?:wss?|https?|tcp|stdio)://\S{1,500}")
 _ALIKE: Final = 0.75
 # Tools such as `create_document` carry no family: the word in front is what they do.
 _VERBS: Final = frozenset(
-    """
-    add append begin build call cancel check clear close convert copy count create delete describe
-    do download edit execute export fetch find generate get import insert inspect list load lookup
-    make move open ping post put query read remove rename render reset resolve retrieve run save
-    search send set show start stop store sync test transform update upload validate view wait write
-    """.split()
-)
+    {
+        "add", "append", "begin", "build", "call", "cancel", "check", "clear", "close", "convert",
+        "copy", "count", "create", "delete", "describe", "do", "download", "edit", "execute", "export",
+        "fetch", "find", "generate", "get", "import", "insert", "inspect", "list", "load", "lookup",
+        "make", "move", "open", "ping", "post", "put", "query", "read", "remove", "rename", "render",
+        "reset", "resolve", "retrieve", "run", "save", "search", "send", "set", "show", "start", "stop",
+        "store", "sync", "test", "transform", "update", "upload", "validate", "view", "wait", "write",
+    }
+)  # fmt: skip
 
 # The way in which hosts write whose tool it is: `mcp__gates__open`.
 _PREFIXED: Final = re.compile(r"\bmcp__(?P<server>[\w.\-]{1,100}?)__(?P<tool>[A-Za-z0-9][\w\-./:]*)")
@@ -60,7 +62,8 @@ HOST_PREFIX: Final = re.compile(r"^mcp__.+?__")
 _SERVER_NAME: Final = r"[A-Za-z0-9@][\w.@/\-]{0,63}"
 _SERVER_IN_WORDS: Final = re.compile(
     rf"\b(?:MCP )?server[ :]{{1,2}}['\"“`](?P<quoted>{_SERVER_NAME})['\"”`]"
-    rf"|\bMCP (?:server|client(?: for)?) ['\"“`]?(?P<plain>{_SERVER_NAME})['\"”`]?(?=:(?:\s|$)| (?:timed out|failed|could not|cannot|was|is|has|exited|crashed|stopped|did)\b)"
+    rf"|\bMCP (?:server|client(?: for)?) ['\"“`]?(?P<plain>{_SERVER_NAME})['\"”`]?"
+    r"(?=:(?:\s|$)| (?:timed out|failed|could not|cannot|was|is|has|exited|crashed|stopped|did)\b)"
     rf"|\b[Cc]ommand ['\"“`]?(?P<command>{_SERVER_NAME})['\"”`]? (?=exited|crashed|was killed)"
     rf"|\b(?:upstream|backend)(?: server)? ['\"“`]?(?P<upstream>{_SERVER_NAME})['\"”`]?:(?=\s|$)"
     rf"|^\[?(?:Plugin|server|mcp)[ (:/]{{1,2}}(?:mcp[/:])?(?P<plugin>{_SERVER_NAME})\)?\]"

@@ -106,7 +106,8 @@ class Says:
         r"\b(?:sent|complet\w*|answered|respond\w*|response|finish\w*|done|replied)\b", re.IGNORECASE
     )
     failed: Final = re.compile(
-        r"\b(?:fail\w*|error|unknown|unsupported|unavailable|not found|no such|reject\w*|refus\w*|exception)\b",
+        r"\b(?:fail\w*|error|unknown|unsupported|unavailable|not found|no such"
+        r"|reject\w*|refus\w*|exception)\b",
         re.IGNORECASE,
     )
     refused_by_client: Final = re.compile(r"\bno such tool available\b|\bunknown tool name\b", re.IGNORECASE)

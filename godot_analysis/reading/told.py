@@ -1,7 +1,8 @@
-"""What a host says in words of the calls that it makes: a server, a tool, and whether the call began or how it ended.
+"""What a host says in words of the calls that it makes: a server, a tool, and that the call began or ended.
 
-Hosts write a line when they call a tool of a server and one when the call is over, and some quote the message itself:
-`[docs] Message from client: {…}`. Which server is meant stands at the head of the line or in the data.
+Hosts write a line when they call a tool of a server and one when the call is over, and some quote the
+message itself: `[docs] Message from client: {…}`. Which server is meant stands at the head of the line or in
+the data.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ _BEGUN: Final = re.compile(
     re.IGNORECASE,
 )
 _ENDED: Final = re.compile(
-    rf"(?:successfully |done )?(?:called|invoked|executed|ran)(?: the)?(?: mcp)? tool:? {_TOOL}(?=$|[\s,:;(.])",
+    r"(?:successfully |done )?(?:called|invoked|executed|ran)(?: the)?(?: mcp)? tool:? "
+    rf"{_TOOL}(?=$|[\s,:;(.])",
     re.IGNORECASE,
 )
 _VERBS: Final = (
@@ -41,11 +43,13 @@ _VERBS: Final = (
     r"|(?P<cancelled>cancell?ed|aborted|interrupted))"
 )
 _TOOL_VERB: Final = re.compile(
-    rf"(?:mcp )?tool {_TOOL}(?: call)?(?: was| has)? {_VERBS}\b(?: successfully)?{_TIME}(?::\s*(?P<why>.{{1,4000}}))?",
+    rf"(?:mcp )?tool {_TOOL}(?: call)?(?: was| has)? {_VERBS}\b(?: successfully)?{_TIME}"
+    r"(?::\s*(?P<why>.{1,4000}))?",
     re.IGNORECASE | re.DOTALL,
 )
 _SLASH_BEGUN: Final = re.compile(
-    rf"(?:call|invok|execut|run|request)\w{{0,4}} (?P<server>[A-Za-z_][\w.-]{{0,63}})/{_TOOL}(?=$|[\s,:;(.…])",
+    r"(?:call|invok|execut|run|request)\w{0,4} "
+    rf"(?P<server>[A-Za-z_][\w.-]{{0,63}})/{_TOOL}(?=$|[\s,:;(.…])",
     re.IGNORECASE,
 )
 _SLASH_VERB: Final = re.compile(
@@ -56,18 +60,25 @@ _NO_TOOLS: Final = frozenset(
     {"call", "calls", "execution", "list", "lists", "result", "results", "use", "was", "has"}
 )
 _NAMESPACES: Final = frozenset(
-    "tools resources prompts notifications logging completion roots sampling elicitation tasks server client "
-    "src lib bin test tests build dist input output http https and or".split()
-)
+    {
+        "tools", "resources", "prompts", "notifications", "logging", "completion", "roots", "sampling",
+        "elicitation", "tasks", "server", "client", "src", "lib", "bin", "test", "tests", "build",
+        "dist", "input", "output", "http", "https", "and", "or",
+    }
+)  # fmt: skip
 _QUOTED: Final = re.compile(
-    r"\b(?:messages?|requests?|responses?|notifications?)\b[^{\n]{0,40}?\b(?P<way>from|to) (?:the )?(?P<end>client|server)"
+    r"\b(?:messages?|requests?|responses?|notifications?)\b"
+    r"[^{\n]{0,40}?\b(?P<way>from|to) (?:the )?(?P<end>client|server)"
     r"[^{\n]{0,40}(?P<json>\{)",
     re.IGNORECASE,
 )
 
 
 class ToldCall(NamedTuple):
-    """One line about a call: `step` is `begun`, `over`, `cancelled` or `failed`; `why` is what it says of a failure."""
+    """One line about a call.
+
+    `step` is `begun`, `over`, `cancelled` or `failed`; `why` is what it says of a failure.
+    """
 
     step: str
     tool: str
@@ -99,8 +110,8 @@ def server_at_head(text: str) -> tuple[str | None, str]:
 def told_call(text: str, known: str | None = None) -> ToldCall | None:
     """What a line says about a call of a tool; None where it says nothing of one.
 
-    `known` is the server that the record names beside its text: then a plain `server/tool` is one, which else may
-    be a path or a method.
+    `known` is the server that the record names beside its text: then a plain `server/tool` is one, which else
+    may be a path or a method.
 
     >>> told_call("docs/find failed after 12 ms: no such page")
     ToldCall(step='failed', tool='find', server='docs', why='no such page')
@@ -137,7 +148,7 @@ def _is_pair(told: re.Match[str], known: str | None) -> bool:
 
 
 def quoted_message(text: str) -> tuple[str, str | None, dict[str, Any]] | None:
-    """A message that a line quotes: from which end it came (`client` or `server`), of which server, and itself.
+    """A message that a line quotes: from which end it came (`client` or `server`), which server, and itself.
 
     >>> quoted_message('[docs] Message from client: {"jsonrpc": "2.0", "method": "ping", "id": 1}')
     ('client', 'docs', {'jsonrpc': '2.0', 'method': 'ping', 'id': 1})

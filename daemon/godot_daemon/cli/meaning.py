@@ -29,7 +29,7 @@ def explain(code: str | None) -> None:
     Examples:
       godot explain B13
       godot explain
-    """  # noqa: D301 - \b keeps click from rewrapping
+    """  # noqa: D301, RUF002 - \b keeps click from rewrapping; the marks are those of the text
     from godot_analysis.diagnosis.catalogue import catalogue
 
     entries = catalogue()
@@ -59,7 +59,8 @@ def _text(entry: Entry) -> str:
     }
     lines = [f"{entry.code}  {entry.severity}: {entry.about}", ""]
     for label, text in parts.items():
-        if told := " ".join(_FIELD.sub(r"‹\1›", text.replace("{{", "{").replace("}}", "}")).split()):
+        plain = text.replace("{{", "{").replace("}}", "}")
+        if told := " ".join(_FIELD.sub(r"‹\1›", plain).split()):  # noqa: RUF001 - as shown
             body = wrapped(told, width, " " * 11).lstrip()
             lines.append(f"  {label:<9}{body}")
     return "\n".join(lines)

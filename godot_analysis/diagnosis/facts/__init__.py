@@ -112,9 +112,9 @@ __all__ = [
 class Facts:
     """Everything that rules may ask of one log.
 
-    Each part answers the questions of one subject, and is made of those above it: `log`, `topology` (who takes
-    part), `operations` (calls), `wire` (messages as such), `incidents` (what went wrong besides), `sessions`
-    (connections), `tools` (lists), `processes`.
+    Each part answers the questions of one subject, and is made of those above it: `log`, `topology` (who
+    takes part), `operations` (calls), `wire` (messages as such), `incidents` (what went wrong besides),
+    `sessions` (connections), `tools` (lists), `processes`.
     """
 
     flow: Flow

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from godot_analysis.reading.names import family, nearest, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["Owners", "count_families", "family", "nearest", "normalised"]
+__all__ = ["Owners", "count_families", "family", "nearest", "normalised", "split_front"]
 
 
 class Owners:
@@ -39,3 +39,17 @@ class Owners:
 def count_families(tools: Iterable[str]) -> Counter[str]:
     """How many of these tools are of each family, by its lower-case name."""
     return Counter(found.lower() for tool in tools if (found := family(tool)) is not None)
+
+
+def split_front(
+    tool: str, servers: Iterable[str], held: Callable[[str], frozenset[str]]
+) -> tuple[str, str | None]:
+    """A tool as its server names it, and the server whose name stands in front; `held` are its tools."""
+    for name in sorted(servers, key=len, reverse=True):
+        for front in (f"mcp_{name}_", f"{name}__", f"mcp-{name}-", f"{name}."):
+            if tool.startswith(front) and len(tool) > len(front):
+                return tool.removeprefix(front), name
+        for front in (f"{name}_", f"{name}-"):  # so may the name itself begin
+            if tool.startswith(front) and tool.removeprefix(front) in held(name):
+                return tool.removeprefix(front), name
+    return tool, None

@@ -333,7 +333,7 @@ def _describe(item: Missing, facts: Facts) -> None:
 
 
 def _of_life(time: pd.Timestamp, incarnation: Incarnation) -> bool:
-    """Whether an attempt to connect is one of this incarnation: the first may have failed before others succeed."""
+    """Whether an attempt to connect is of this incarnation: the first may fail before others succeed."""
     return incarnation.holds(time) or (
         incarnation.begin is not None and incarnation.begin - _ATTEMPTS <= time < incarnation.begin
     )

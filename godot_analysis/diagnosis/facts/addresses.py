@@ -34,7 +34,7 @@ class Place:
 
 
 def tried(item: Missing) -> Place | None:
-    """Where the relay looked for the backend in this incarnation, as far as failed attempts and commands tell."""
+    """Where the relay looked for the backend in this incarnation, as failed attempts and commands tell."""
     found = [
         Place(trouble.time, where, (trouble.record,))
         for trouble in item.troubles

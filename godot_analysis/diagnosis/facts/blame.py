@@ -66,12 +66,17 @@ _SQL: Final = (
     " table ",
 )
 _OF_SHELLS: Final = frozenset(
-    "the not found was command executable program doesn exist does such file directory bin spawn enoent".split()
-)
+    {
+        "the", "not", "found", "was", "command", "executable", "program", "doesn", "exist", "does", "such",
+        "file", "directory", "bin", "spawn", "enoent",
+    }
+)  # fmt: skip
 _STEM: Final = 3  # shorter names of files prove nothing
 
 
-def at_fault(call: Call, parameters: frozenset[str] | None = None) -> AtFault:
+def at_fault(  # noqa: PLR0911 - one for each reason
+    call: Call, parameters: frozenset[str] | None = None
+) -> AtFault:
     """Who has to change something so that the call succeeds; `nobody` where the answer is an answer.
 
     `parameters` are all the arguments that there can be, None when nobody knows them.
@@ -100,7 +105,7 @@ def at_fault(call: Call, parameters: frozenset[str] | None = None) -> AtFault:
 
 
 def answers_no(call: Call) -> bool:
-    """Whether a tool answered that what was asked for is not there, or a person said no, which is no fault."""
+    """Whether a tool answered that there is no such thing, or a person said no, which is no fault."""
     if call.status == "tool_error" and call.reading.kind in _OF_STORES and _own_query(call):
         return True
     return at_fault(call) == "nobody" and not call.tells("tool.unknown")

@@ -60,7 +60,7 @@ class Declared:
         self._problems: dict[tuple[str, tuple[str, ...]], dict[str, list[tuple[str, str, bool]]]] = {}
 
     def held(self, relay: str | None = None) -> list[Held]:
-        """The last list of each server that a host or client holds, or `relay`, with what is wrong with it."""
+        """The last list of each server that a host, a client or `relay` holds, with what is wrong with it."""
         if relay not in self._held:
             self._held[relay] = [
                 Held(item, _problems(item, server), item.names or frozenset())

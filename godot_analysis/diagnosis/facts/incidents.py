@@ -116,7 +116,7 @@ class Incidents:
 
     @cached_property
     def ended_by_http(self) -> dict[int, Event]:
-        """The requests that HTTP refused, and nobody answered: by number, each with the exchange that says so."""
+        """The requests that HTTP refused and nobody answered, by number, with the exchange that says so."""
         found: dict[int, Event] = {}
         for server, items in self.failed_exchanges.items():
             for item in items:

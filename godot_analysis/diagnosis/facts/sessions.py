@@ -33,7 +33,7 @@ __all__ = ["Sessions"]
 class Sessions:
     """What is known of handshakes and of what they began."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the parts that this one is made of, in their order
         self,
         flow: Flow,
         events: Events,

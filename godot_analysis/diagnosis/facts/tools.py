@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.diagnosis.facts._lists import listings_of
-from godot_analysis.diagnosis.facts._names import Owners, count_families, family
+from godot_analysis.diagnosis.facts._names import Owners, count_families, family, split_front
+from godot_analysis.diagnosis.facts._refused import Refused
 from godot_analysis.diagnosis.facts.call import LIST
 from godot_analysis.schema import takes
 
@@ -31,25 +31,6 @@ __all__ = ["Refused", "Tools"]
 
 _NESTED: Final = frozenset({"object", "array"})
 _OTHER_USES: Final = frozenset({"resources", "prompts", "completions", "tasks", "extensions", "experimental"})
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A tool that the relay, or the client by itself, said it does not know.
-
-    `table` is what the one who refused knew at that moment, None where the log does not tell. `server` is
-    whom the host's prefix names. `own` is a refusal by the very server that would run the tool.
-    """
-
-    time: pd.Timestamp
-    by: str
-    tool: str
-    table: frozenset[str] | None
-    records: tuple[str, ...]
-    calls: frozenset[int]
-    server: str | None = None
-    own: bool = False
-    remark: str = ""
 
 
 class Tools:
@@ -101,7 +82,7 @@ class Tools:
         return sorted(found, key=lambda item: item[0])
 
     def table_at(self, time: pd.Timestamp) -> frozenset[str] | None:
-        """The relay's tool table at `time`, from the last time it was shown in the same incarnation of the relay."""
+        """The relay's tool table at `time`, as it was last shown in the same incarnation of the relay."""
         at = bisect_right(self._table_times, time) - 1
         if at < 0 or not self._sessions.incarnation_at(time).holds(self._table_times[at]):
             return None
@@ -385,18 +366,8 @@ class Tools:
             or refusal.component in self._topology.roles.relays - self._topology.roles.hosts
         ):
             return tool, None
-        for name in sorted(
-            {*self._topology.components, *self._topology.backends, *self._topology.roles.relays},
-            key=len,
-            reverse=True,
-        ):
-            for front in (f"mcp_{name}_", f"{name}__", f"mcp-{name}-", f"{name}."):
-                if tool.startswith(front) and len(tool) > len(front):
-                    return tool.removeprefix(front), name
-            for front in (f"{name}_", f"{name}-"):  # so may the name itself begin
-                if tool.startswith(front) and tool.removeprefix(front) in self.held(name, refusal.time):
-                    return tool.removeprefix(front), name
-        return tool, None
+        servers = {*self._topology.components, *self._topology.backends, *self._topology.roles.relays}
+        return split_front(tool, servers, lambda server: self.held(server, refusal.time))
 
     @cached_property
     def _listed_names(self) -> frozenset[str]:

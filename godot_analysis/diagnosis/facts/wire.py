@@ -148,7 +148,7 @@ class Wire:
 
     @cached_property
     def one_sided(self) -> list[str]:
-        """The components of which only their own end was seen: no message of theirs was logged by its other end."""
+        """The components of which only their own end was seen: no other end logged a message of theirs."""
         hops = self._flow.hops
         both = hops["seen"] == "both"
         met = {name for end in ("sender", "receiver") for name in hops[end][both].dropna().unique()}

@@ -33,7 +33,10 @@ def absence_clue(item: Missing, facts: Facts) -> list[Clue]:
     spoke = item.backend in facts.topology.components
     shook = any(arrival.backend == item.backend for arrival in facts.sessions.arrivals)
     weight = 0.55 if shook else 0.45 if spoke or not item.refusals else 0.4
-    text = f"{facts.topology.relay} shook hands with {listed(others)} when it started, but not with {item.backend}"
+    text = (
+        f"{facts.topology.relay} shook hands with {listed(others)} when it started, "
+        f"but not with {item.backend}"
+    )
     if not spoke:
         text += ", which has not logged a single record"
     return [Clue(text, weight, item.incarnation.records)]

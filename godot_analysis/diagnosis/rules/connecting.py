@@ -91,7 +91,7 @@ def _is_about_mcp(item: Event) -> bool:
 
 
 def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
-    """Servers that could not be started or connected to, as their client says, and that nobody ever reached."""
+    """Servers that could not be started or connected to, as their client says, and nobody ever reached."""
     failed: dict[tuple[str, str], list[Event]] = defaultdict(list)
     for item in facts.incidents.failures:
         if item.tool is None and (server := _not_reached(item, facts)) is not None:
@@ -179,7 +179,7 @@ def _failing(caller: str | None, server: str, hands: Calls, facts: Facts) -> Ite
             server, client, (clue, Clue("initialize was answered", 0.3, last.rows)), None, numbers, words
         )
         return
-    if worked or last.answered and last.status != "error":
+    if worked or (last.answered and last.status != "error"):
         return
     ever = asked.ended(*_GOOD)
     refused = _refused(facts.incidents.failed_exchanges.get(server, []), {client, server})

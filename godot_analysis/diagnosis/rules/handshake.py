@@ -19,6 +19,7 @@ from godot_analysis.diagnosis.facts import (
 )
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._absence import refused_clue
+from godot_analysis.diagnosis.rules._foreign import NOT_UNDERSTOOD, all_unknown, mute_visits, not_understood
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 from godot_analysis.reading.classify import classify
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
-    from godot_analysis.diagnosis.facts import Arrival, Call, Facts, Incarnation, Missing, Refused
+    from godot_analysis.diagnosis.facts import Arrival, Call, Facts, Refused
     from godot_analysis.reading.events import Event
 
 __all__: list[str] = []
@@ -40,7 +41,6 @@ _LONG: Final = pd.Timedelta(seconds=30)  # no answer to a list takes so long
 _USES: Final = frozenset(
     {"tools", "resources", "prompts", "completions", "tasks", "extensions", "experimental"}
 )
-_NOT_UNDERSTOOD: Final = ("method.unknown", "tool.unknown", "message.malformed")
 _OF_MESSAGES: Final = (
     "method.unknown",
     "message.malformed",
@@ -49,7 +49,6 @@ _OF_MESSAGES: Final = (
     "version.unsupported",
     "stdout.polluted",
 )
-_SETUP: Final = ("initialize", "tools/list", "server/discover")
 
 
 @rule("B05")
@@ -64,22 +63,22 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
         foreign = no_messages(backend, facts)
         # Of an answer that is no message nothing is left but that the request arrived.
         well = [hand for hand in hands if not hand.failed and (hand.result is not None or not foreign)]
-        if well and not _all_unknown(backend, facts):
+        if well and not all_unknown(backend, facts):
             continue
         refusals = [
             *(
                 ("initialize", arrival.text, arrival.records)
                 for arrival in hands
-                if arrival.failed and (not arrival.text or classify(arrival.text).tells(*_NOT_UNDERSTOOD))
+                if arrival.failed and (not arrival.text or classify(arrival.text).tells(*NOT_UNDERSTOOD))
             ),
             *(
                 ("tools/list", listing.text, listing.records)
                 for listing in facts.tools.lists_of(backend)
-                if listing.failed and classify(listing.text).tells(*_NOT_UNDERSTOOD)
+                if listing.failed and classify(listing.text).tells(*NOT_UNDERSTOOD)
             ),
             *(
                 (item.method or "initialize", item.text, (item.record,))
-                for item in _not_understood(backend, lacks, facts)
+                for item in not_understood(backend, lacks, facts)
             ),
             *(("initialize", text, (record,)) for text, record in foreign),
         ]
@@ -88,7 +87,7 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
             for method, text, rows in refusals[:3]
         ]
         if not clues and not hands:
-            clues = _mute_visits(backend, lacks, facts)
+            clues = mute_visits(backend, lacks, facts)
         if not clues:
             continue
         clues += [
@@ -143,7 +142,7 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
 
 
 def _told_by_server(facts: Facts) -> Iterator[Match]:
-    """Servers that say themselves, where nobody else logs, that they got requests before the handshake was done."""
+    """Servers that say, where nobody else logs, that requests came before the handshake was done."""
     said: dict[str, list[Event]] = {}
     for item in facts.incidents.complaints:
         seen = facts.operations.every
@@ -359,47 +358,6 @@ def _not_of_itself(call: Call, facts: Facts) -> bool:
     return bool(broken) or call.status != "pending"
 
 
-def _not_understood(backend: str, lacks: list[Missing], facts: Facts) -> list[Event]:
-    """Errors of the backend about the handshake, or about whatever it got while the relay connected."""
-    return [
-        item
-        for item in facts.incidents.complaints
-        if item.component == backend
-        and item.tells(*_NOT_UNDERSTOOD)
-        and (
-            item.method in _SETUP
-            or any(name in item.text for name in _SETUP)
-            or any(_while_connecting(item.time, lack.incarnation) for lack in lacks)
-        )
-    ]
-
-
 def _greeted(facts: Facts) -> set[str]:
     """The servers that somebody shook hands with, or tried to."""
     return {callee for (callee,) in facts.operations.handshakes.counts("callee") if callee}
-
-
-def _mute_visits(backend: str, lacks: list[Missing], facts: Facts) -> list[Clue]:
-    """Connections made to the backend when the relay connected, on which no request was ever understood."""
-    visits = [
-        item
-        for item in facts.events.of("connection")
-        if item.component == backend and any(_while_connecting(item.time, lack.incarnation) for lack in lacks)
-    ]
-    text = "a connection to it was opened, but no MCP request was ever understood on it"
-    return [Clue(text, 0.5, tuple(item.record for item in visits[:3]))] if visits else []
-
-
-def _while_connecting(time: pd.Timestamp, incarnation: Incarnation) -> bool:
-    if incarnation.begin is None or incarnation.burst_end is None:
-        return False
-    return bool(incarnation.begin - _AROUND <= time <= incarnation.burst_end + _AROUND)
-
-
-def _all_unknown(backend: str, facts: Facts) -> bool:
-    """Whether the backend answered all it was asked with an error, its handshake apart."""
-    lists = facts.tools.lists_of(backend)
-    bad = lists and all(
-        listing.failed and classify(listing.text).tells(*_NOT_UNDERSTOOD) for listing in lists
-    )
-    return bool(bad) and not facts.operations.sent_to_backend(backend).ended("answered", "tool_error")

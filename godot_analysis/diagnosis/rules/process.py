@@ -108,7 +108,7 @@ def never_ends(facts: Facts) -> Iterator[Match]:
 
 
 def _under_way(call: Call, facts: Facts) -> bool:
-    """Whether a call is simply the last thing that happens in the log, which ends too soon to miss its answer."""
+    """Whether a call is simply the last thing in the log, which ends too soon to miss its answer."""
     waited = facts.log.end - call.started
     last = facts.operations.every.by_time()[-1]
     if call.status not in {"pending", "lost"}:
@@ -287,7 +287,10 @@ def _address(backend: str, facts: Facts) -> list[Clue]:
     if not before or before[-1].url == last.url or set_here:
         return []
     moved = [c for c in facts.topology.commands if c.name == backend and c.url == before[-1].url]
-    text = f"calls went to {before[-1].url} before {facts.topology.relay} was restarted, and go to {last.url} since"
+    text = (
+        f"calls went to {before[-1].url} before {facts.topology.relay} was restarted, "
+        f"and go to {last.url} since"
+    )
     clues = [Clue(text, 0.6, (before[-1].record, last.record))]
     if moved:
         clues.append(

@@ -160,7 +160,10 @@ def unknown_neighbour(facts: Facts) -> Iterator[Match]:
     suspects = set(facts.topology.components) - facts.topology.roles.clients - {host}
     if any(not _born_after(name, first.time, facts) for name in suspects) or facts.topology.unlogged_backends:
         return
-    greeted = f"{facts.topology.relay} greeted {listed(sorted(incarnation.burst))}, and none of them was running yet"
+    greeted = (
+        f"{facts.topology.relay} greeted {listed(sorted(incarnation.burst))}, "
+        "and none of them was running yet"
+    )
     clues = (
         Clue(f"a connection to {host} was opened by somebody who never greeted it", 0.2, (first.record,)),
         Clue(greeted, 0.2, incarnation.records),

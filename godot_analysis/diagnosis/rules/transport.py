@@ -6,17 +6,22 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import pandas as pd
-
 from godot_analysis.diagnosis.facts import (
     HANDSHAKES,
-    connected_later,
     error_words,
-    lacking_calls,
     refused_sessions,
-    speaks_of_tools,
 )
 from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.rules._http import (
+    CLOSE,
+    LOOKED_AT,
+    client_of,
+    failed_exchanges,
+    failed_since,
+    open_calls,
+    rows_of,
+    unserved,
+)
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 from godot_analysis.reading.errors import refused_header
@@ -30,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-_CLOSE: Final = pd.Timedelta(seconds=5)
 _SESSION: Final = "mcp-session-id"
 _REFUSED: Final = range(400, 500)
 _NOT_FOUND: Final = 404
@@ -38,14 +42,12 @@ _ELSEWHERE: Final = frozenset({404, 405, 301, 302, 307, 308})
 _MISDIRECTED: Final = 421
 _FORBIDDEN: Final = 403
 _HEADER_MISMATCH: Final = -32020
-_LOOKED_AT: Final = 10
-_UNKNOWN_ADDRESS: Final = "a server that the log does not name"
 
 
 @rule("F26")
 def stale_session(facts: Facts) -> Iterator[Match]:
     yield from _told_in_errors(facts)
-    for server, refused in _failed_exchanges(facts):
+    for server, refused in failed_exchanges(facts):
         failed = refused_sessions(refused)
         if server is None or not failed:
             continue
@@ -78,7 +80,7 @@ def stale_session(facts: Facts) -> Iterator[Match]:
             clues.append(Clue(f"{server} had been started anew", 0.5, (restarted[-1].record,)))
         if named:
             clues.append(Clue("the request names a session of before", 0.4, (named[0].record,)))
-        hit = _failed_since(first, server, facts)
+        hit = failed_since(first, server, facts)
         numbers = frozenset[int]().union(*(call.family for call in hit))
         words = {
             # Both ends may have logged each of them.
@@ -127,8 +129,8 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
                 "answers with instances that do not share their sessions",
                 "the instance that got it does not know the session, which another instance began",
                 "Several instances answer in turn, and the session is in the memory of one of them.",
-                f"Send all requests of a session to the same instance of {server} (sticky sessions), or keep the "
-                "sessions where all instances find them.",
+                f"Send all requests of a session to the same instance of {server} (sticky sessions), or keep "
+                "the sessions where all instances find them.",
             )
             cause = server
         elif not (anew or good):
@@ -137,9 +139,10 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
                 client,
                 f"goes on with a session that {server} has forgotten",
                 f"it does not know the session any more, and {client} did not initialize again",
-                "After a restart or a time of silence the id means nothing: the client has to send `initialize` "
-                "without an id.",
-                f"Make {client} initialize again when a session is unknown; make {server} answer HTTP 404 then.",
+                "After a restart or a time of silence the id means nothing: the client has to send "
+                "`initialize` without an id.",
+                f"Make {client} initialize again when a session is unknown; "
+                f"make {server} answer HTTP 404 then.",
             )
             cause = client
         else:
@@ -165,7 +168,7 @@ def _misuse(who: str, misuse: str, reason: str, code: str, remedy: str) -> dict[
 
 @rule("F28")
 def host_refused(facts: Facts) -> Iterator[Match]:
-    for server, items in _unserved(facts):
+    for server, items in unserved(facts):
         guarded = [
             item
             for item in items
@@ -175,13 +178,13 @@ def host_refused(facts: Facts) -> Iterator[Match]:
             continue
         first = guarded[0]
         host = first.headers.get("origin") or first.headers.get("host") or urlsplit(first.url or "").netloc
-        clue = Clue(f"{first.component} logged {first.status} “{first.text[:120]}”", 0.9, _rows(guarded))
+        clue = Clue(f"{first.component} logged {first.status} “{first.text[:120]}”", 0.9, rows_of(guarded))
         words = {
             "status": first.status,
             "path": first.path,
             "host": host or "the name that clients use",
         }
-        yield Match(server, server, (clue,), None, _open_calls(server, first, facts), words)
+        yield Match(server, server, (clue,), None, open_calls(server, first, facts), words)
     yield from _guarding(facts)
 
 
@@ -197,11 +200,11 @@ def _guarding(facts: Facts) -> Iterator[Match]:
             for other in facts.events.of("http")
             if other.component == item.component
             and other.status in {_FORBIDDEN, _MISDIRECTED}
-            and abs(other.time - item.time) <= _CLOSE
+            and abs(other.time - item.time) <= CLOSE
             and facts.incidents.server_of(other) in {None, item.component}
         ]
         if near:
-            clue = Clue(f"{item.component} logged: {item.text[:120]}", 0.9, (item.record, *_rows(near)))
+            clue = Clue(f"{item.component} logged: {item.text[:120]}", 0.9, (item.record, *rows_of(near)))
             words = {
                 "status": near[0].status,
                 "path": near[0].path,
@@ -212,7 +215,7 @@ def _guarding(facts: Facts) -> Iterator[Match]:
 
 @rule("F27")
 def wrong_address(facts: Facts) -> Iterator[Match]:
-    for server, items in _unserved(facts):
+    for server, items in unserved(facts):
         wrong = [item for item in items if item.status in _ELSEWHERE and item.verb in {"POST", None}]
         if not wrong:
             continue
@@ -221,15 +224,15 @@ def wrong_address(facts: Facts) -> Iterator[Match]:
             last.status, "it is somewhere else, perhaps a slash away"
         )
         clues = (
-            Clue(f"{first.component} logged {last.status} “{last.text[:120]}”", 0.7, _rows(wrong)),
+            Clue(f"{first.component} logged {last.status} “{last.text[:120]}”", 0.7, rows_of(wrong)),
             Clue("no handshake with it succeeded", 0.5),
         )
         # Of both ends that may have logged it, a server often knows no more than the path.
         url = next((item.url for item in reversed(wrong) if item.url), "its address")
         words = {"url": url, "status": last.status, "why": why}
         told = next((item for item in wrong if item.component != server), first)
-        client = _client_of(server, told, facts)
-        yield Match(server, client, clues, None, _open_calls(server, first, facts), words)
+        client = client_of(server, told, facts)
+        yield Match(server, client, clues, None, open_calls(server, first, facts), words)
 
 
 @rule("F34")
@@ -245,7 +248,7 @@ def headers_differ(facts: Facts) -> Iterator[Match]:
         near = [
             item
             for item in facts.events.of("http")
-            if abs(item.time - call.started) <= _CLOSE and _differing(item, call)
+            if abs(item.time - call.started) <= CLOSE and _differing(item, call)
         ]
         clues = [Clue(f"{call.callee} answered -32020 “{call.error_text[:160]}”", 0.85, call.rows)]
         which = ""
@@ -296,7 +299,7 @@ def _other_version(facts: Facts) -> Iterator[Match]:
             or facts.operations.requests.answered.where("callee", server).after(named[-1].time)
         ):
             continue
-        for item in named[:_LOOKED_AT]:
+        for item in named[:LOOKED_AT]:
             call = facts.operations.under_way(item.component, item.time)
             version = (
                 facts.operations.version_of(call) if call is not None and call.callee == server else None
@@ -305,7 +308,7 @@ def _other_version(facts: Facts) -> Iterator[Match]:
                 continue
             contradiction = f"the header says {item.version}, and the message {version}"
             clues = (
-                Clue(f"{server} refused it with {item.status} “{item.text[:160]}”", 0.5, _rows(named)),
+                Clue(f"{server} refused it with {item.status} “{item.text[:160]}”", 0.5, rows_of(named)),
                 Clue(contradiction, 0.7, call.rows),
             )
             words = {
@@ -314,7 +317,7 @@ def _other_version(facts: Facts) -> Iterator[Match]:
                 "error": contradiction,
                 "which": "",
             }
-            hit = _failed_since(item, server, facts)
+            hit = failed_since(item, server, facts)
             numbers = frozenset[int]().union(*(failed.family for failed in hit))
             yield Match(server, call.caller or facts.topology.client, clues, None, numbers, words)
             break
@@ -334,9 +337,9 @@ def _without_session(server: str, failed: list[Event], facts: Facts) -> list[Eve
 
 def _session_not_sent(server: str, failed: list[Event], facts: Facts) -> Match:
     first = failed[0]
-    client = _client_of(server, first, facts)
+    client = client_of(server, first, facts)
     clues = (
-        Clue(f"{server} answered {first.status}: {first.text[:120]}", 0.7, _rows(failed)),
+        Clue(f"{server} answered {first.status}: {first.text[:120]}", 0.7, rows_of(failed)),
         Clue(f"{client} had sent initialize, and goes on without the id of a session", 0.5),
     )
     words = {
@@ -349,26 +352,9 @@ def _session_not_sent(server: str, failed: list[Event], facts: Facts) -> Match:
         "remedy": f"Make {client}, or the proxy between, repeat the `Mcp-Session-Id` of the answer to "
         "`initialize` in every later request.",
     }
-    hit = _failed_since(first, server, facts)
+    hit = failed_since(first, server, facts)
     numbers = frozenset[int]().union(*(call.family for call in hit))
     return Match(server, client, clues, hit[0].tool if len(hit) == 1 else None, numbers, words)
-
-
-def _client_of(server: str, item: Event, facts: Facts) -> str:
-    """Who made a request of HTTP that perhaps only its server logged."""
-    if item.component != server:
-        return item.component
-    asked = facts.operations.setups.where("callee", server).by_time()
-    return next((call.caller for call in asked[:_LOOKED_AT] if call.caller), facts.topology.client)
-
-
-def _failed_since(first: Event, server: str, facts: Facts) -> list[Call]:
-    """The calls to a server that failed when a request of HTTP did, or later."""
-    return [
-        call
-        for call in facts.operations.roots.failed.since(first.time - _CLOSE)
-        if server in {call.callee, facts.operations.backend_of(call.last)}
-    ]
 
 
 def _differing(item: Event, call: Call) -> list[str]:
@@ -379,45 +365,3 @@ def _differing(item: Event, call: Call) -> list[str]:
         for name, value in told.items()
         if name in item.headers and value is not None and item.headers[name] != value
     ]
-
-
-def _failed_exchanges(facts: Facts) -> Iterator[tuple[str | None, list[Event]]]:
-    """The failed requests by server, without those in which a model's provider refused a list of tools."""
-    for server, items in facts.incidents.failed_exchanges.items():
-        if own := [item for item in items if not speaks_of_tools(item.kinds)]:
-            yield server, own
-
-
-def _unserved(facts: Facts) -> Iterator[tuple[str, list[Event]]]:
-    """Failed requests by server, of those servers that never answered their client."""
-    answered = facts.operations.requests.answered
-    for server, items in _failed_exchanges(facts):
-        theirs = ("caller", items[0].component) if server is None else ("callee", server)
-        if server is not None and connected_later(items[-1].component, server, items[-1].time, facts):
-            continue
-        bridge = items[-1].component
-        works = facts.operations.requests.ended("answered").where("callee", bridge).after(items[-1].time)
-        if server not in facts.topology.participants and bridge != server and works:
-            continue  # what it asked for came by another way
-        reached = answered.where(*theirs)
-        if not reached.ended("answered", "tool_error") and all(_stands_for(call, items) for call in reached):
-            yield server or _UNKNOWN_ADDRESS, items
-
-
-def _stands_for(call: Call, items: list[Event]) -> bool:
-    """Whether an error is what the client's own library made of a request that HTTP refused."""
-    ended = call.ended
-    return (
-        call.status == "error"
-        and ended is not None
-        and any(call.started <= item.time <= ended and item.component == call.caller for item in items)
-    )
-
-
-def _open_calls(server: str, first: Event, facts: Facts) -> frozenset[int]:
-    hit = [call for call in facts.operations.roots.failed.since(first.time - _CLOSE) if call.callee == server]
-    return frozenset[int]().union(lacking_calls(facts, server), *(call.family for call in hit))
-
-
-def _rows(items: list[Event]) -> tuple[str, ...]:
-    return tuple(item.record for item in items[:10])

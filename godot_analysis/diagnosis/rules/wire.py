@@ -243,7 +243,7 @@ def _unreadable(facts: Facts) -> Iterator[Match]:
 
 
 def _of_messages(item: Event) -> bool:
-    """Whether a client says that it read what it could not understand as a message, and not a server in its log."""
+    """Whether a client says that it read what it took for no message, and not a server in its log."""
     return any(word in item.said.lower() for word in ("jsonrpc", "json-rpc", "stdout", "message"))
 
 

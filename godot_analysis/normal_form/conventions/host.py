@@ -1,4 +1,4 @@
-"""A host's way: a line for each call of a tool of a server, in words, or with the message quoted in the text."""
+"""A host's way: a line for each call of a tool of a server, in words, or with the message quoted in it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Loads the lexicon: which words and identifiers tell of which kind of event, as data with sources and examples.
+"""Loads the lexicon: which words and identifiers tell of which kind of event, with sources and examples.
 
-`kinds.toml` lists the kinds in order of precedence, `identifiers/*.toml` the finite lists of names and numbers
-that programs share, `patterns/*.toml` the wordings of prose. `README.md` beside them tells how to add one.
+`kinds.toml` lists the kinds in order of precedence, `identifiers/*.toml` the finite lists of names and
+numbers that programs share, `patterns/*.toml` the wordings of prose. `README.md` beside them tells how to
+add one.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ _HERE: Final = files(__name__)
 class Kind:
     """One kind of event that words can tell of.
 
-    `at_fault` says whose mistake it is when a call of a tool ends so: `caller`, `server` (what is wrong lies in
-    the server or in what it depends on), `person` (somebody said no), `nobody` (an answer like any other), or
-    `unknown`; it is empty for what is no failure. `phrase` completes "the error says that …"; `fix` tells what
-    to do about it.
+    `at_fault` says whose mistake it is when a call of a tool ends so: `caller`, `server` (what is wrong lies
+    in the server or in what it depends on), `person` (somebody said no), `nobody` (an answer like any other),
+    or `unknown`; it is empty for what is no failure. `phrase` completes "the error says that …"; `fix` tells
+    what to do about it.
     """
 
     name: str
