@@ -77,20 +77,41 @@ def test_json(godot, faulty):
     assert 4 in found["root_cause"]["line"]
 
 
+def message(observer, direction, peer, payload):
+    return {
+        "component": observer,
+        "level": "TRACE",
+        "message": f"{direction} a message",
+        "data": {"mcp": {"direction": direction, "peer": peer, "payload": {"jsonrpc": "2.0", **payload}}},
+        "event_created_at": datetime.now(UTC).isoformat(),
+    }
+
+
 def test_healthy_file(godot, tmp_path):
     path = tmp_path / "healthy.jsonl"
-    path.write_text("".join(json.dumps(record) + "\n" for record in records() if not record["trace_id"]))
+    call = {"id": 1, "method": "tools/call", "params": {"name": "find", "arguments": {}}}
+    answer = {"id": 1, "result": {"content": []}}
+    lines = [message("host", "sent", "docs", call), message("host", "received", "docs", answer)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     told = godot("diagnose", "--file", str(path))
     assert (told.returncode, told.stderr) == (0, "")
-    assert "No fault found" in told.stdout
+    assert "Healthy: no fault found" in told.stdout
+
+
+def test_a_file_that_proves_nothing_is_unclear(godot, tmp_path):
+    path = tmp_path / "begun.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records() if not record["trace_id"]))
+    told = godot("diagnose", "--file", str(path))
+    assert (told.returncode, told.stderr) == (4, "")
+    assert "Unclear" in told.stdout
 
 
 def test_empty_file_says_so(godot, tmp_path):
     path = tmp_path / "empty.jsonl"
     path.write_text("")
     told = godot("diagnose", "--file", str(path))
-    assert told.returncode == 0
-    assert "no record to judge by" in told.stdout
+    assert told.returncode == 4
+    assert "no record to judge by" in told.stdout.lower()
 
 
 def test_database(godot, stored):
@@ -98,7 +119,7 @@ def test_database(godot, stored):
     assert told.returncode == 3, told.stderr
     assert json.loads(told.stdout)["root_cause"]["code"] == "B13"
     early = godot("diagnose", "--since", "1m", "--json", "--database-url", stored)
-    assert early.returncode == 0
+    assert early.returncode == 4
     assert json.loads(early.stdout)["calls"]["total"] == 0
 
 
