@@ -30,6 +30,7 @@ _LINK: Final = (
 
 @rule("R15")
 def broke_under_the_call(facts: Facts) -> Iterator[Match]:
+    relays = facts.topology.roles.relays
     for call in facts.operations.roots.ended("error", "tool_error", "lost", "pending"):
         backend = facts.operations.backend_of(call.last) if call.status != "tool_error" else None
         backend = backend or _unreached(call, facts)
@@ -45,6 +46,10 @@ def broke_under_the_call(facts: Facts) -> Iterator[Match]:
             continue
         if not (broken or died) and call.last is not call and call.last.answered:
             continue  # the backend answered, and speaks of a connection of its own
+        last = call.last
+        refused = link_of(last.reading.kinds) == "refused"
+        if not died and refused and last.answered and last.callee == backend and backend not in relays:
+            continue  # whoever answers is connected: it is another one that refused it
         rows = (*(trouble.record for trouble in broken), *call.rows)
         text = f"the error says “{call.error_text[:120]}”" if call.error_text else "the call was not answered"
         clues = [Clue(text, 0.6, rows)]

@@ -56,7 +56,7 @@ _NO_CONNECTION: Final = (
 """Why a host may say that it has no connection to a server."""
 _VAGUE: Final = frozenset({UNKNOWN, "nothing", "connect.lost", "request.timeout"})
 """What says no more than that something went wrong with a server."""
-_CONNECTING: Final = ("connect", "initiali", "handshake", "answer")
+_CONNECTING: Final = ("connect", "initiali", "handshake", "transport", "answer")
 _CLOCKS: Final = pd.Timedelta(seconds=1)
 _LONG: Final = pd.Timedelta(seconds=30)  # no server that starts takes longer, unless it is installed first
 _PATIENCE: Final = pd.Timedelta(seconds=60)  # so long callers wait, where the log does not tell
@@ -147,7 +147,8 @@ def _not_reached(item: Event, facts: Facts) -> str | None:
             return item.server
         return item.component
     # Where there is no relay, a host that could not reach a server tells of it itself.
-    direct = not facts.topology.roles.relays - facts.topology.roles.hosts
+    between = facts.topology.roles.relays - facts.topology.roles.hosts
+    direct = not (between and facts.operations.every.where("callee", *between))
     about = _is_about_mcp(item) or _expected(item.server or "", facts)
     told = item.tells(*_NO_CONNECTION) and about
     vague = item.kind in _VAGUE and (item.level == "ERROR" or _is_connecting(item))

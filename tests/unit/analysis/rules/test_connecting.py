@@ -89,12 +89,12 @@ def test_r20_not_for_a_provider_that_refuses(story):
     assert story.codes() == []
 
 
-def test_b13_refused_after_the_attempt_was_announced(story):
+def test_r20_refused_after_the_attempt_was_announced(story):
     data = {"server": "erp", "url": "http://127.0.0.1:8931/"}
     story.tell("bot", "INFO", "connecting to MCP server erp", data)
     story.tell("bot", "ERROR", "Failed to connect to MCP server erp: connect ECONNREFUSED", {"server": "erp"})
     found = story.only()
-    assert (found.code, found.component, found.cause_in) == ("B13", "erp", "bot")
+    assert (found.code, found.component, found.cause_in) == ("R20", "erp", "bot")
 
 
 def test_r20_answered_with_an_error_of_its_own(story):
