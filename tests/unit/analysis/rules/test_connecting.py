@@ -94,7 +94,7 @@ def test_r20_refused_after_the_attempt_was_announced(story):
     story.tell("bot", "INFO", "connecting to MCP server erp", data)
     story.tell("bot", "ERROR", "Failed to connect to MCP server erp: connect ECONNREFUSED", {"server": "erp"})
     found = story.only()
-    assert (found.code, found.component, found.cause_in) == ("R20", "erp", "bot")
+    assert (found.code, found.component, found.cause_in) == ("R20", "erp", "erp")
 
 
 def test_r20_answered_with_an_error_of_its_own(story):
