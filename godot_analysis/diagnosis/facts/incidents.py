@@ -15,6 +15,7 @@ from godot_analysis.diagnosis.facts.moments import LEEWAY
 from godot_analysis.reading.errors import WORD
 from godot_analysis.reading.events import link_of
 from godot_analysis.reading.names import Speech, mentions
+from godot_analysis.reading.told import is_about_mcp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,7 @@ class Incidents:
     def __init__(self, events: Events, log: Log, topology: Topology, operations: Operations) -> None:
         self._events, self._log = events, log
         self._topology, self._operations = topology, operations
+        self._spoken_of: dict[str, bool] = {}
 
     @cached_property
     def notification_errors(self) -> dict[str, list[tuple[str, str]]]:
@@ -108,6 +110,21 @@ class Incidents:
             if item.status >= _NO_SUCCESS:
                 found.setdefault(self.server_of(item), []).append(item)
         return found
+
+    def spoken_of(self, server: str) -> bool:
+        """Whether records that are no complaint speak of it as a server, too."""
+        if server not in self._spoken_of:
+            self._spoken_of[server] = any(
+                said.record not in self._bad
+                and (is_about_mcp(said.text) or "server" in said.text.lower() or "start" in said.text.lower())
+                for said in self._log.remarks_on(server)
+            )
+        return self._spoken_of[server]
+
+    @cached_property
+    def _bad(self) -> frozenset[str]:
+        """The records of all warnings and errors."""
+        return frozenset(item.record for item in self.failures)
 
     @cached_property
     def of_http(self) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,12 @@ class Processes:
         """That the process of the backend failed while a call was under way."""
         backend = self._operations.backend_of(call.last) or call.last.callee
         until = call.ended if call.ended is not None else call.started + WAITED
-        return [item for item in self._failed_of.get(backend or "", ()) if call.started <= item.time <= until]
+        ends, times = self._failed_of.get(backend or "", []), self._failed_at.get(backend or "", [])
+        return ends[bisect_left(times, call.started) : bisect_right(times, until)]
+
+    @cached_property
+    def _failed_at(self) -> dict[str, list[pd.Timestamp]]:
+        return {server: [item.time for item in items] for server, items in self._failed_of.items()}
 
     @cached_property
     def _failed_of(self) -> dict[str, list[Event]]:

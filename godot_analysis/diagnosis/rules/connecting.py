@@ -21,7 +21,6 @@ from godot_analysis.diagnosis.wording import listed
 from godot_analysis.reading.classify import UNKNOWN
 from godot_analysis.reading.errors import WORD
 from godot_analysis.reading.lexicon import kinds
-from godot_analysis.reading.told import is_about_mcp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +104,7 @@ def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
             continue
         if connected_later(client, server, facts.log.start, facts):
             continue
-        if last.kind in _VAGUE and not _is_connecting(last) and not _expected(server, facts):
+        if last.kind in _VAGUE and not _is_connecting(last) and not facts.incidents.spoken_of(server):
             continue  # it may be the name of anything
         clues = (
             Clue(f"{client} logged: {last.text[:160]}", 0.7, tuple(item.record for item in items)),
@@ -129,16 +128,6 @@ def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
         yield Match(server, server, clues, None, lacking_calls(facts, server), words)
 
 
-def _expected(server: str, facts: Facts) -> bool:
-    """Whether records that are no complaint speak of it as a server, too."""
-    bad = {item.record for item in facts.incidents.failures}
-    return any(
-        said.record not in bad
-        and (is_about_mcp(said.text) or "server" in said.text.lower() or "start" in said.text.lower())
-        for said in facts.log.remarks_on(server)
-    )
-
-
 def _not_reached(item: Event, facts: Facts) -> str | None:
     """The server that a host says it could not start or reach; the component itself where it names none."""
     participants = facts.topology.participants
@@ -149,7 +138,7 @@ def _not_reached(item: Event, facts: Facts) -> str | None:
     # Where there is no relay, a host that could not reach a server tells of it itself.
     between = facts.topology.roles.relays - facts.topology.roles.hosts
     direct = not (between and facts.operations.every.where("callee", *between))
-    about = _is_about_mcp(item) or _expected(item.server or "", facts)
+    about = _is_about_mcp(item) or facts.incidents.spoken_of(item.server or "")
     told = item.tells(*_NO_CONNECTION) and about
     vague = item.kind in _VAGUE and (item.level == "ERROR" or _is_connecting(item))
     wants = (told or vague) and item.server not in participants
