@@ -53,7 +53,7 @@ def unknown_notification(facts: Facts) -> Iterator[Match]:
 
 @leftover("L04")
 def lonely_errors(facts: Facts, explained: frozenset[str]) -> Iterator[Match]:
-    told = explained | {row for call in facts.operations.roots.failed for row in call.rows}
+    told = {*explained, *(row for call in facts.operations.roots.failed for row in call.rows)}
     told |= {item.record for item in facts.incidents.given_up.values()}
     waiting: dict[str, pd.Timestamp] = {}  # since when each end of a call without an end may complain of it
     for call in facts.operations.requests.failed:

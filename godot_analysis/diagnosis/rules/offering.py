@@ -61,7 +61,7 @@ def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
 def _request_refused(facts: Facts) -> Iterator[Match]:
     """Who was told, or says, that these are too many tools."""
     for said in facts.declared.complaints:
-        limit = tool_limit(said.text)
+        limit = tool_limit(said.text) if "limit.tools" in said.kinds else None
         if limit is None or said.component in facts.topology.roles.backends:
             continue
         latest = facts.tools.given_to(said.component, said.time)
