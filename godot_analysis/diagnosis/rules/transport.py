@@ -217,8 +217,8 @@ def _guarding(facts: Facts) -> Iterator[Match]:
 def wrong_address(facts: Facts) -> Iterator[Match]:
     for server, items in unserved(facts):
         wrong = [item for item in items if item.status in _ELSEWHERE and item.verb in {"POST", None}]
-        if not wrong:
-            continue
+        if not wrong or any(item.tells("session.unknown") for item in wrong):
+            continue  # a server that speaks of sessions stands there
         first, last = wrong[0], wrong[-1]
         why = {404: "there is nothing at this path", 405: "this is another transport"}.get(
             last.status, "it is somewhere else, perhaps a slash away"
