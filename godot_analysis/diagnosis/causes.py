@@ -49,7 +49,9 @@ class Cause:
 
     def explains(self, entry: Entry, match: Match) -> bool:
         """Whether a match on the same server, tool or call is only a symptom of this one."""
-        if entry.rank <= self.entry.rank or entry.stands or self.remark or not self.entry.explains:
+        if entry.rank <= self.entry.rank or entry.stands or self.remark:
+            return False
+        if not self.entry.explains and (match.tool is None or match.tool != self.match.tool):
             return False
         apart = {self.match.tool, match.tool} - {None}
         return self.entry.layer != _OF_ONE_TOOL or len(apart) < 2 or not match.calls.isdisjoint(self.calls)  # noqa: PLR2004 - two tools

@@ -58,6 +58,8 @@ _TOLD_TOOL: Final = re.compile(
     re.IGNORECASE,
 )
 HOST_PREFIX: Final = re.compile(r"^mcp__.+?__")
+_HOSTS_FRONT: Final = re.compile(r"(?<![\w-])(?:mcp_[\w-]*_|mcp_|[a-z][\w-]*__)$", re.ASCII)
+_LONGEST: Final = 64  # characters before a name that may be its prefix
 # How hosts name a server in words alone: `MCP server "gates": …`, `[gates] …`.
 _SERVER_NAME: Final = r"[A-Za-z0-9@][\w.@/\-]{0,63}"
 _SERVER_IN_WORDS: Final = re.compile(
@@ -230,16 +232,19 @@ def server_in(text: str) -> str | None:
 
 
 def mentions(text: str, name: str) -> bool:
-    """Whether a text has a name as a word of its own.
+    """Whether a text has a name as a word of its own, or behind the prefix that a host gives to tools.
 
     >>> mentions("gates: closed", "gates"), mentions("floodgates: closed", "gates")
     (True, False)
+    >>> mentions("tool mcp__gates__read_file: refused", "read_file"), mentions("mcp_gates_read", "gates_read")
+    (True, True)
     """
     folded, sought = text.casefold(), name.casefold()
     at = folded.find(sought)
     while at >= 0:
         end = at + len(sought)
-        if not _joined(folded[at - 1 : at]) and not _joined(folded[end : end + 1]):
+        begins = not _joined(folded[at - 1 : at]) or _HOSTS_FRONT.search(folded[max(at - _LONGEST, 0) : at])
+        if begins and not _joined(folded[end : end + 1]):
             return True
         at = folded.find(sought, at + 1)
     return False

@@ -331,15 +331,17 @@ class Tools:
         rows = (refusal.record, *(row for call in calls for row in call.rows if row != refusal.record))
         numbers = frozenset[int]().union(*(call.family for call in calls))
         named = owner or refusal.prefix.removeprefix("mcp__").removesuffix("__") or None
-        servers = (
-            (self._topology.backends | set(self._topology.components))
-            - self._topology.roles.relays
-            - self._topology.roles.clients
-        )
-        server = named if named in servers else None
+        server = named if named in self._servers else None
         return Refused(
             refusal.time, refusal.component, tool, table, rows, numbers, server, remark=refusal.remark
         )
+
+    @cached_property
+    def _servers(self) -> frozenset[str | None]:
+        """Whom a host's prefix may name: whoever takes part, and servers that are known by their troubles."""
+        known = self._topology.backends | set(self._topology.components)
+        known |= {failure.server for failure in self._events.of("failure") if failure.server}
+        return frozenset(known - self._topology.roles.relays - self._topology.roles.clients)
 
     @cached_property
     def _failed_here(self) -> dict[str, Calls]:
