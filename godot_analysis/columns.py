@@ -54,7 +54,7 @@ MESSAGES: Final[dict[str, str]] = {
     "payload": "object",  # the JSON-RPC message, or the text as read; None when only its method was logged
     "error_code": "Int64",
     "error_text": "str",
-    "convention": "category",  # message | arrow | relay | backend: which way of logging showed it
+    "convention": "category",  # message, arrow, frame, host, relay, backend or event: how it was logged
     "inferred": "str",  # comma-separated columns that were inferred, not logged; empty for none
     "validity": "str",  # why the message is no valid MCP; empty when valid or not judged
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -220,17 +221,25 @@ def _read_with_care(rows: list[int], seen: Observations) -> list[Sighting]:
     nothing: dict[str, Any] = {}
     components, levels, words = seen.components, seen.levels, seen.texts
     data = dict(zip(seen.other_rows, seen.other_data, strict=True))
+    called: dict[str, dict[str, str]] = defaultdict(dict)
     for row in rows:
-        held = data[row]
-        found += read(
+        held, component = data[row], components[row] or ""
+        own = called[component]
+        shown = read(
             Row(
                 row,
-                components[row] or "",
+                component,
                 levels[row],
                 words[row] or "",
                 held if type(held) is dict else nothing,
+                own,
             )
         )
+        for sighting in shown:  # where messages are logged whole, nothing else has to be read as one
+            asks = sighting.kind == REQUEST and sighting.direction == SENT
+            if asks and sighting.weight == Weight.DETAIL and sighting.tool and sighting.peer:
+                own[sighting.tool] = sighting.peer
+        found += shown
     return found
 
 

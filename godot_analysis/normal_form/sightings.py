@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SENT = "sent"
 RECEIVED = "received"
@@ -28,13 +31,17 @@ class Weight(IntEnum):
 
 
 class Row(NamedTuple):
-    """What a convention may look at: one row of a log frame."""
+    """What a convention may look at: one row of a log frame.
+
+    `called` are the tools that its component has begun to call by then, each with its server.
+    """
 
     number: int
     component: str
     level: str | None
     message: str
     data: dict[str, Any]
+    called: Mapping[str, str]
 
 
 class Sighting(NamedTuple):

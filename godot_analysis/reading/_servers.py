@@ -23,6 +23,8 @@ _NO_SERVER: Final = re.compile(
     r"|^(?:info|debug|note|failed|mcp|tools?|server|client|host|https?|std(?:err|out)|initialize|message|api|cause|reason)$",
     re.IGNORECASE,
 )
+_OF_A_CHILD: Final = re.compile(r"(?:stderr|stdout|spawn\w{0,3}|exit(?:ed)?|child|process)\b", re.IGNORECASE)
+"""What a host writes of the process of a server."""
 
 
 def named_servers(logs: pd.DataFrame) -> frozenset[str]:
@@ -46,7 +48,7 @@ def _server_named_in(text: str) -> str | None:
     head, rest = server_at_head(text)
     if head is None or _NO_SERVER.search(head):
         return None  # a kind of error may stand there, or a logger
-    return head if is_about_mcp(rest) else None
+    return head if is_about_mcp(rest) or _OF_A_CHILD.match(rest) else None
 
 
 def known_server(text: str, level: str, known: frozenset[str], servers: frozenset[str]) -> str | None:

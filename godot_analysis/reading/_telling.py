@@ -12,7 +12,7 @@ from godot_analysis.reading.classify import Reading, bounded, classify, ordinary
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BAD", "may_tell", "own_level", "reading_of", "said_of", "tells_end"]
+__all__ = ["BAD", "may_end", "may_tell", "own_level", "reading_of", "said_of", "tells_end"]
 
 BAD: Final = ("WARN", "ERROR")
 """The levels of what went wrong."""
@@ -61,9 +61,14 @@ def _telling(message: str, keys: tuple[str, ...]) -> bool:
     )
 
 
+def may_end(message: str) -> bool:
+    """Whether words may tell that a process ended, if a code stands beside them."""
+    return _MAY_END.search(message) is not None
+
+
 def tells_end(message: str) -> bool:
     """Whether words of any level tell that a process ended."""
-    return _MAY_END.search(message) is not None and classify(message).tells("process.exit", "process.crash")
+    return may_end(message) and classify(message).tells("process.exit", "process.crash")
 
 
 def said_of(message: str, data: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "leaves_model_without",
     "makes_names_unique",
     "named_tool",
+    "names_duration",
     "names_exception",
     "names_only_its_code",
     "paths_in",
@@ -43,6 +44,10 @@ _QUOTED: Final = re.compile(r"['\"`]([^'\"`\n]{1,200})['\"`]")
 _PATH: Final = re.compile(
     r"(?<![\w/:.])(?:[A-Za-z]:)?(?:\.{0,2}[\\/])?[\w.@ -]{0,80}(?:[\\/][\w.@-]{1,80}){1,20}"
 )
+_URL: Final = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s\"'<>]{1,2000}")
+_TIME: Final = re.compile(r"\b(\d{1,9}(?:\.\d{1,6})?) ?(ms|mil|s|min)(?:[a-z]{1,10})?\b")
+_SECONDS: Final = {"ms": 0.001, "mil": 0.001, "s": 1.0, "min": 60.0}
+_ABOUT: Final = 0.1  # of a time that a text names
 _FILE: Final = re.compile(r"(?<![\w/])[\w-]{1,80}\.[A-Za-z]{1,5}\b")
 # What the codes of JSON-RPC are called, in the words of the specification and of the SDKs.
 _CODE_WORDS: Final = re.compile(
@@ -101,10 +106,12 @@ def quoted_in(text: str) -> list[str]:
 def paths_in(text: str) -> list[str]:
     """The files and paths that a text names.
 
-    >>> paths_in("no such file or directory: /var/lib/app.db")
-    ['/var/lib/app.db']
+    >>> paths_in("no such file or directory: /var/lib/app.db"), paths_in("dial unix /run/a.sock: http://b/c")
+    (['/var/lib/app.db'], ['/run/a.sock'])
     """
-    return [path.strip() for path in _PATH.findall(text)] or _FILE.findall(text)
+    files = _URL.sub(" ", text)
+    found = [path[max(path.find(" /"), 0) :].strip() for path in _PATH.findall(files)]
+    return found or _FILE.findall(files)
 
 
 @lru_cache(maxsize=1 << 10)
@@ -115,6 +122,16 @@ def names_only_its_code(text: str) -> bool:
     (True, False)
     """
     return _CODE_WORDS.fullmatch(text[:400]) is not None
+
+
+def names_duration(text: str, seconds: float) -> bool:
+    """Whether a text names about this time.
+
+    >>> names_duration("no signal within 20000ms", 20.1), names_duration("gave up after 30 s", 20.1)
+    (True, False)
+    """
+    told = (float(number) * _SECONDS[unit] for number, unit in _TIME.findall(text))
+    return any(time > 0 and abs(time - seconds) <= _ABOUT * seconds for time in told)
 
 
 def without_variables(text: str) -> str:

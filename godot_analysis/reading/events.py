@@ -16,7 +16,7 @@ import numpy as np
 
 from godot_analysis.reading import fields, http
 from godot_analysis.reading._servers import known_server, named_servers
-from godot_analysis.reading._telling import BAD, may_tell, own_level, reading_of, said_of, tells_end
+from godot_analysis.reading._telling import BAD, may_end, may_tell, own_level, reading_of, said_of, tells_end
 from godot_analysis.reading.classify import UNKNOWN, Reading, bounded, classify, ordinary
 from godot_analysis.reading.names import HOST_PREFIX, server_in, tool_in
 
@@ -165,21 +165,24 @@ class _Row:
         return Event(what, *self.base, text if text is not None else self.message, self.said, **told)
 
 
-def read_events(logs: pd.DataFrame, servers: frozenset[str] = frozenset()) -> Events:
+def read_events(
+    logs: pd.DataFrame, servers: frozenset[str] = frozenset(), tools: frozenset[str] = frozenset()
+) -> Events:
     """Recognise every record of a log frame that tells something; messages themselves are left out.
 
-    `servers` are those that messages were sent to.
+    `servers` are those that messages were sent to, `tools` those that were called: no line is about a server
+    of that name.
     """
     events = Events()
-    for row in _rows(logs, servers):
+    for row in _rows(logs, servers, tools - servers):
         for event in _read(row):
             events.add(event)
     return events
 
 
-def _rows(logs: pd.DataFrame, servers: frozenset[str]) -> Iterator[_Row]:
+def _rows(logs: pd.DataFrame, servers: frozenset[str], tools: frozenset[str]) -> Iterator[_Row]:
     """The records that may tell something, in the order of time: the others need not be looked at closely."""
-    known = named_servers(logs)
+    known = named_servers(logs) - tools
     words = zip(logs["level"].isin(BAD), logs["message"].tolist(), logs["data"].tolist(), strict=True)
     telling = np.fromiter((may_tell(*row) for row in words), dtype=bool, count=len(logs))
     ordered = logs[telling].sort_values("event_created_at", kind="stable")
@@ -232,7 +235,9 @@ def _exit(row: _Row) -> Event | None:
     """The end of a process, in the code or the signal that the record names."""
     data = row.data
     if not (
-        tells_end(row.said if row.level in BAD else row.message) or any(key in data for key in fields.EXIT)
+        tells_end(row.said if row.level in BAD else row.message)
+        or any(key in data for key in fields.EXIT)
+        or (type(data.get("code")) is int and may_end(row.message))
     ):
         return None
     told = (data.get(key) for key in (*fields.EXIT, "code"))

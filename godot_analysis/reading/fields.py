@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ __all__ = [
     "ADDRESS",
     "ARGUMENTS",
     "BODY",
+    "DIRECTION",
     "ERROR",
     "EXIT",
     "HEADERS",
@@ -27,6 +29,7 @@ __all__ = [
     "VISITOR",
     "dict_of",
     "error_of",
+    "pairs_in",
     "text_of",
     "tool_names_of",
     "whole_of",
@@ -41,6 +44,8 @@ PEER: Final = (
     "peer", "backend", "server", "target", "upstream", "downstream", "destination", "remote", "to", "from",
 )  # fmt: skip
 """Under which a record names its other end, whoever that is."""
+DIRECTION: Final = ("direction", "dir", "way", "flow", "side")
+"""Under which a record says whether a message came or went."""
 NAMED: Final = ("name", "server", "backend", "server_name", "backend_name")
 """Under which the arguments of a command name a backend."""
 TOOL: Final = ("tool_name", "toolName", "tool")
@@ -53,7 +58,8 @@ VISITOR: Final = ("client_id", "session", "session_id", "connection", "client")
 """Under which a server names a connection that somebody opened."""
 ADDRESS: Final = ("ip", "address", "remote", "remote_address", "client")
 ERROR: Final = (
-    "error", "error_message", "errorMessage", "err", "exception", "reason", "cause", "detail",
+    "error", "error_message", "errorMessage", "err", "exception", "exc_info", "traceback", "stack", "reason",
+    "cause", "detail",
 )  # fmt: skip
 EXIT: Final = ("exit_code", "exitCode", "returncode", "return_code", "exit_status")
 STATUS: Final = ("status", "status_code", "statusCode", "http_status", "httpStatus", "response_status")
@@ -61,6 +67,10 @@ URL: Final = ("url", "uri", "path", "endpoint", "request_url")
 VERB: Final = ("method", "verb", "http_method", "httpMethod", "request_method")
 BODY: Final = ("body", "response_body", "response", "text", "error", "detail", "reason")
 HEADERS: Final = ("request_headers", "requestHeaders", "headers")  # those of the answer may stand beside
+_PAIR: Final = re.compile(
+    r"""(?<![\w.-])([A-Za-z_][\w.-]{0,63})=("[^"\n]{0,4000}"|'[^'\n]{0,4000}'|[^\s"'{[]{1,400})"""
+)
+_MOST_PAIRS: Final = 4096  # characters of a line in which pairs are read
 _MESSAGE: Final = ("message", "text")
 _LISTS: Final = frozenset({"names", "available", "known"})
 
@@ -99,6 +109,17 @@ def whole_of(data: Mapping[str, Any], keys: Iterable[str]) -> str:
         if isinstance(value, (dict, list)) and value:
             return json.dumps(value, ensure_ascii=False, default=str)
     return ""
+
+
+def pairs_in(text: str) -> dict[str, str]:
+    """The pairs of a line in the manner of logfmt.
+
+    >>> pairs_in('docs: exec tool=find status=error err="no such page"')
+    {'tool': 'find', 'status': 'error', 'err': 'no such page'}
+    """
+    return (
+        {key: value.strip("\"'") for key, value in _PAIR.findall(text[:_MOST_PAIRS])} if "=" in text else {}
+    )
 
 
 def tool_names_of(data: Mapping[str, Any]) -> frozenset[str] | None:

@@ -15,6 +15,7 @@ __all__ = [
     "Says",
     "arguments_of",
     "direction_in",
+    "direction_of",
     "error_text_of",
     "id_of",
     "peer_of",
@@ -26,12 +27,20 @@ SENT: Final = "sent"
 RECEIVED: Final = "received"
 
 _SENT = re.compile(
-    r"→|->|=>|\b(?:sen[dt]\w*|forward\w*|dispatch\w*|emit\w*|writ\w+|repl(?:y|ied|ying)|return\w*)\b",
+    r"→|->|=>|>>|\b(?:rpc|mcp|jsonrpc|json-rpc) out\b"
+    r"|\b(?:sen[dt]\w*|forward\w*|dispatch\w*|emit\w*|writ\w+|repl(?:y|ied|ying)|return\w*)\b",
     re.IGNORECASE,
 )
 _RECEIVED = re.compile(
-    r"←|<-|<=|\b(?:receiv\w*|recv\w*|incoming|got|inbound|arriv\w*|accept\w*)\b", re.IGNORECASE
+    r"←|<-|<=|<<|\b(?:rpc|mcp|jsonrpc|json-rpc) in\b"
+    r"|\b(?:receiv\w*|recv\w*|incoming|got|inbound|arriv\w*|accept\w*)\b",
+    re.IGNORECASE,
 )
+_WAYS: Final = {
+    SENT: {"sent", "send", "out", "outgoing", "outbound", "egress", "tx", "write", "to", "->", "→", ">"},
+    RECEIVED: {"received", "receive", "recv", "in", "incoming", "inbound", "ingress", "rx", "read", "from",
+               "<-", "←", "<"},
+}  # fmt: skip
 _PEER_IN_TEXT = re.compile(
     r"\b(?:backend|server|peer|upstream|downstream|to|from)\s*[:=]?\s+['\"]?([A-Za-z][\w.-]{0,63})['\"]?\s*$",
     re.IGNORECASE,
@@ -53,6 +62,11 @@ def direction_in(text: str) -> str | None:
     if sent:
         return SENT
     return RECEIVED if received else None
+
+
+def direction_of(word: str | None) -> str | None:
+    """Sent or received, as one word beside a message says it; None when it says neither."""
+    return next((way for way, words in _WAYS.items() if word and word.strip().lower() in words), None)
 
 
 def peer_of(data: dict[str, Any], text: str) -> str | None:
@@ -118,5 +132,6 @@ class Says:
         r"\b(?:receiv\w*|start\w*|handl\w*|execut\w*|invok\w*|incoming|begin\w*|running)\b", re.IGNORECASE
     )
     calling: Final = re.compile(r"\b(?:calling|invoking|requesting|sending)\b", re.IGNORECASE)
+    called: Final = re.compile(r"\b(?:call|invok|exec|run|dispatch|request)(?:\w{0,7})\b", re.IGNORECASE)
     routed: Final = re.compile(r"\brout(?:e|ed|es|ing)\b|\bdispatch\w*\b|\bforward\w*\b", re.IGNORECASE)
     method: Final = re.compile(r"\b(initialize|ping|(?:notifications|tools|resources|prompts|server)/\w+)\b")

@@ -15,7 +15,8 @@ __all__ = ["failure_inside", "is_what_was_asked"]
 
 # A mark of failure may stand in front. The last forms are read only as the one line that there is.
 _FAILURE_TEXT: Final = re.compile(
-    r"^[\s❌✗✘🚫⚠️*]*(?:(?:\w*\.)*\w*(?:error|exception)\b\s*[:\-]|traceback \(most recent|failed(?: to\b|:)"
+    r"^[\s❌✗✘🚫⚠️*]*(?:(?<=[❌✗✘🚫] )(?:[\w-]{1,30} ){0,4}(?:error|exception|failure)\b"
+    r"|(?:\w*\.)*\w*(?:error|exception)\b\s*[:\-]|traceback \(most recent|failed(?: to\b|:)"
     r"|error (?:while |when )?(?:executing|calling|running|invoking|processing|fetching|getting|retrieving"
     r"|reading|writing|loading|creating|updating|deleting|sending|saving|opening|connecting|accessing"
     r"|querying|searching|listing|parsing) [^\n:]{1,80}:"

@@ -17,6 +17,7 @@ from godot_analysis.diagnosis.facts.blame import (
     INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
+    PARSE_ERROR,
     answers_no,
     at_fault,
     error_words,
@@ -62,6 +63,7 @@ __all__ = [
     "INVALID_REQUEST",
     "LIST",
     "METHOD_NOT_FOUND",
+    "PARSE_ERROR",
     "TOOL_CALL",
     "UNFINISHED",
     "Arrival",
@@ -160,7 +162,8 @@ class Facts:
 def gather(flow: Flow, *, expected: Iterable[str] = (), live: bool = False) -> Facts:
     """Compute the facts of one flow; `expected` are backends that the reader of the diagnosis named."""
     table = CallTable(flow)
-    events = read_events(flow.others, frozenset(filter(None, table.codes("callee")[1])))
+    asked, called = (frozenset(filter(None, table.codes(name)[1])) for name in ("callee", "tool"))
+    events = read_events(flow.others, asked, called)
     log = Log(flow, flow.logs.attrs.get("lines", {}))
     topology = Topology(flow, events, table, frozenset(expected))
     operations = Operations(flow, events, log, topology, table)

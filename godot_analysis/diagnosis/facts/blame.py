@@ -23,6 +23,7 @@ __all__ = [
     "INVALID_PARAMS",
     "INVALID_REQUEST",
     "METHOD_NOT_FOUND",
+    "PARSE_ERROR",
     "answers_no",
     "at_fault",
     "error_words",
@@ -36,6 +37,7 @@ INVALID_REQUEST: Final = -32600
 INVALID_PARAMS: Final = -32602
 METHOD_NOT_FOUND: Final = -32601
 INTERNAL_ERROR: Final = -32603
+PARSE_ERROR: Final = -32700
 
 AtFault = Literal["caller", "server", "nobody", "unknown"]
 

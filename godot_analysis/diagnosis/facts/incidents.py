@@ -12,7 +12,7 @@ import numpy as np
 
 from godot_analysis.diagnosis.facts.calls import Calls, micros
 from godot_analysis.diagnosis.facts.moments import LEEWAY
-from godot_analysis.reading.errors import WORD
+from godot_analysis.reading.errors import WORD, names_duration
 from godot_analysis.reading.events import link_of
 from godot_analysis.reading.names import Speech, mentions
 from godot_analysis.reading.told import is_about_mcp
@@ -308,7 +308,9 @@ class Incidents:
             return None
         # Any error may come while a call is under way; a time-out takes its time, and says of what.
         only = waiting[0]
+        took = (item.time - only.started).total_seconds()
         told = item.server or only.callee in words or any(word in _OF_A_REQUEST for word in words)
+        told = told or names_duration(item.said, took)
         return only if told and item.time - only.started >= LEEWAY else None
 
     @cached_property

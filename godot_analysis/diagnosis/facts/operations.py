@@ -76,6 +76,11 @@ class Operations:
         routed = codes == (names.index(server) if server in names else len(names))
         return self.requests.only(routed | self.table.mask("callee", server))
 
+    def only_server_of(self, client: str) -> str | None:
+        """The one server that a component sends requests to, None where there are several."""
+        asked = {callee for caller, callee in self.every.counts("caller", "callee") if caller == client}
+        return next(iter(asked)) if len(asked) == 1 else None
+
     def sent_to_backend(self, backend: str) -> Calls:
         """`by_backend` of one backend, none for one that no call went to."""
         return self.by_backend.get(backend, self.calls[:0])

@@ -25,7 +25,7 @@ __all__ = ["Wire"]
 
 _TWICE: Final = 2
 _LOOKED_AT: Final = 10
-_WHOLE: Final = ("message", "arrow")
+_WHOLE: Final = ("message", "arrow", "frame")
 """The conventions that show every message word for word."""
 
 

@@ -134,7 +134,10 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
         if fine is not None:
             clues.append(Clue(f"another call of {call.tool} was answered", 0.5, fine.rows[-1:]))
         words = {"error": error_words(call)}
-        severity: Severity | None = "info" if facts.operations.put_right(call) else _severity(call)
+        severity = _severity(call)
+        if facts.operations.put_right(call):
+            # A call that its schema forbids was wrong from the start; any other no was an answer to go by.
+            severity = "warning" if call.tells("arguments.missing", "arguments.invalid") else "info"
         yield _match(
             call, facts, backend, tuple(clues), words, cause=facts.topology.client, severity=severity
         )

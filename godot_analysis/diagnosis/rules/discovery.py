@@ -167,6 +167,25 @@ def misread(facts: Facts) -> Iterator[Match]:
                 Clue(f"it logged an error about {shrugs[0].method} in between", 0.2, (shrugs[0].record,))
             )
         yield Match(item.backend, facts.topology.relay, tuple(clues), item.tool, item.calls, {"frame": frame})
+    yield from _serves_none(facts)
+
+
+def _serves_none(facts: Facts) -> Iterator[Match]:
+    """Relays whose list stays empty although they had got tools from a backend."""
+    for relay in sorted(facts.topology.roles.relays):
+        own = facts.tools.lists_of(relay)
+        if not own or own[-1].names is None or own[-1].names or own[-1].next_cursor:
+            continue
+        for backend in sorted(facts.topology.roles.backends):
+            lists = facts.tools.lists_of(backend)
+            got = [one for one in lists if one.caller == relay and one.time < own[-1].time]
+            if got and got[-1].names:
+                listed_then = f"{backend} listed {count(len(got[-1].names), 'tool')} to {relay}"
+                clues = (
+                    Clue(listed_then, 0.5, got[-1].records),
+                    Clue(f"the list of {relay} after that is empty", 0.6, own[-1].records),
+                )
+                yield Match(backend, relay, clues, words={"frame": ""})
 
 
 @rule("F14")

@@ -38,7 +38,8 @@ __all__: list[str] = []
 _SESSION: Final = "mcp-session-id"
 _REFUSED: Final = range(400, 500)
 _NOT_FOUND: Final = 404
-_ELSEWHERE: Final = frozenset({404, 405, 301, 302, 307, 308})
+_REDIRECTS: Final = frozenset({301, 302, 307, 308})
+_ELSEWHERE: Final = frozenset({404, 405, *_REDIRECTS})
 _MISDIRECTED: Final = 421
 _FORBIDDEN: Final = 403
 _HEADER_MISMATCH: Final = -32020
@@ -216,7 +217,8 @@ def _guarding(facts: Facts) -> Iterator[Match]:
 @rule("F27")
 def wrong_address(facts: Facts) -> Iterator[Match]:
     for server, items in unserved(facts):
-        wrong = [item for item in items if item.status in _ELSEWHERE and item.verb in {"POST", None}]
+        led = [item for item in items if not (item.status in _REDIRECTS and _followed(item, facts))]
+        wrong = [item for item in led if item.status in _ELSEWHERE and item.verb in {"POST", None}]
         if not wrong or any(item.tells("session.unknown") for item in wrong):
             continue  # a server that speaks of sessions stands there
         first, last = wrong[0], wrong[-1]
@@ -233,6 +235,16 @@ def wrong_address(facts: Facts) -> Iterator[Match]:
         told = next((item for item in wrong if item.component != server), first)
         client = client_of(server, told, facts)
         yield Match(server, client, clues, None, open_calls(server, first, facts), words)
+
+
+def _followed(item: Event, facts: Facts) -> bool:
+    """Whether a redirect leads to an answer: the same path, perhaps with a slash, was answered well."""
+    return any(
+        other.status < min(_REDIRECTS)
+        and other.component == item.component
+        and other.path.rstrip("/") == item.path.rstrip("/")
+        for other in facts.events.of("http")
+    )
 
 
 @rule("F34")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import TOOL_CALL, UNFINISHED, lacking_calls
+from godot_analysis.diagnosis.facts import INVALID_REQUEST, PARSE_ERROR, TOOL_CALL, UNFINISHED, lacking_calls
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.reading.classify import ordinary
@@ -61,7 +61,9 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
         unanswered = (
             facts.operations.sent_to(server).ended(*UNFINISHED).where("caller", client).before(row["time"])
         )
-        if null and row["kind"] == "response" and unanswered and not recovered:
+        # Of a message that could not be read, nobody knows the id.
+        unread = row["error_code"] in {INVALID_REQUEST, PARSE_ERROR}
+        if null and not unread and unanswered and not recovered:
             call = unanswered[-1]
             clues.append(Clue(f"{call.method} got no other answer", 0.6, call.rows))
             words["and_then"] = f" in the place of the one to {call.method}"

@@ -214,7 +214,7 @@ def _unreadable(facts: Facts) -> Iterator[Match]:
     by_server: dict[str, list[Event]] = defaultdict(list)
     for item in said:
         if item.tells("stdout.polluted"):
-            server = item.server or server_in(item.said)
+            server = item.server or server_in(item.said) or facts.operations.only_server_of(item.component)
             works = server and facts.operations.sent_to(server).answered
             if server and server != item.component and not (works and not _of_messages(item)):
                 by_server[server].append(item)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from godot_analysis.normal_form.conventions import arrow, backend, host, relay, verbatim
+from godot_analysis.normal_form.conventions import arrow, backend, event, frame, host, relay, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 CONVENTIONS: Final[tuple[Callable[[Row], list[Sighting]], ...]] = (
     verbatim.read,
     arrow.read,
+    frame.read,
     host.read,
     relay.read,
     backend.read,
+    event.read,
 )
 
 

@@ -1,10 +1,9 @@
-"""A host's way: a line for each call of a tool of a server, in words, or with the message quoted in it."""
+"""A host's way: a line for each call of a tool of a server, in words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godot_analysis.normal_form.conventions.arrow import messages_under
 from godot_analysis.normal_form.jsonrpc import id_text
 from godot_analysis.normal_form.sightings import (
     CALL,
@@ -18,7 +17,7 @@ from godot_analysis.normal_form.sightings import (
 )
 from godot_analysis.reading.fields import SERVER, text_of
 from godot_analysis.reading.remarks import arguments_of, error_text_of, id_of, session_of
-from godot_analysis.reading.told import ToldCall, quoted_message, told_call
+from godot_analysis.reading.told import ToldCall, told_call
 
 if TYPE_CHECKING:
     from godot_analysis.normal_form.sightings import Row
@@ -27,21 +26,9 @@ NAME = "host"
 
 
 def read(row: Row) -> list[Sighting]:
-    """The message that a line about one of a host's servers quotes, or the call that it tells of."""
-    quoted = quoted_message(row.message)
-    if quoted is not None:
-        end, server, message = quoted
-        peer = server or text_of(row.data, SERVER)
-        if peer is None or peer == row.component:
-            return []
-        direction = SENT if end == "client" else RECEIVED
-        return messages_under(row, NAME, "message", message, direction=direction, peer=peer)
-    return _told(row)
-
-
-def _told(row: Row) -> list[Sighting]:
+    """The call that a line about one of a host's servers tells of."""
     known = text_of(row.data, SERVER)
-    told = told_call(row.message, known)
+    told = told_call(row.message, known, row.called)
     if told is None:
         return []
     server = known or told.server

@@ -6,7 +6,8 @@ import pytest
 
 import godot_analysis as ga
 from godot_analysis.loading.tables import log_table
-from godot_analysis.reading.told import quoted_message, told_call
+from godot_analysis.reading.quoted import quoted_message
+from godot_analysis.reading.told import told_call
 
 HANDSHAKE = """
     0.0 host sends docs ? 0 initialize

@@ -8,7 +8,8 @@ import time
 import pytest
 
 import godot_analysis as ga
-from godot_analysis.reading.told import quoted_message, server_at_head, told_call
+from godot_analysis.reading.quoted import quoted_message
+from godot_analysis.reading.told import server_at_head, told_call
 
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "find", "arguments": {"q": 1}}}
 RESULT = {"jsonrpc": "2.0", "id": 1, "result": {"content": []}}
@@ -327,37 +328,47 @@ def test_a_component_is_no_server_of_itself():
 
 
 @pytest.mark.parametrize(
-    ("text", "end", "server"),
+    ("text", "direction", "server"),
     [
-        ("[docs] Message from client: ", "client", "docs"),
-        ('MCP server "docs": Request from the client: ', "client", "docs"),
-        ("docs: message to server: ", "client", "docs"),
-        ("[docs] Message from server: ", "server", "docs"),
-        ("docs: notification from server (12 bytes): ", "server", "docs"),
-        ("[docs] response to client: ", "server", "docs"),
-        ("Message from client: ", "client", None),
+        ("[docs] Message from client: ", "sent", "docs"),
+        ('MCP server "docs": Request from the client: ', "sent", "docs"),
+        ("docs: message to server: ", "sent", "docs"),
+        ("[docs] Message from server: ", "received", "docs"),
+        ("docs: notification from server (12 bytes): ", "received", "docs"),
+        ("[docs] response to client: ", "received", "docs"),
+        ("Message from client: ", "received", None),
+        ("Message to server: ", "sent", None),
+        ("Message to docs: ", "sent", "docs"),
+        ("[docs] Message to the server 'docs': ", "sent", "docs"),
+        ("answer from docs ", "received", "docs"),
+        ("[docs] ", None, "docs"),
+        ("", None, None),
+        ("{7} [x] to docs: ", "sent", "docs"),
     ],
 )
-def test_a_line_quotes_a_message(text, end, server):
-    assert quoted_message(text + json.dumps(CALL)) == (end, server, CALL)
+def test_a_line_quotes_a_message(text, direction, server):
+    assert quoted_message(text + json.dumps(CALL)) == (CALL, text, direction, server)
+
+
+def test_the_server_beside_a_line_is_the_one_that_the_client_speaks_to():
+    assert quoted_message(f"Message from client: {json.dumps(CALL)}", "docs")[2:] == ("sent", "docs")
 
 
 def test_what_follows_the_message_is_left_out():
-    assert (
-        quoted_message(f"[docs] Message from client: {json.dumps(CALL)} {{ metadata: undefined }}")[2] == CALL
-    )
+    assert quoted_message(f"to docs: {json.dumps(CALL)} {{ metadata: undefined }}").message == CALL
+
+
+def test_a_batch_is_quoted():
+    assert quoted_message(f"to docs: {json.dumps([CALL, CALL])}").message == [CALL, CALL]
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        f"[docs] got {json.dumps(CALL)}",
-        json.dumps(CALL),
         '[docs] Message from client: {"a": 1}',
         '[docs] Message from client: {"jsonrpc": "2.0", "id": 1,',
         "[docs] Message from client: {jsonrpc: '2.0'}",
         "[docs] Message from client: jsonrpc",
-        f"[docs] Message from nobody: {json.dumps(CALL)}",
         f"{'x' * 500} Message from client: {json.dumps(CALL)}",
     ],
 )
@@ -388,8 +399,46 @@ def test_the_server_of_a_quoted_message_may_stand_in_the_data():
     assert calls(*((line, data) for line in text)) == [("host", "docs", "find", "answered")]
 
 
-def test_a_quoted_message_without_a_server_is_no_call():
-    assert calls(f"Message from client: {json.dumps(CALL)}") == []
+def test_a_message_from_the_client_came_to_whoever_logs_it():
+    [call] = calls(f"Message from client: {json.dumps(CALL)}")
+    assert call[1:] == ("host", "find", "pending")
+
+
+# Messages under a key.
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ({"direction": "out", "message": CALL}, {"direction": "in", "message": RESULT}),
+        ({"dir": "tx", "frame": CALL}, {"dir": "rx", "frame": RESULT}),
+        ({"way": "outgoing", "msg": json.dumps(CALL)}, {"way": "incoming", "msg": json.dumps(RESULT)}),
+        (
+            {"event": {"direction": "egress", "body": CALL}},
+            {"event": {"direction": "ingress", "body": RESULT}},
+        ),
+        ({"url": "http://docs/mcp", "body": CALL}, {"url": "http://docs/mcp", "status": 200, "body": RESULT}),
+        ({"body": CALL}, {"body": RESULT}),
+    ],
+)
+def test_a_message_stands_under_any_key(asked, answered):
+    assert calls(("rpc", {"peer": "docs", **asked}), ("rpc", {"peer": "docs", **answered})) == [
+        ("host", "docs", "find", "answered")
+    ]
+
+
+def test_a_record_may_hold_a_request_and_its_answer():
+    held = {"peer": "docs", "in": RESULT, "out": CALL, "direction": "received"}
+    assert calls(("exchange", held)) == [("host", "docs", "find", "answered")]
+
+
+@pytest.mark.parametrize(
+    ("out", "back"), [("rpc out", "rpc in"), (">> docs", "<< docs"), ("forwarding to docs", "got from docs")]
+)
+def test_the_words_beside_a_message_tell_its_way(out, back):
+    assert calls((out, {"peer": "docs", "frame": CALL}), (back, {"peer": "docs", "frame": RESULT})) == [
+        ("host", "docs", "find", "answered")
+    ]
 
 
 # Hostile input.

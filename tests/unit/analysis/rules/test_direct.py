@@ -254,35 +254,26 @@ def test_r15_the_process_ends_under_a_call(pipe, code, codes):
     assert pipe.story.codes() == codes
 
 
-MISTAKES = [
-    {
-        "result": {
-            "content": [{"type": "text", "text": "Input validation error: 'q' is required"}],
-            "isError": True,
-        }
-    },
-    {
-        "result": {
-            "content": [{"type": "text", "text": "ERROR: syntax error at or near 'x'"}],
-            "isError": True,
-        }
-    },
-    {"error": {"code": -32602, "message": "Invalid params: q must be text"}},
-]
+def says(text):
+    return {"result": {"content": [{"type": "text", "text": text}], "isError": True}}
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        says("Input validation error: 'q' is required"),
+        says("ERROR: syntax error at or near 'x'"),
+        {"error": {"code": -32602, "message": "Invalid params: q must be text"}},
+    ],
+)
 @pytest.mark.parametrize("retry", [{"q": "b"}, {"q": "a"}, None], ids=["other", "the same", "none"])
-def test_r10_is_no_fault_once_the_caller_has_put_it_right(pipe, mistake, retry):
+def test_r10_is_less_once_the_caller_has_put_it_right(pipe, mistake, retry):
     pipe.greet("wiki")
     pipe.call("wiki", {"q": "a"}, **mistake)
     if retry is not None:
         pipe.call("wiki", retry)
-    assert pipe.story.codes() == ([] if retry == {"q": "b"} else ["R10"])
-
-
-def says(text):
-    return {"result": {"content": [{"type": "text", "text": text}], "isError": True}}
+    found = next(item for item in pipe.story.diagnose().ranked if item.code == "R10")
+    assert found.severity == ("warning" if retry == {"q": "b"} else "error")
 
 
 @pytest.mark.parametrize(
