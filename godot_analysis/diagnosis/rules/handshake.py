@@ -142,24 +142,27 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
 
 
 def _told_by_server(facts: Facts) -> Iterator[Match]:
-    """Servers that say, where nobody else logs, that requests came before the handshake was done."""
+    """Servers that say that requests came before the handshake was done, and answer none after that."""
     said: dict[str, list[Event]] = {}
     for item in facts.incidents.complaints:
-        seen = facts.operations.every
-        if item.tells("handshake.missing") and not (
-            seen.where("callee", item.component) or seen.where("caller", item.component)
-        ):
+        if item.tells("handshake.missing"):
             said.setdefault(item.component, []).append(item)
     for server, items in said.items():
-        good = facts.operations.requests.ended("answered").where("callee", server)
-        if server in facts.topology.roles.clients or good.after(items[-1].time):
+        asked = facts.operations.requests.where("callee", server)
+        good = asked.ended("answered", "tool_error").after(items[0].time)
+        if server in facts.topology.roles.clients or good:
             continue
         clues = (
             Clue(f"{server} logged: {items[0].text[:160]}", 0.7, tuple(item.record for item in items[:10])),
             Clue(f"it says so {count(len(items), 'time')}, and no request succeeds", 0.3),
         )
         words = {"error": f", “{items[0].text[:160]}”,"}
-        yield Match(server, facts.topology.client, clues, None, lacking_calls(facts, server), words)
+        refused = asked.ended("error").since(items[0].time - _AROUND)
+        numbers = frozenset[int]().union(
+            lacking_calls(facts, server), *(facts.operations.operation_of(call).family for call in refused)
+        )
+        client = facts.topology.client if not refused else refused[0].caller or facts.topology.client
+        yield Match(server, client, clues, None, numbers, words)
 
 
 def _met_with_silence(hand: Call, facts: Facts) -> Iterator[Match]:

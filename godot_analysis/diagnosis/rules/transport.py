@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from godot_analysis.diagnosis.facts import (
     HANDSHAKES,
+    UNFINISHED,
     error_words,
     refused_sessions,
 )
@@ -105,9 +107,14 @@ def stale_session(facts: Facts) -> Iterator[Match]:
 
 
 def _told_in_errors(facts: Facts) -> Iterator[Match]:
-    """Sessions that a server does not know, as it says in an answer of JSON-RPC, whatever its code."""
+    """Sessions that a server does not know, as it says in an answer of JSON-RPC or in another one."""
     errors = facts.operations.requests.ended("error").by_time()
     told = [call for call in errors if call.reading.kind == "session.unknown" and call.callee]
+    for item in facts.incidents.failures:
+        if item.kind == "session.unknown" and item.server not in {None, item.component} and not item.status:
+            call = facts.operations.under_way(item.component, item.time, failed=True)
+            if call is not None and call.callee == item.server and call.status in UNFINISHED:
+                told.append(replace(call, error_text=item.text))
     for server in sorted({call.callee for call in told if call.callee}):
         refused = [call for call in told if call.callee == server]
         first = refused[0]

@@ -636,3 +636,103 @@ def test_f27_not_for_an_event_stream_that_is_only_probed(host):
     host.story.tell("harbour", "INFO", '198.51.100.9:40010 - "GET /feed HTTP/1.1" 405 Method Not Allowed')
     host.list("ferry")
     assert codes(host) == []
+
+
+# What a client or a server says beside its messages.
+
+
+@pytest.fixture
+def both(story):
+    return Host(story, both=True)
+
+
+def test_f26_a_client_that_goes_on_although_it_reads_that_its_session_is_unknown(host):
+    host.work("wiki")
+    host.story.tell("wiki", "INFO", "wiki listening on :8087")
+    for _ in range(2):
+        host.call("wiki")
+        host.says("Error POSTing to endpoint: Session not found", data={"server": "wiki"})
+        host.story.wait(9)
+    found = host.story.only()
+    assert (found.code, found.component, found.cause_in) == ("F26", "wiki", "host")
+
+
+def test_f19_a_server_that_minds_a_missing_handshake_where_one_was_made_long_ago(both):
+    both.work("wiki")
+    both.call("wiki")
+    both.story.tell("wiki", "ERROR", "RuntimeError: Received request before initialization was complete")
+    both.answer("wiki", error={"code": -32602, "message": "Invalid request parameters"})
+    found = both.story.only()
+    assert (found.code, found.component) == ("F19", "wiki")
+
+
+def test_f19_not_where_the_server_answers_after_that(both):
+    both.work("wiki")
+    both.story.tell("wiki", "ERROR", "RuntimeError: Received request before initialization was complete")
+    both.call("wiki")
+    both.answer("wiki", result=FINE)
+    assert "F19" not in both.story.codes()
+
+
+@pytest.mark.parametrize(("code", "expected"), [(-32603, "F24"), (-32600, None), (-32700, None)])
+def test_f24_an_error_with_a_null_id_takes_the_place_of_an_answer(both, code, expected):
+    both.work("wiki")
+    both.call("wiki")
+    refused = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": "there is no row 9"}}
+    both.story.message("wiki", "sent", "host", refused, transport="http")
+    both.story.message("host", "received", "wiki", refused, transport="http")
+    both.story.wait(40)
+    both.story.tell("host", "INFO", "still here")
+    assert ("F24" in both.story.codes()) is (expected is not None)
+
+
+@pytest.mark.parametrize(("waited", "named"), [(20, True), (3, False)])
+def test_f25_a_time_out_that_names_how_long_it_waited(host, waited, named):
+    host.work("wiki")
+    host.call("wiki")
+    host.story.wait(waited)
+    host.says("TimeoutException: no terminal signal within 20000ms")
+    host.call("wiki")
+    host.answer("wiki", result=FINE)
+    assert ("F25" in host.story.codes()) is named
+
+
+def test_f27_not_for_a_redirect_that_leads_on(story):
+    for status in (307, 200, 307, 406):
+        path = "/mcp" if status == 307 else "/mcp/"
+        story.tell("wiki", "INFO", f'127.0.0.1:34240 - "POST {path} HTTP/1.1" {status}')
+    assert "F27" not in story.codes()
+
+
+def test_r13_a_relay_that_lists_nothing_of_what_it_got(story):
+    listing = {"jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": {}}
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO}
+    for sender, receiver, tools in (("relay", "hydra", LISTED), ("host", "relay", [])):
+        story.exchange(sender, receiver, hello)
+        story.exchange(receiver, sender, {"jsonrpc": "2.0", "id": 1, "result": WELCOME})
+        story.exchange(sender, receiver, INITIALIZED)
+        story.exchange(sender, receiver, listing)
+        story.exchange(receiver, sender, {"jsonrpc": "2.0", "id": 2, "result": {"tools": tools}})
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("R13", "hydra", "relay")
+
+
+# Names that are not those of servers.
+
+
+def test_a_line_that_begins_with_a_tool_is_about_no_server_of_that_name(host):
+    host.work("wiki")
+    host.call("wiki")
+    host.says("wiki: process terminated by signal SIGABRT")
+    host.says("find: MCP error -32000: Connection closed")
+    assert "R20" not in host.story.codes()
+
+
+def test_r20_a_server_whose_process_ends_at_once(host):
+    host.work("docs")
+    host.says("wiki: stderr: env: 'node\\r': No such file or directory")
+    host.says("wiki: exit", data={"code": 127})
+    host.call("docs")
+    host.answer("docs", result=FINE)
+    found = host.story.only()
+    assert (found.code, found.component) == ("R20", "wiki")
