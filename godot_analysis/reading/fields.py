@@ -29,6 +29,7 @@ __all__ = [
     "VISITOR",
     "dict_of",
     "error_of",
+    "in_snake_case",
     "pairs_in",
     "text_of",
     "tool_names_of",
@@ -37,7 +38,7 @@ __all__ = [
 
 SERVER: Final = (
     "backend", "backend_name", "server", "server_name", "serverName", "mcp_server", "mcpServer", "upstream",
-    "target", "peer",
+    "target", "peer", "server_address",
 )  # fmt: skip
 """Under which a record names a server, and nobody else."""
 PEER: Final = (
@@ -48,7 +49,7 @@ DIRECTION: Final = ("direction", "dir", "way", "flow", "side")
 """Under which a record says whether a message came or went."""
 NAMED: Final = ("name", "server", "backend", "server_name", "backend_name")
 """Under which the arguments of a command name a backend."""
-TOOL: Final = ("tool_name", "toolName", "tool")
+TOOL: Final = ("tool_name", "toolName", "tool", "gen_ai_tool_name")
 ARGUMENTS: Final = ("arguments", "args", "tool_args", "input")
 REQUEST: Final = ("request_id", "requestId", "rpc_id", "jsonrpc_id", "id")
 SESSION: Final = (
@@ -67,6 +68,7 @@ URL: Final = ("url", "uri", "path", "endpoint", "request_url")
 VERB: Final = ("method", "verb", "http_method", "httpMethod", "request_method")
 BODY: Final = ("body", "response_body", "response", "text", "error", "detail", "reason")
 HEADERS: Final = ("request_headers", "requestHeaders", "headers")  # those of the answer may stand beside
+_APART: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[.\- ]")
 _PAIR: Final = re.compile(
     r"""(?<![\w.-])([A-Za-z_][\w.-]{0,63})=("[^"\n]{0,4000}"|'[^'\n]{0,4000}'|[^\s"'{[]{1,400})"""
 )
@@ -109,6 +111,15 @@ def whole_of(data: Mapping[str, Any], keys: Iterable[str]) -> str:
         if isinstance(value, (dict, list)) and value:
             return json.dumps(value, ensure_ascii=False, default=str)
     return ""
+
+
+def in_snake_case(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with its keys in one spelling: lower case, words apart by underscores.
+
+    >>> in_snake_case({"Tool": "find", "isError": False, "gen_ai.tool.name": "find"})
+    {'tool': 'find', 'is_error': False, 'gen_ai_tool_name': 'find'}
+    """
+    return {_APART.sub("_", key).lower(): value for key, value in data.items()}
 
 
 def pairs_in(text: str) -> dict[str, str]:

@@ -110,8 +110,9 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
     """Sessions that a server does not know, as it says in an answer of JSON-RPC or in another one."""
     errors = facts.operations.requests.ended("error").by_time()
     told = [call for call in errors if call.reading.kind == "session.unknown" and call.callee]
+    by_http = {server for server, refused in failed_exchanges(facts) if refused_sessions(refused)}
     for item in facts.incidents.failures:
-        if item.kind == "session.unknown" and item.server not in {None, item.component} and not item.status:
+        if item.kind == "session.unknown" and item.server not in {None, item.component, *by_http}:
             call = facts.operations.under_way(item.component, item.time, failed=True)
             if call is not None and call.callee == item.server and call.status in UNFINISHED:
                 told.append(replace(call, error_text=item.text))

@@ -61,9 +61,12 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
         unanswered = (
             facts.operations.sent_to(server).ended(*UNFINISHED).where("caller", client).before(row["time"])
         )
-        # Of a message that could not be read, nobody knows the id.
-        unread = row["error_code"] in {INVALID_REQUEST, PARSE_ERROR}
-        if null and not unread and unanswered and not recovered:
+        # Of a message that could not be read, nobody knows the id; without a code it is no error of JSON-RPC.
+        code = row["error_code"]
+        own = row["kind"] == "response" or (
+            row["kind"] == "error" and pd.notna(code) and code not in {INVALID_REQUEST, PARSE_ERROR}
+        )
+        if null and own and unanswered and not recovered:
             call = unanswered[-1]
             clues.append(Clue(f"{call.method} got no other answer", 0.6, call.rows))
             words["and_then"] = f" in the place of the one to {call.method}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.normal_form.jsonrpc import id_text
 from godot_analysis.normal_form.sightings import (
@@ -15,46 +15,79 @@ from godot_analysis.normal_form.sightings import (
     Sighting,
     Weight,
 )
-from godot_analysis.reading.fields import SERVER, TOOL, pairs_in, text_of
+from godot_analysis.reading.fields import SERVER, TOOL, in_snake_case, pairs_in, text_of
 from godot_analysis.reading.outcome import outcome_of
 from godot_analysis.reading.remarks import Says, arguments_of, error_text_of, id_of, session_of
 from godot_analysis.reading.told import server_at_head
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from godot_analysis.normal_form.sightings import Row
 
 NAME = "event"
+_SPAN: Final = "span"
+_METHOD: Final = "mcp_method_name"
 
 
 def read(row: Row) -> list[Sighting]:
-    """The beginning or the end of a call that a record with a tool and its server tells of."""
-    data = {**pairs_in(row.message), **row.data}
+    """The beginning or the end of a call of a tool of a server; a span has both."""
+    span = row.data.get(_SPAN)
+    if isinstance(span, dict):
+        return _of_span(row, in_snake_case(span | _inner(span, "attributes") | {"status": None}), span)
+    words = row.message.replace("_", " ").replace(".", " ")
+    data = in_snake_case({**pairs_in(row.message), **row.data})
     tool = text_of(data, TOOL)
-    if tool is None or Says.refused_by_client.search(row.message):
+    if tool is None or Says.refused_by_client.search(words):
         return []
     server = text_of(data, SERVER) or row.called.get(tool) or server_at_head(row.message)[0]
     if server is None or server == row.component:
         return []
-    arguments = arguments_of(data)
-    good = outcome_of(data, expected=tool in row.called)
-    begun = good is None
-    if begun and arguments is None and not Says.called.search(row.message):
+    failed = Says.failed.search(words) is not None
+    over = failed or Says.over.search(words) is not None
+    good = outcome_of(data, expected=over or tool in row.called)
+    if good is None and over and tool in row.called:
+        good = not failed
+    if good is None and arguments_of(data) is None and not Says.called.search(words):
         return []
-    params = {"name": tool, "arguments": arguments} if begun and arguments is not None else None
-    return [
-        Sighting(
-            row.number,
-            SENT if begun else RECEIVED,
-            REQUEST if begun else RESPONSE if good else ERROR,
-            NAME,
-            Weight.DETAIL,
-            peer=server,
-            session=session_of(data),
-            method=CALL,
-            tool=tool,
-            rpc_id=id_text(id_of(data)),
-            payload=None if params is None else {"method": CALL, "params": params},
-            error_text=(error_text_of(data) or row.message) if good is False else None,
-            inferred="direction,kind,method" + ("" if params is None else ",payload"),
-        )
-    ]
+    return [_sighting(row, server, CALL, tool, data, good)]
+
+
+def _of_span(row: Row, data: dict[str, Any], span: Mapping[str, Any]) -> list[Sighting]:
+    method, server = data.get(_METHOD), text_of(data, SERVER)
+    if not isinstance(method, str) or server is None or server == row.component:
+        return []
+    status = in_snake_case(_inner(span, "status"))
+    tool = text_of(data, TOOL) if method == CALL else None
+    good = str(status.get("code", "")).upper() != "ERROR"
+    told = data | {"error": status.get("message")}
+    return [_sighting(row, server, method, tool, told, ended) for ended in (None, good)]
+
+
+def _inner(data: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = data.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _sighting(  # noqa: PLR0917 - what a sighting is made of
+    row: Row, server: str, method: str, tool: str | None, data: dict[str, Any], good: bool | None
+) -> Sighting:
+    """One end of a request: its beginning where `good` is None, else how it ended."""
+    begun = good is None
+    arguments = arguments_of(data) if begun and method == CALL else None
+    params = None if arguments is None else {"name": tool, "arguments": arguments}
+    return Sighting(
+        row.number,
+        SENT if begun else RECEIVED,
+        REQUEST if begun else RESPONSE if good else ERROR,
+        NAME,
+        Weight.DETAIL if method == CALL else Weight.METHOD,
+        peer=server,
+        session=session_of(data),
+        method=method,
+        tool=tool,
+        rpc_id=id_text(id_of(data)),
+        payload=None if params is None else {"method": method, "params": params},
+        error_text=(error_text_of(data) or row.message) if good is False else None,
+        inferred="direction,kind,method" + ("" if params is None else ",payload"),
+    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.normal_form.conventions.arrow import messages_under
+from godot_analysis.normal_form.conventions.backend import METHOD
 from godot_analysis.normal_form.sightings import RECEIVED, SENT
-from godot_analysis.reading.fields import DIRECTION, SERVER, STATUS, URL, text_of
-from godot_analysis.reading.quoted import quoted_message
+from godot_analysis.reading.fields import DIRECTION, PEER, SERVER, STATUS, URL, text_of
+from godot_analysis.reading.quoted import Quoted, quoted_message
 from godot_analysis.reading.remarks import direction_in, direction_of, peer_of
 
 if TYPE_CHECKING:
@@ -16,65 +17,81 @@ if TYPE_CHECKING:
     from godot_analysis.normal_form.sightings import Row, Sighting
 
 NAME = "frame"
-_DEPTH: Final = 2  # objects within the data in which a message may stand
+_DEPTH: Final = 4  # objects within the data in which a message may stand
 _FRAME: Final = "jsonrpc"
 _OF_A_ROUTER: Final = frozenset({"request", "response"})  # under these, a router logs calls and nothing else
+_ENVELOPES: Final = frozenset(
+    {"rpc", "message", "msg", "frame", "payload", "envelope", "json", "body", "packet"}
+)
+"""Under these a message may stand that lacks its own frame."""
+_OTHER_WAY: Final = {SENT: RECEIVED, RECEIVED: SENT}
+_ERRORS: Final = 400  # HTTP's first status that is one
 
 
 def read(row: Row) -> list[Sighting]:
     """The messages in the data; where it holds none, the one that the text quotes."""
     if not _OF_A_ROUTER.isdisjoint(row.data):
         return []
-    held = list(_framed(row.data, _DEPTH))
-    before, peer, direction = row.message, None, None
+    beside: dict[str, Any] = {}
+    held = list(_framed(row.data, beside, _DEPTH))
+    told = Quoted(None, row.message, None, None)
     if not held:
         named = text_of(row.data, SERVER)
         quoted = quoted_message(row.message, None if named == row.component else named)
         if quoted is None:
             return []
-        held, before, peer, direction = [quoted.message], quoted.before, quoted.peer, quoted.direction
-    beside = _beside(row.data)
-    peer = peer or peer_of(beside, before)
-    if peer == row.component:
-        peer = None
-    direction = direction_of(text_of(beside, DIRECTION)) or direction or direction_in(before)
-    told = direction is not None
-    if direction is None:
-        direction = _of_http(beside) or (SENT if _asks(held[0]) else RECEIVED)
-    seen = []
-    for message in held:
-        # A record that holds a request and its answer tells of both ways.
-        turned = _asks(message) is not _asks(held[0])
-        way = {SENT: RECEIVED, RECEIVED: SENT}[direction] if turned else direction
-        seen += messages_under(
-            row, NAME, "message", message, direction=way, peer=peer, inferred="" if told else "direction"
+        held, told = [quoted.message], quoted
+    if _status(beside) >= _ERRORS:
+        held = [message for message in held if _asks(message)]  # what HTTP refused was not answered
+    if not held:
+        return []
+    peer = told.peer or peer_of(beside, told.before)
+    direction = _direction(beside) or told.direction or direction_in(told.before)
+    # A record may hold a request and its answer: then it tells of both ways.
+    client = _is_client(beside) if direction is None else (direction == SENT) is _asks(held[0])
+    return [
+        sighting
+        for message in held
+        for sighting in messages_under(
+            row,
+            NAME,
+            "message",
+            message,
+            direction=SENT if _asks(message) is client else RECEIVED,
+            peer=None if peer == row.component else peer,
+            inferred="" if direction else "direction",
         )
-    return seen
+    ]
 
 
-def _framed(data: dict[str, Any], depth: int) -> Iterator[Any]:
-    """The messages, or batches of them, that stand under the keys of an object."""
-    for value in data.values():
-        if isinstance(value, str):
-            quoted = quoted_message(value) if _FRAME in value and value.lstrip()[:1] in {"{", "["} else None
+def _framed(data: dict[str, Any], beside: dict[str, Any], depth: int) -> Iterator[Any]:
+    """The messages, or batches of them, within an object; what stands around them is put into `beside`."""
+    for key, value in data.items():
+        if isinstance(value, str) and _FRAME in value and value.lstrip()[:1] in {"{", "["}:
+            quoted = quoted_message(value)
             if quoted is not None:
                 yield quoted.message
-        elif isinstance(value, list):
-            if value and all(isinstance(item, dict) and _FRAME in item for item in value):
-                yield value
-        elif isinstance(value, dict):
-            if _FRAME in value:
-                yield value
-            elif depth > 1:
-                yield from _framed(value, depth - 1)
+                continue
+        if (
+            isinstance(value, list)
+            and value
+            and all(isinstance(item, dict) and _FRAME in item for item in value)
+        ) or (isinstance(value, dict) and (_FRAME in value or (key in _ENVELOPES and _is_bare(value)))):
+            yield value
+        elif isinstance(value, dict) and depth > 1:
+            if key in PEER and isinstance(value.get("name"), str):
+                beside.setdefault(key, value["name"])
+            yield from _framed(value, beside, depth - 1)
+        else:
+            beside.setdefault(key, value)
 
 
-def _beside(data: dict[str, Any]) -> dict[str, Any]:
-    """What stands beside a message: in the data, and in the object in it that holds the message."""
-    inner = next(
-        (value for value in data.values() if isinstance(value, dict) and any(_framed(value, 1))), None
-    )
-    return data if inner is None or _FRAME in inner else {**inner, **data}
+def _is_bare(value: dict[str, Any]) -> bool:
+    """Whether an object is a message but for its frame."""
+    method = value.get("method")
+    if isinstance(method, str):
+        return METHOD.match(method) is not None
+    return "id" in value and ("result" in value or isinstance(value.get("error"), dict))
 
 
 def _asks(message: Any) -> bool:
@@ -82,8 +99,19 @@ def _asks(message: Any) -> bool:
     return "method" in first
 
 
-def _of_http(data: dict[str, Any]) -> str | None:
-    """A request of HTTP without a status is on its way out, one with a status was answered."""
-    if text_of(data, URL) is None:
-        return None
-    return RECEIVED if any(key in data for key in STATUS) else SENT
+def _direction(beside: dict[str, Any]) -> str | None:
+    """The way of a message as a word or a yes beside it says it."""
+    for word, way in (("sent", SENT), ("outgoing", SENT), ("received", RECEIVED), ("incoming", RECEIVED)):
+        if isinstance(beside.get(word), bool):
+            return way if beside[word] else _OTHER_WAY[way]
+    return direction_of(text_of(beside, DIRECTION))
+
+
+def _status(data: dict[str, Any]) -> int:
+    return next((data[key] for key in STATUS if type(data.get(key)) is int), 0)
+
+
+def _is_client(data: dict[str, Any]) -> bool:
+    """Whether who logs a message without its way asked there: a server knows no more than the path."""
+    url = text_of(data, URL)
+    return url is None or "://" in url
