@@ -133,6 +133,12 @@ def test_a_request_without_an_answer_at_the_end_of_the_log_is_no_proof():
     assert diagnose(HANDSHAKE, "0.3 host sends docs ? 1 tools/list").verdict == "unclear"
 
 
+def test_a_request_without_an_answer_is_mcp_all_the_same():
+    found = diagnose("0.3 host sends docs ? 1 tools/list")
+    assert (found.verdict, len(found.missing)) == ("unclear", 1)
+    assert found.missing[0].startswith("no request was seen to succeed")
+
+
 def test_a_server_whose_handshake_was_answered_and_not_confirmed_is_unclear():
     found = diagnose(WORK, SECOND.replace("2.2 host sends wiki ~ notifications/initialized", ""))
     assert found.verdict == "unclear"
@@ -185,6 +191,7 @@ def test_a_component_that_works_does_not_prove_another():
 def test_a_live_handshake_has_a_minute_before_it_is_a_fault():
     parts = ("0.0 host sends docs ? 0 initialize", "50.0 host says INFO waiting")
     assert diagnose(*parts, live=True).verdict == "unclear"
+    assert diagnose(*parts, "61.0 host says INFO waiting", live=True).verdict == "fault"
 
 
 # Harmless: what is an answer, or what the system went on after.

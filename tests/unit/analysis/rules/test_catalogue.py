@@ -1132,6 +1132,15 @@ def test_f29_is_an_error_where_the_client_says_so(link):
     assert (link.story.only().code, link.story.only().severity) == ("F29", "error")
 
 
+def test_f29_is_a_warning_where_the_client_says_so_of_another_tool(link):
+    link.greet("weather", [tool("forecast", outputSchema=OUTPUT), tool("alerts", outputSchema=OUTPUT)])
+    link.call("weather", "forecast", {"city": "Ulm"}, result={"content": []})
+    link.call("weather", "alerts", {"city": "Ulm"}, result={"content": []})
+    link.complain("Tool alerts has an output schema but did not return structured content")
+    found = {one.tool: one.severity for one in link.story.diagnose().ranked}
+    assert found == {"forecast": "warning", "alerts": "error"}
+
+
 NO_STRUCTURE = "Tool forecast has an output schema but no structured content was provided"
 
 

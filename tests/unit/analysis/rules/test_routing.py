@@ -408,3 +408,35 @@ def test_b10_where_the_relay_does_not_log_its_lists(story):
     story.tell("claude-code", "ERROR", "No such tool available: mcp__iccm__gates_create_document")
     found = story.only()
     assert (found.code, found.component, found.cause_in) == ("B10", "gates", story.relay)
+
+
+def visit_before_the_relay(story):
+    """A visitor whom nobody names comes to a server that starts before the relay and the other server."""
+    story.tell("dewey", "INFO", "Dewey MCP server starting", {"port": 9020})
+    story.tell("dewey", "INFO", "Client connected", {"client_id": "c1", "ip": "::ffff:127.0.0.1"})
+    story.wait(10)
+    story.tell("fiedler", "INFO", "Fiedler MCP server starting", {"port": 9012})
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("fiedler_send")
+    for record in story.records:
+        if record["component"] == "dewey" and record["message"] == "MCP request received":
+            record["data"]["client_id"] = "c2"
+
+
+def test_r14_a_visitor_who_came_before_all_who_log(story):
+    visit_before_the_relay(story)
+    found = story.only()
+    assert (found.code, found.severity, found.cause_in) == ("R14", "warning", story.relay)
+    assert "connected to dewey" in found.summary
+
+
+def test_r14_not_where_another_one_who_was_up_may_be_the_visitor(story):
+    story.tell("marco", "INFO", "still here")
+    visit_before_the_relay(story)
+    assert story.codes() == []
+
+
+def test_r14_not_where_the_relay_was_up(story):
+    story.start_relay(reaches=["dewey"])
+    visit_before_the_relay(story)
+    assert story.codes() == []
