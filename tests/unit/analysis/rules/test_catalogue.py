@@ -302,10 +302,11 @@ def test_f08_a_relay_does_not_put_the_name_back(link, hub, held, code, cause):
     [
         ("get_radar", "get_radar", "get_radar", "iccm__get_radar", "hub"),
         ("get.radar", "weather__get.radar", "weather__get.radar", "get_radar", "hub"),
+        ("weather__get_radar", "weather__get_radar", "weather__get_radar", "get_radar", "hub"),
         ("get-radar", "get-radar", "get_radar", "get_radar", "host"),
         ("get.radar", "weather__get.radar", "weather__get_radar", "get_radar", "host"),
     ],
-    ids=["prefix", "separator", "by-the-host", "by-the-host-of-a-prefix"],
+    ids=["prefix", "separator", "dropped", "by-the-host", "by-the-host-of-a-prefix"],
 )
 def test_f08_who_sent_another_name_than_was_listed(link, hub, held, shown, asked, sent, cause):
     hub.greet("weather", [tool(held)])
@@ -953,6 +954,7 @@ def test_f24_an_answer_without_its_id(link):
     found = link.story.only()
     assert (found.code, found.component, found.cause_in) == ("F24", "weather", "weather")
     assert "in the place of the one to initialize" in found.summary
+    assert "initialize got no other answer" in found.explanation
 
 
 def test_f24_answer_to_a_notification_ends_the_connection(link):

@@ -344,7 +344,7 @@ _CHANGING = {"listChanged": True}
 _TRACED = {"_meta": {"traceparent": "00-1", "progressToken": 1}}
 _WISHES = {"roots": _CHANGING, "sampling": {}, "elicitation": {}}
 _ABILITIES = {
-    **dict.fromkeys(("logging", "completions", "experimental"), {}),
+    **{name: {} for name in ("logging", "completions", "experimental")},
     **dict.fromkeys(("tools", "prompts"), _CHANGING),
     "resources": {"listChanged": True, "subscribe": True},
 }

@@ -282,6 +282,15 @@ def test_tool_of_the_relay_itself_that_does_not_exist(story):
     assert story.codes() == ["R01"]
 
 
+def test_an_attempt_long_before_the_start_is_of_another_life(story):
+    error = {"backend": "gates", "error": "[Errno 111] Connect call failed ('127.0.0.1', 9050)"}
+    story.tell(story.relay, "ERROR", "Failed to connect to backend gates", error)
+    story.wait(12)
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("gates_create_document")
+    assert "9050" not in story.only().explanation
+
+
 def test_b13_names_the_port_tried_before_the_others_answered(story):
     story.tell("gates", "INFO", "Gates MCP server starting", {"host": "127.0.0.1", "port": 9051})
     error = {"backend": "gates", "error": "[Errno 111] Connect call failed ('127.0.0.1', 9050)"}
