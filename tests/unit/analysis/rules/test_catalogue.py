@@ -449,13 +449,18 @@ def test_f11_a_client_minds_that_its_model_gets_no_tools(link, said, codes):
 
 
 @pytest.mark.parametrize(
-    ("said", "sure"), [(None, False), ("registered 9 tools", True)], ids=["unsaid", "said"]
+    ("level", "said", "sure"),
+    [
+        ("INFO", "still here", False),
+        ("INFO", "registered 9 tools", True),
+        ("WARN", "weather: permission denied for /srv/pages", False),
+    ],
+    ids=["unsaid", "said", "of-something-else"],
 )
-def test_f11_a_tool_of_a_server_that_declares_none_is_missed(link, said, sure):
+def test_f11_a_tool_of_a_server_that_declares_none_is_missed(link, level, said, sure):
     link.greet("docs", [tool("find")])
     link.greet("weather", None, capabilities={"resources": {}})
-    if said:
-        link.story.tell("weather", "INFO", said)
+    link.story.tell("weather", level, said)
     link.refuse("mcp__weather__forecast")
     found = link.story.only()
     assert (found.code, found.component, found.cause_in) == ("F11", "weather", "weather")

@@ -232,6 +232,15 @@ def test_f23_a_number_for_a_text(pipe, answered, codes):
     assert pipe.story.codes() == codes
 
 
+def test_f19_in_the_words_of_a_server_alone(story):
+    for _ in range(3):
+        story.tell("wiki", "ERROR", "Received request before initialization was complete")
+        story.wait(5)
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("F19", "wiki", "client")
+    assert "it says so 3 times" in found.explanation
+
+
 def test_f19_in_the_words_of_a_server_that_then_closes(pipe):
     pipe.ask("wiki", "initialize", HELLO, result=WELCOME)
     pipe.request("wiki", "tools/list")
