@@ -31,7 +31,7 @@ def named_servers(logs: pd.DataFrame) -> frozenset[str]:
     """The servers that any record names so: in its data, its words, or at the head of a line about MCP."""
     found: set[str] = set()
     for message, data in zip(logs["message"].tolist(), logs["data"].tolist(), strict=True):
-        if isinstance(data, dict) and data:
+        if isinstance(data, dict):
             if "mcp" in data:
                 continue
             if (named := fields.text_of(data, fields.SERVER)) is not None:

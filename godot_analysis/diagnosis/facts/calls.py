@@ -84,7 +84,7 @@ class Calls(Sequence[Call]):
     def shown_by(self, records: Iterable[str]) -> Iterator[Call]:
         """Those that some of these log rows show."""
         shown = frozenset(records)
-        told = self.telling("evidence", lambda own: None if shown.isdisjoint(own or ()) else True)
+        told = self.telling("evidence", lambda own: None if shown.isdisjoint(own) else True)
         return (call for call, _ in told)
 
     @property

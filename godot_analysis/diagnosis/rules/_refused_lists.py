@@ -81,8 +81,8 @@ def _match(
     warning: bool = False,
 ) -> Match:
     server = item.listing.server
-    if server in facts.topology.roles.relays and tool is not None:
-        server = facts.tools.owners.of(tool) or server
+    if server in facts.topology.roles.relays:
+        server = facts.tools.owners.of(tool or "") or server
     others = len(item.names) - 1
     hit = refusal is not None and refusal.tool != tool
     wider = f" Here {tool} took {count(others, 'other tool')} of {server} with it." if hit else ""

@@ -143,7 +143,7 @@ def misread(facts: Facts) -> Iterator[Match]:
     for item in facts.missing:
         # A list given after the lack was felt explains nothing.
         lists = [listing for listing in item.listings if item.first is None or listing.time <= item.first]
-        if not item.reached or not item.refusals or not any(_usable(listing) for listing in lists):
+        if not item.reached or not any(_usable(listing) for listing in lists):
             continue
         last = next(listing for listing in reversed(lists) if _usable(listing))
         said = f"{count(last.count, 'tool')}" if last.count else "its tools"

@@ -321,10 +321,10 @@ def _other_version(facts: Facts) -> Iterator[Match]:
             continue
         for item in named[:LOOKED_AT]:
             call = facts.operations.under_way(item.component, item.time)
-            version = (
-                facts.operations.version_of(call) if call is not None and call.callee == server else None
-            )
-            if call is None or version in {None, item.version}:
+            if call is None or call.callee != server:
+                continue
+            version = facts.operations.version_of(call)
+            if version in {None, item.version}:
                 continue
             contradiction = f"the header says {item.version}, and the message {version}"
             clues = (

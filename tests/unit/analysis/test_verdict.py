@@ -120,7 +120,9 @@ def test_a_handshake_without_an_end_in_a_log_that_ends_shortly_is_unclear():
 
 
 def test_a_handshake_without_an_end_in_a_log_that_goes_on_is_a_fault():
-    assert diagnose("0.0 host sends docs ? 0 initialize", "50.0 host says INFO waiting").verdict == "fault"
+    found = diagnose("0.0 host sends docs ? 0 initialize", "50.0 host says INFO waiting")
+    assert found.verdict == "fault"
+    assert "never answered initialize, though the log goes on for 50 s" in found.root_cause.summary
 
 
 def test_a_handshake_after_which_nothing_was_asked_is_unclear():
@@ -131,6 +133,12 @@ def test_a_handshake_after_which_nothing_was_asked_is_unclear():
 
 def test_a_request_without_an_answer_at_the_end_of_the_log_is_no_proof():
     assert diagnose(HANDSHAKE, "0.3 host sends docs ? 1 tools/list").verdict == "unclear"
+
+
+def test_a_request_without_an_answer_is_mcp_all_the_same():
+    found = diagnose("0.3 host sends docs ? 1 tools/list")
+    assert (found.verdict, len(found.missing)) == ("unclear", 1)
+    assert found.missing[0].startswith("no request was seen to succeed")
 
 
 def test_a_server_whose_handshake_was_answered_and_not_confirmed_is_unclear():
@@ -182,9 +190,16 @@ def test_a_component_that_works_does_not_prove_another():
     assert (found.verdict, len(found.unexplained)) == ("unclear", 1)
 
 
+def test_an_error_about_a_server_that_did_not_go_on_is_unclear_though_its_host_did():
+    wiki = "2.3 host sends wiki ? 1 tools/list\n2.4 host gets wiki = 1"
+    error = '2.5 host says ERROR something odd {"server": "wiki"}'
+    assert diagnose(HANDSHAKE, LIST, SECOND, wiki, error, CALL).verdict == "unclear"
+
+
 def test_a_live_handshake_has_a_minute_before_it_is_a_fault():
     parts = ("0.0 host sends docs ? 0 initialize", "50.0 host says INFO waiting")
     assert diagnose(*parts, live=True).verdict == "unclear"
+    assert diagnose(*parts, "61.0 host says INFO waiting", live=True).verdict == "fault"
 
 
 # Harmless: what is an answer, or what the system went on after.

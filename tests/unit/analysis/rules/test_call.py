@@ -276,6 +276,7 @@ def test_b28_without_an_answer(story):
     story.wait(30)
     story.tell("fiedler", "INFO", "still here")
     assert story.only().code == "B28"
+    assert "dewey logged: Object of type datetime" in story.only().explanation
 
 
 def test_f09_listed_but_unknown_to_its_own_backend(story):

@@ -302,10 +302,11 @@ def test_f08_a_relay_does_not_put_the_name_back(link, hub, held, code, cause):
     [
         ("get_radar", "get_radar", "get_radar", "iccm__get_radar", "hub"),
         ("get.radar", "weather__get.radar", "weather__get.radar", "get_radar", "hub"),
+        ("weather__get_radar", "weather__get_radar", "weather__get_radar", "get_radar", "hub"),
         ("get-radar", "get-radar", "get_radar", "get_radar", "host"),
         ("get.radar", "weather__get.radar", "weather__get_radar", "get_radar", "host"),
     ],
-    ids=["prefix", "separator", "by-the-host", "by-the-host-of-a-prefix"],
+    ids=["prefix", "separator", "dropped", "by-the-host", "by-the-host-of-a-prefix"],
 )
 def test_f08_who_sent_another_name_than_was_listed(link, hub, held, shown, asked, sent, cause):
     hub.greet("weather", [tool(held)])
@@ -448,13 +449,18 @@ def test_f11_a_client_minds_that_its_model_gets_no_tools(link, said, codes):
 
 
 @pytest.mark.parametrize(
-    ("said", "sure"), [(None, False), ("registered 9 tools", True)], ids=["unsaid", "said"]
+    ("level", "said", "sure"),
+    [
+        ("INFO", "still here", False),
+        ("INFO", "registered 9 tools", True),
+        ("WARN", "weather: permission denied for /srv/pages", False),
+    ],
+    ids=["unsaid", "said", "of-something-else"],
 )
-def test_f11_a_tool_of_a_server_that_declares_none_is_missed(link, said, sure):
+def test_f11_a_tool_of_a_server_that_declares_none_is_missed(link, level, said, sure):
     link.greet("docs", [tool("find")])
     link.greet("weather", None, capabilities={"resources": {}})
-    if said:
-        link.story.tell("weather", "INFO", said)
+    link.story.tell("weather", level, said)
     link.refuse("mcp__weather__forecast")
     found = link.story.only()
     assert (found.code, found.component, found.cause_in) == ("F11", "weather", "weather")
@@ -953,6 +959,7 @@ def test_f24_an_answer_without_its_id(link):
     found = link.story.only()
     assert (found.code, found.component, found.cause_in) == ("F24", "weather", "weather")
     assert "in the place of the one to initialize" in found.summary
+    assert "initialize got no other answer" in found.explanation
 
 
 def test_f24_answer_to_a_notification_ends_the_connection(link):
@@ -1130,6 +1137,15 @@ def test_f29_is_an_error_where_the_client_says_so(link):
     link.call("weather", "forecast", {"city": "Ulm"}, result={"content": []})
     link.complain("Tool forecast has an output schema but did not return structured content")
     assert (link.story.only().code, link.story.only().severity) == ("F29", "error")
+
+
+def test_f29_is_a_warning_where_the_client_says_so_of_another_tool(link):
+    link.greet("weather", [tool("forecast", outputSchema=OUTPUT), tool("alerts", outputSchema=OUTPUT)])
+    link.call("weather", "forecast", {"city": "Ulm"}, result={"content": []})
+    link.call("weather", "alerts", {"city": "Ulm"}, result={"content": []})
+    link.complain("Tool alerts has an output schema but did not return structured content")
+    found = {one.tool: one.severity for one in link.story.diagnose().ranked}
+    assert found == {"forecast": "warning", "alerts": "error"}
 
 
 NO_STRUCTURE = "Tool forecast has an output schema but no structured content was provided"

@@ -106,6 +106,15 @@ def test_r20_answered_with_an_error_of_its_own(story):
     assert "license expired" in found.summary
 
 
+@pytest.mark.parametrize("why", ["Server already initialized", "Server not initialized"])
+def test_r20_a_handshake_that_comes_at_the_wrong_moment_is_the_clients_fault(story, why):
+    story.exchange("bot", "wiki", INITIALIZE)
+    error = {"code": -32600, "message": f"Invalid Request: {why}"}
+    story.exchange("wiki", "bot", {"jsonrpc": "2.0", "id": 0, "error": error})
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("R20", "wiki", "bot")
+
+
 def test_b05_where_initialize_is_not_known(story):
     story.exchange("bot", "wiki", INITIALIZE)
     error = {"code": -32601, "message": "Method not found"}

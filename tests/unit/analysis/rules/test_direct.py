@@ -177,6 +177,12 @@ def test_f34_told_by_http_alone(host):
     assert (found.code, found.component, found.cause_in) == ("F34", "wiki", "host")
 
 
+def test_a_mismatch_told_by_http_where_nothing_was_under_way(host):
+    host.greet("wiki")
+    host.refused(400, BODY_OF_MISMATCH)
+    assert "F34" not in host.story.codes()
+
+
 def test_f28_told_by_the_server_alone(story):
     for _ in range(2):
         story.tell("wiki", "WARN", "Invalid Origin header: http://192.168.1.20:3000")
@@ -226,6 +232,15 @@ def test_f23_a_number_for_a_text(pipe, answered, codes):
     assert pipe.story.codes() == codes
 
 
+def test_f19_in_the_words_of_a_server_alone(story):
+    for _ in range(3):
+        story.tell("wiki", "ERROR", "Received request before initialization was complete")
+        story.wait(5)
+    found = story.only()
+    assert (found.code, found.component, found.cause_in) == ("F19", "wiki", "client")
+    assert "it says so 3 times" in found.explanation
+
+
 def test_f19_in_the_words_of_a_server_that_then_closes(pipe):
     pipe.ask("wiki", "initialize", HELLO, result=WELCOME)
     pipe.request("wiki", "tools/list")
@@ -235,14 +250,27 @@ def test_f19_in_the_words_of_a_server_that_then_closes(pipe):
     assert (found.code, found.component, found.cause_in) == ("F19", "wiki", "host")
 
 
-def test_f24_closed_after_an_answer_without_an_id(pipe):
+@pytest.mark.parametrize("end", ["transport closed", "the server process exited with code 1"])
+def test_f24_closed_after_an_answer_without_an_id(pipe, end):
     pipe.ask("wiki", "initialize", HELLO, result=WELCOME)
     odd = {"jsonrpc": "2.0", "id": None, "error": {"code": -32601, "message": "Method not found"}}
     pipe.story.exchange("wiki", "host", odd, transport="stdio")
-    pipe.story.tell("host", "ERROR", "wiki: transport closed", {"server": "wiki"})
+    pipe.story.tell("host", "ERROR", f"wiki: {end}", {"server": "wiki"})
     pipe.story.tell("host", "ERROR", "No such tool available: mcp__wiki__find")
     found = pipe.story.only()
     assert (found.code, found.severity, found.component) == ("F24", "error", "wiki")
+
+
+FROM_OUTSIDE = (-1, -2, -9, -15, 129, 130, 137, 143)
+
+
+@pytest.mark.parametrize(("code", "found"), [(1, "R09"), *((code, "R15") for code in FROM_OUTSIDE)])
+def test_a_process_that_is_ended_from_outside_is_no_defect_whatever_it_says(pipe, code, found):
+    pipe.greet("wiki")
+    pipe.request("wiki", "tools/call", {"name": "find", "arguments": {}})
+    pipe.story.tell("wiki", "DEBUG", "stderr: panic: runtime error: index out of range [3] with length 3")
+    pipe.story.tell("host", "INFO", "wiki: process exited", {"exit_code": code})
+    assert pipe.story.codes() == [found]
 
 
 @pytest.mark.parametrize(("code", "codes"), [(139, ["R15"]), (0, [])])

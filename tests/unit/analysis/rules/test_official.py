@@ -321,3 +321,107 @@ def test_what_is_plain_is_sound(method, data, version):
     asked, answered = _judged(version, method, {"params": params}, result)
     assert not (plain_request(method, {"params": params}) and asked)
     assert not (plain_answer(method, result) and answered)
+
+
+_WHOLE_SCHEMA = {
+    "type": "object",
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "properties": {"city": {}},
+    "required": ["city"],
+}
+_WHOLE_TOOL = {
+    "name": "forecast",
+    "title": "Forecast",
+    "description": "The weather",
+    "inputSchema": _WHOLE_SCHEMA,
+    "outputSchema": _WHOLE_SCHEMA,
+    "annotations": dict.fromkeys(
+        ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"), True
+    ),
+}
+_WHOLE_NAME = dict.fromkeys(("name", "version", "title", "description", "websiteUrl"), "a")
+_CHANGING = {"listChanged": True}
+_TRACED = {"_meta": {"traceparent": "00-1", "progressToken": 1}}
+_WISHES = {"roots": _CHANGING, "sampling": {}, "elicitation": {}}
+_ABILITIES = {
+    **{name: {} for name in ("logging", "completions", "experimental")},
+    **dict.fromkeys(("tools", "prompts"), _CHANGING),
+    "resources": {"listChanged": True, "subscribe": True},
+}
+_WHOLE_REQUESTS = {
+    "initialize": {
+        "protocolVersion": OLD,
+        "capabilities": _WISHES,
+        "clientInfo": _WHOLE_NAME,
+        **_TRACED,
+    },
+    "tools/list": {"cursor": "a", **_TRACED},
+    "tools/call": {"name": "forecast", **_TRACED},
+}
+_WHOLE_ANSWERS = {
+    "initialize": {
+        "protocolVersion": OLD,
+        "capabilities": _ABILITIES,
+        "serverInfo": _WHOLE_NAME,
+        "instructions": "a",
+    },
+    "tools/list": {"tools": [_WHOLE_TOOL], "nextCursor": "a"},
+    "tools/call": {"content": [{"type": "text", "text": "a"}], "isError": False},
+}
+
+
+def _spoilt(value):
+    """The value with one part of it that is null, or with one more name in one of its objects."""
+    yield None
+    if isinstance(value, dict):
+        yield {**value, "other": []}
+        for name, part in value.items():
+            yield from (
+                {**value, name: odd} for odd in _spoilt(part) if (name, part) != ("city", {}) or odd is None
+            )
+    elif isinstance(value, list):
+        for place, part in enumerate(value):
+            yield from ([*value[:place], odd, *value[place + 1 :]] for odd in _spoilt(part))
+
+
+@pytest.mark.parametrize("method", _WHOLE_REQUESTS)
+def test_a_request_is_plain_until_any_part_of_it_is_odd(method):
+    params = _WHOLE_REQUESTS[method]
+    assert plain_request(method, {"params": params})
+    assert [odd for odd in _spoilt(params) if plain_request(method, {"params": odd})] == []
+
+
+@pytest.mark.parametrize("method", _WHOLE_ANSWERS)
+def test_an_answer_is_plain_until_any_part_of_it_is_odd(method):
+    result = _WHOLE_ANSWERS[method]
+    assert plain_answer(method, result)
+    assert [odd for odd in _spoilt(result) if odd is not None and plain_answer(method, odd)] == []
+
+
+def test_what_every_schema_leaves_open_is_plain():
+    free = _WHOLE_SCHEMA | {"title": None, "additionalProperties": None, "$defs": None}
+    assert plain_answer(
+        "tools/list", {"tools": [_WHOLE_TOOL | {"inputSchema": free, "_meta": {"any": None}}]}
+    )
+
+
+def test_an_experiment_is_not_plain():
+    able = {"experimental": _CHANGING}
+    assert not plain_answer("initialize", _WHOLE_ANSWERS["initialize"] | {"capabilities": able})
+
+
+@pytest.mark.parametrize(
+    "odd", [{"arguments": []}, {"structuredContent": []}], ids=lambda odd: next(iter(odd))
+)
+def test_what_may_hold_anything_is_an_object(odd):
+    assert plain_request("tools/call", {"params": {"name": "forecast", "arguments": {"any": [None]}}})
+    assert plain_answer("tools/call", {**FINE, "structuredContent": {"any": [None]}})
+    assert not plain_request("tools/call", {"params": {"name": "forecast", **odd}})
+    assert not plain_answer("tools/call", {**FINE, **odd})
+
+
+def test_a_sound_log_needs_no_schema(link, monkeypatch):
+    monkeypatch.setattr("godot_analysis.diagnosis.facts.breaches.Judge", lambda: None)
+    link.greet()
+    link.call()
+    assert link.story.diagnose().healthy

@@ -203,6 +203,18 @@ def test_r06_old_instance_goes_on(story):
     )
 
 
+def test_r06_not_where_the_process_that_starts_is_the_one_that_answers(story):
+    story.start_relay()
+    story.wait(60)
+    story.tell("dewey", "INFO", "Dewey MCP server starting", {"host": "0.0.0.0", "port": 9020})
+    story.wait(5)
+    story.call("dewey_search")
+    for number, record in enumerate(story.records):
+        if record["component"] == "dewey":
+            record |= {"instance": "host:1:blue", "seq": number}
+    assert "R06" not in story.codes()
+
+
 def test_restarted_backend_that_is_greeted_again_is_no_old_instance(story):
     story.tell("dewey", "INFO", "Dewey MCP server starting", {"host": "0.0.0.0", "port": 9020})
     story.start_relay()

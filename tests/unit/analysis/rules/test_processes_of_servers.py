@@ -146,6 +146,25 @@ def test_r09_needs_a_word_of_why_the_process_ended(session, code, last_words, ex
     assert session.found() == (expected, "pdf", "render_page")
 
 
+def test_what_was_said_long_before_the_end_is_no_word_of_why(session):
+    session.call("pdf", "render_page", answered=False)
+    session.say("INFO", "ValueError: cannot render", component="pdf")
+    session.story.wait(10)
+    session.say("WARN", "MCP server pdf process exited", {"exit_code": 1})
+    session.say("ERROR", "tool mcp__pdf__render_page failed: Connection closed", {"tool": "render_page"})
+    assert session.found() == ("R15", "pdf", "render_page")
+
+
+def test_r09_does_not_account_for_what_the_server_answered_after_it(session):
+    session.call("pdf", "render_page", answered=False)
+    session.say(*ABORTED)
+    session.say("ERROR", "tool mcp__pdf__render_page failed: Connection closed", {"tool": "render_page"})
+    params = {"name": "extract_text", "arguments": {}}
+    session.send(HOST, "pdf", {"id": 91, "method": "tools/call", "params": params})
+    session.send("pdf", HOST, {"id": 91, "error": {"code": -32602, "message": "page is required"}})
+    assert sorted(session.story.codes()) == ["R09", "R10"]
+
+
 def test_r09_accounts_for_what_was_asked_before_the_server_was_back(session):
     session.call("pdf", "render_page", answered=False)
     session.say(*ABORTED)

@@ -282,6 +282,15 @@ def test_tool_of_the_relay_itself_that_does_not_exist(story):
     assert story.codes() == ["R01"]
 
 
+def test_an_attempt_long_before_the_start_is_of_another_life(story):
+    error = {"backend": "gates", "error": "[Errno 111] Connect call failed ('127.0.0.1', 9050)"}
+    story.tell(story.relay, "ERROR", "Failed to connect to backend gates", error)
+    story.wait(12)
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("gates_create_document")
+    assert "9050" not in story.only().explanation
+
+
 def test_b13_names_the_port_tried_before_the_others_answered(story):
     story.tell("gates", "INFO", "Gates MCP server starting", {"host": "127.0.0.1", "port": 9051})
     error = {"backend": "gates", "error": "[Errno 111] Connect call failed ('127.0.0.1', 9050)"}
@@ -408,3 +417,35 @@ def test_b10_where_the_relay_does_not_log_its_lists(story):
     story.tell("claude-code", "ERROR", "No such tool available: mcp__iccm__gates_create_document")
     found = story.only()
     assert (found.code, found.component, found.cause_in) == ("B10", "gates", story.relay)
+
+
+def visit_before_the_relay(story):
+    """A visitor whom nobody names comes to a server that starts before the relay and the other server."""
+    story.tell("dewey", "INFO", "Dewey MCP server starting", {"port": 9020})
+    story.tell("dewey", "INFO", "Client connected", {"client_id": "c1", "ip": "::ffff:127.0.0.1"})
+    story.wait(10)
+    story.tell("fiedler", "INFO", "Fiedler MCP server starting", {"port": 9012})
+    story.start_relay(reaches=["dewey", "fiedler"])
+    story.call("fiedler_send")
+    for record in story.records:
+        if record["component"] == "dewey" and record["message"] == "MCP request received":
+            record["data"]["client_id"] = "c2"
+
+
+def test_r14_a_visitor_who_came_before_all_who_log(story):
+    visit_before_the_relay(story)
+    found = story.only()
+    assert (found.code, found.severity, found.cause_in) == ("R14", "warning", story.relay)
+    assert "connected to dewey" in found.summary
+
+
+def test_r14_not_where_another_one_who_was_up_may_be_the_visitor(story):
+    story.tell("marco", "INFO", "still here")
+    visit_before_the_relay(story)
+    assert story.codes() == []
+
+
+def test_r14_not_where_the_relay_was_up(story):
+    story.start_relay(reaches=["dewey"])
+    visit_before_the_relay(story)
+    assert story.codes() == []
