@@ -34,7 +34,7 @@ def named_servers(logs: pd.DataFrame) -> frozenset[str]:
         if isinstance(data, dict):
             if "mcp" in data:
                 continue
-            if (named := fields.text_of(data, fields.SERVER)) is not None:
+            if (named := fields.text_of(fields.in_snake_case(data), fields.SERVER)) is not None:
                 found.add(named)
         if isinstance(message, str) and (named := _server_named_in(message[:_HEAD])) is not None:
             found.add(named)

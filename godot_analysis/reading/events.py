@@ -193,7 +193,7 @@ def _rows(logs: pd.DataFrame, servers: frozenset[str], tools: frozenset[str]) ->
     for time, component, record, trace, level, message, data in zip(
         *columns, ordered["data"].tolist(), strict=True
     ):
-        held = data if isinstance(data, dict) else {}
+        held = fields.in_snake_case(data) if isinstance(data, dict) else {}
         text = bounded(message or "")
         said = said_of(text, held)
         yield _Row(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ SERVER: Final = (
 )  # fmt: skip
 """Under which a record names a server, and nobody else."""
 PEER: Final = (
-    "peer", "backend", "server", "target", "upstream", "downstream", "destination", "remote", "to", "from",
+    "peer", "backend", "server", "target", "upstream", "downstream", "destination", "remote", "link",
+    "to", "from",
 )  # fmt: skip
 """Under which a record names its other end, whoever that is."""
 DIRECTION: Final = ("direction", "dir", "way", "flow", "side")
@@ -59,8 +61,8 @@ VISITOR: Final = ("client_id", "session", "session_id", "connection", "client")
 """Under which a server names a connection that somebody opened."""
 ADDRESS: Final = ("ip", "address", "remote", "remote_address", "client")
 ERROR: Final = (
-    "error", "error_message", "errorMessage", "err", "exception", "exc_info", "traceback", "stack", "reason",
-    "cause", "detail",
+    "error", "error_message", "errorMessage", "err", "exception", "exc_info", "traceback", "stack", "@x",
+    "reason", "cause", "detail",
 )  # fmt: skip
 EXIT: Final = ("exit_code", "exitCode", "returncode", "return_code", "exit_status")
 STATUS: Final = ("status", "status_code", "statusCode", "http_status", "httpStatus", "response_status")
@@ -113,13 +115,20 @@ def whole_of(data: Mapping[str, Any], keys: Iterable[str]) -> str:
     return ""
 
 
-def in_snake_case(data: Mapping[str, Any]) -> dict[str, Any]:
+def in_snake_case(data: dict[str, Any]) -> dict[str, Any]:
     """The same with its keys in one spelling: lower case, words apart by underscores.
 
     >>> in_snake_case({"Tool": "find", "isError": False, "gen_ai.tool.name": "find"})
     {'tool': 'find', 'is_error': False, 'gen_ai_tool_name': 'find'}
     """
-    return {_APART.sub("_", key).lower(): value for key, value in data.items()}
+    keys = tuple(data)
+    told = _in_snake_case(keys)
+    return data if told == keys else dict(zip(told, data.values(), strict=True))
+
+
+@lru_cache(maxsize=1 << 10)  # a system has few kinds of records
+def _in_snake_case(keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_APART.sub("_", key).lower() for key in keys)
 
 
 def pairs_in(text: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import re
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
+from godot_analysis.reading.printed import printed_message
 from godot_analysis.reading.remarks import RECEIVED, SENT
 from godot_analysis.reading.told import server_at_head
 
@@ -43,6 +44,11 @@ def quoted_message(text: str, server: str | None = None) -> Quoted | None:
     >>> quoted_message('Message from docs: {"jsonrpc": "2.0", "result": {}, "id": 1}')[1:]
     ('Message from docs: ', 'received', 'docs')
     """
+    printed = printed_message(text)
+    if printed is not None:
+        message, start = printed
+        before = text[:start].rpartition(" ")[0]
+        return Quoted(message, before, *_way(before, server))
     if "jsonrpc" not in text:
         return None
     for found in islice(_START.finditer(text[:_MOST]), _TRIES):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from godot_analysis.normal_form.conventions.arrow import messages_under
 from godot_analysis.normal_form.conventions.backend import METHOD
 from godot_analysis.normal_form.sightings import RECEIVED, SENT
-from godot_analysis.reading.fields import DIRECTION, PEER, SERVER, STATUS, URL, text_of
+from godot_analysis.reading.fields import DIRECTION, PEER, SERVER, STATUS, URL, pairs_in, text_of
 from godot_analysis.reading.quoted import Quoted, quoted_message
 from godot_analysis.reading.remarks import direction_in, direction_of, peer_of
 
@@ -45,7 +45,7 @@ def read(row: Row) -> list[Sighting]:
         held = [message for message in held if _asks(message)]  # what HTTP refused was not answered
     if not held:
         return []
-    peer = told.peer or peer_of(beside, told.before)
+    peer = told.peer or peer_of(pairs_in(told.before) | beside, told.before)
     direction = _direction(beside) or told.direction or direction_in(told.before)
     # A record may hold a request and its answer: then it tells of both ways.
     client = _is_client(beside) if direction is None else (direction == SENT) is _asks(held[0])

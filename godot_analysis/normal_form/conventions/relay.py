@@ -7,7 +7,7 @@ where the record of the request is missing, because it was too large or the stor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from godot_analysis.normal_form.conventions.arrow import held_message, messages_under
 from godot_analysis.normal_form.jsonrpc import id_text
@@ -21,6 +21,8 @@ from godot_analysis.normal_form.sightings import (
     Sighting,
     Weight,
 )
+from godot_analysis.reading.fields import SERVER, text_of
+from godot_analysis.reading.outcome import outcome_of
 from godot_analysis.reading.remarks import (
     Says,
     arguments_of,
@@ -64,7 +66,7 @@ def _remark(row: Row) -> list[Sighting]:
     """`Tool call received: T`, `Tool call completed`, `Unknown tool: T`, `Tool error`, and the like."""
     text, data = row.message, row.data
     tool = tool_of(data, text)
-    if tool is None or Says.refused_by_client.search(text):
+    if tool is None or Says.refused_by_client.search(text) or _ends_a_call(data):
         return []
     failed = row.level in {"ERROR", "WARN"} and Says.failed.search(text) is not None
     success = data.get("success")
@@ -87,6 +89,11 @@ def _remark(row: Row) -> list[Sighting]:
     if Says.calling.search(text):
         return [_detail(row, SENT, REQUEST, tool, peer=peer)]
     return []
+
+
+def _ends_a_call(data: dict[str, Any]) -> bool:
+    """Whether a record says of a call to a server how it ended, whatever its words."""
+    return text_of(data, SERVER) is not None and outcome_of(data) is not None
 
 
 def _detail(

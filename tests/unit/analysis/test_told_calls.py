@@ -455,6 +455,13 @@ HOSTILE = [
     "message from client" + " " * LONG + "{jsonrpc",
     '[docs] Message from client: {"jsonrpc": "' + "x" * LONG,
     "[docs] Message from client: {" + '"jsonrpc": 1, ' * (LONG // 14),
+    '{"' * (LONG // 2) + "jsonrpc",
+    "a=" * (LONG // 2),
+    "-> " * (LONG // 3),
+    "tools/call " * (LONG // 11),
+    "JSONRPCRequest[a=" + "{b=" * (LONG // 3),
+    "JSONRPCRequest[a=" + ", " * (LONG // 2),
+    "JSONRPCRequest(a=" + "[" * LONG,
 ]
 
 
@@ -478,3 +485,128 @@ def test_a_log_of_hostile_lines_has_no_calls():
 
 def test_the_reason_of_a_failure_is_bounded():
     assert len(told_call("docs/find_page failed: " + "x" * LONG).why) <= 4000
+
+
+@pytest.mark.parametrize(
+    ("way", "asked", "answered"),
+    [
+        ("bare", {"rpc": {"id": 1, "method": "tools/call", "params": CALL["params"]}}, {"rpc": {"id": 1, "result": {}}}),
+        ("yes", {"sent": True, "frame": CALL}, {"sent": False, "frame": RESULT}),
+        ("deep", {"io": {"flow": "outbound", "envelope": {"json": CALL}}}, {"io": {"flow": "inbound", "envelope": {"json": RESULT}}}),
+    ],
+)  # fmt: skip
+def test_a_message_may_stand_deeper_or_lack_its_frame(way, asked, answered):
+    peer = {"ctx": {"remote": {"name": "docs"}}} if way == "deep" else {"link": "docs"}
+    assert calls(("io", {**peer, **asked}), ("io", {**peer, **answered})) == [
+        ("host", "docs", "find", "answered")
+    ]
+
+
+def test_the_pairs_of_a_line_name_the_other_end_of_its_message():
+    lines = f"send peer=docs len=9 body={json.dumps(CALL)}", f"recv peer=docs body={json.dumps(RESULT)}"
+    assert calls(*lines) == [("host", "docs", "find", "answered")]
+
+
+def test_what_http_refused_is_no_answer():
+    url = "https://docs.example/mcp"
+    refused = {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": "no token"}}
+    found = ga.messages(
+        log(
+            ("POST", {"url": url, "peer": "docs", "body": CALL}),
+            ("401", {"url": url, "status": 401, "body": refused}),
+        )
+    )
+    assert found["kind"].tolist() == ["request"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "received"),
+    [
+        (
+            (
+                "Sending client message: root=JSONRPCRequest(method='tools/call', params={'name': 'find', "
+                "'arguments': {'q': None}}, jsonrpc='2.0', id=1)"
+            ),
+            "SSE message: root=JSONRPCResponse(jsonrpc='2.0', id=1, result={'content': []})",
+        ),
+        (
+            (
+                "Sending message: JSONRPCRequest[jsonrpc=2.0, method=tools/call, id=a-1, params={name=find, "
+                "arguments={q=a, b}}]"
+            ),
+            (
+                "Received response: JSONRPCResponse[jsonrpc=2.0, id=a-1, result={content=[{type=text, text=x; y}, "
+                "{type=text, text=z}]}, error=null]"
+            ),
+        ),
+    ],
+    ids=["Python", "Java"],
+)
+def test_messages_as_sdks_print_them(sent, received):
+    assert calls((sent, {"server": "docs"}), (received, {"server": "docs"})) == [
+        ("host", "docs", "find", "answered")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["JSONRPCRequest(", "JSONRPCRequest[", "JSONRPCRequest(" * 9000, "JSONRPCRequest[a=" + "[" * 9000]
+)
+def test_a_torn_print_is_no_message(text):
+    assert quoted_message(text) is None
+
+
+# Structured events.
+
+
+@pytest.mark.parametrize(
+    ("begun", "over", "status"),
+    [
+        (("mcp.call", {"args": {}}), ("mcp.result", {"ok": True, "ms": 9}), "answered"),
+        (("tool_call_started", {}), ("tool_call_completed", {"is_error": False}), "answered"),
+        (("tool_call_started", {}), ("tool_call_failed", {"error": "boom"}), "error"),
+        (("dispatch", {}), ("dispatched", {"took": "12ms", "outcome": "result"}), "answered"),
+        (("dispatch", {}), ("dispatched", {"took": "12ms", "outcome": "error", "err": "boom"}), "error"),
+        (("exec tool=find args={}", {}), ('exec tool=find status=error ms=9 err="boom"', {}), "error"),
+    ],
+)
+def test_an_event_with_a_tool_and_a_server_is_of_a_call(begun, over, status):
+    beside = {"server": "docs", "tool": "find"}
+    (first, data), (second, more) = begun, over
+    found = ga.reconstruct(log((first, beside | data), (second, beside | more))).calls
+    assert found[["callee", "tool", "status"]].values.tolist() == [["docs", "find", status]]
+    assert status != "error" or found["error_text"].tolist() == ["boom"]
+
+
+def test_keys_may_be_spelt_in_any_way():
+    beside = {"Server": "docs", "Tool": "find"}
+    assert calls(('Calling "find" on "docs"', beside), ("done", beside | {"Elapsed": 9})) == [
+        ("host", "docs", "find", "answered")
+    ]
+
+
+def test_a_tool_that_is_named_in_another_event_is_not_called():
+    assert calls(("registered", {"server": "docs", "tool": "find", "status": "ok"})) == []
+
+
+@pytest.mark.parametrize(("code", "status"), [("OK", "answered"), ("ERROR", "error")])
+def test_a_span_is_a_whole_call(code, status):
+    attributes = {"mcp.method.name": "tools/call", "gen_ai.tool.name": "find", "server.address": "docs"}
+    span = {"name": "tools/call find", "status": {"code": code, "message": "boom"}, "attributes": attributes}
+    assert calls(("span end", {"span": span})) == [("host", "docs", "find", status)]
+
+
+@pytest.mark.parametrize(
+    ("begun", "over"),
+    [
+        ("calling find on docs with {}", "find returned in 54 ms: drawn"),
+        ("[docs] -> find {}", "[docs] <- find ok 151ms"),
+        ("mcp: tools/call docs/find", "mcp: tools/call docs/find done, 96 ms"),
+    ],
+)
+def test_more_ways_to_tell_of_a_call(begun, over):
+    assert calls(begun, over) == [("host", "docs", "find", "answered")]
+
+
+def test_the_name_of_a_tool_and_a_verb_are_enough_once_it_was_called():
+    assert calls("calling find on docs with {}", "find failed: boom") == [("host", "docs", "find", "error")]
+    assert calls("find failed: boom") == []
