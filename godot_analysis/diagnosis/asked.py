@@ -108,7 +108,7 @@ class Asked:
         names |= {item.tool for item in facts.tools.refused}
         for listing in facts.tools.listings:
             names |= listing.names or frozenset()
-        return names.union(*(table for _, table, _ in facts.tools.tables))
+        return names.union(*(table for _, table in facts.tools.tables))
 
     def _known_components(self) -> set[str]:
         facts = self._facts

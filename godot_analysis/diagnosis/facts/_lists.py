@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.facts.call import UNFINISHED
+from godot_analysis.diagnosis.facts.timeline import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,9 +83,7 @@ def listings_of(
     asked: Iterable[Call], flow: Flow, counts: Iterable[tuple[pd.Timestamp, str, int, str]]
 ) -> list[Listing]:
     """Every `tools/list` that a server got; `counts` are the numbers that servers logged beside it."""
-    by_server: dict[str, list[tuple[pd.Timestamp, int, str]]] = {}
-    for time, server, count, record in counts:
-        by_server.setdefault(server, []).append((time, count, record))
+    by_server = grouped((server, (time, count, record)) for time, server, count, record in counts)
     cursors = _cursors(flow)
     found = []
     for call in asked:

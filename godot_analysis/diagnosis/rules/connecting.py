@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -15,6 +14,7 @@ from godot_analysis.diagnosis.facts import (
     lacking_calls,
     said_of,
 )
+from godot_analysis.diagnosis.facts.timeline import grouped
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import listed
@@ -91,10 +91,11 @@ def _is_about_mcp(item: Event) -> bool:
 
 def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
     """Servers that could not be started or connected to, as their client says, and nobody ever reached."""
-    failed: dict[tuple[str, str], list[Event]] = defaultdict(list)
-    for item in facts.incidents.failures:
-        if item.tool is None and (server := _not_reached(item, facts)) is not None:
-            failed[item.component, server].append(item)
+    failed = grouped(
+        ((item.component, server), item)
+        for item in facts.incidents.failures
+        if item.tool is None and (server := _not_reached(item, facts)) is not None
+    )
     for (client, server), items in failed.items():
         last = next((item for item in items if item.tells(*_NO_START)), items[-1])
         offered = any(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.facts import said_of
+from godot_analysis.diagnosis.facts.timeline import grouped
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._absence import refused_clue
 from godot_analysis.diagnosis.rules._registry import rule
@@ -293,11 +294,8 @@ def added_and_unused(facts: Facts) -> Iterator[Match]:
 
 
 def _by_server(facts: Facts) -> dict[str, list[Listing]]:
-    found: dict[str, list[Listing]] = {}
-    for listing in facts.tools.listings:
-        if listing.server not in facts.topology.roles.relays:
-            found.setdefault(listing.server, []).append(listing)
-    return found
+    lists = facts.tools.listings
+    return grouped((item.server, item) for item in lists if item.server not in facts.topology.roles.relays)
 
 
 def _usable(listing: Listing) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from godot_analysis.diagnosis.facts.timeline import grouped
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import leftover, rule
 from godot_analysis.diagnosis.wording import count, listed
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from godot_analysis.diagnosis.facts import Facts
-    from godot_analysis.reading.events import Event
 
 __all__: list[str] = []
 
@@ -63,12 +63,12 @@ def lonely_errors(facts: Facts, explained: frozenset[str]) -> Iterator[Match]:
             told |= {item.record for item in facts.incidents.complaints_during(call, end)}
             if call.ended is None:
                 waiting.setdefault(end, call.started)
-    by_component: dict[str, list[Event]] = {}
-    for item in facts.incidents.complaints:
-        if item.record not in told and not (
-            item.component in waiting and item.time >= waiting[item.component]
-        ):
-            by_component.setdefault(item.component, []).append(item)
+    lonely = (item for item in facts.incidents.complaints if item.record not in told)
+    by_component = grouped(
+        (item.component, item)
+        for item in lonely
+        if item.component not in waiting or item.time < waiting[item.component]
+    )
     for component, items in sorted(by_component.items()):
         clue = Clue(
             f"{count(len(items), 'record')} at WARN or ERROR", 0.5, tuple(item.record for item in items[:10])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import Breach, lacking_calls, speaks_of_tools
+from godot_analysis.diagnosis.facts import lacking_calls, speaks_of_tools
+from godot_analysis.diagnosis.facts.timeline import grouped
 from godot_analysis.diagnosis.findings import SEVERITIES
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
@@ -16,7 +17,7 @@ from godot_analysis.normal_form.sightings import REQUEST
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from godot_analysis.diagnosis.facts import Call, Facts
+    from godot_analysis.diagnosis.facts import Breach, Call, Facts
     from godot_analysis.diagnosis.findings import Severity
     from godot_analysis.reading.events import Event
 
@@ -36,10 +37,7 @@ def _gravest(find: _Find) -> _Find:
 
     @wraps(find)
     def gravest(facts: Facts) -> Iterator[Match]:
-        ranks: dict[tuple[str | None, str | None], list[Match]] = {}
-        for match in find(facts):
-            ranks.setdefault((match.component, match.tool), []).append(match)
-        for same in ranks.values():
+        for same in grouped(((match.component, match.tool), match) for match in find(facts)).values():
             first = min(_rank(match) for match in same)
             yield from (match for match in same if _rank(match) == first)
 
@@ -107,13 +105,11 @@ def _complaints_on(call: Call, component: str, facts: Facts) -> list[Event]:
 
 @rule("R19")
 def request_breaks_schema(facts: Facts) -> Iterator[Match]:
-    alike: dict[tuple[str, str, str], list[Breach]] = {}
-    for breach in facts.breaches:
-        call = breach.call
-        if breach.kind == REQUEST and call.callee is not None:
-            alike.setdefault((call.caller or facts.topology.client, call.method, breach.path), []).append(
-                breach
-            )
+    alike = grouped(
+        ((breach.call.caller or facts.topology.client, breach.call.method, breach.path), breach)
+        for breach in facts.breaches
+        if breach.kind == REQUEST and breach.call.callee is not None
+    )
     for (sender, method, _), found in alike.items():
         refused = [breach for breach in found if _refused_for_form(breach.call.last)]
         first, calls = (refused or found)[0], [breach.call for breach in refused]

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.diagnosis.facts import lacking_calls
+from godot_analysis.diagnosis.facts.timeline import grouped
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
@@ -146,10 +147,7 @@ def _missed(row: dict[str, Any], facts: Facts) -> str | None:
 
 def _over_lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first of the broken lines that, put together, are one JSON-RPC message, or the beginning of one."""
-    by_observer: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        by_observer[row["observer"]].append(row)
-    for seen in by_observer.values():
+    for seen in grouped((row["observer"], row) for row in rows).values():
         lines = sorted(seen, key=lambda row: row["time"])
         starts = [at for at, row in enumerate(lines) if str(row["payload"]).rstrip() == "{"]
         for start, end in itertools.pairwise([*starts, len(lines)]):
@@ -265,11 +263,8 @@ def id_type_changed(facts: Facts) -> Iterator[Match]:
 
 def _by_sender(facts: Facts, *beginnings: str) -> dict[str, list[dict[str, Any]]]:
     """The invalid messages with such a verdict, by who sent them, as often as somebody saw them."""
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in facts.wire.invalid:
-        if row["sender"] and row["validity"].startswith(beginnings):
-            found[row["sender"]].append(row)
-    return found
+    rows = (row for row in facts.wire.invalid if row["validity"].startswith(beginnings))
+    return grouped((row["sender"], row) for row in rows if row["sender"])
 
 
 def _number(rows: list[dict[str, Any]]) -> int:
