@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Facts
 
 __all__ = ["events"]
-
-_ENDS: Final = ("error", "tool_error")
 
 
 def events(logs: pd.DataFrame | Flow) -> pd.DataFrame:
@@ -69,7 +67,7 @@ def _rows(facts: Facts) -> Iterator[tuple[Any, ...]]:
             item.time, item.component, item.level, item.what, item.kind, *told, item.server, item.tool,
             item.text, item.record, item.trace,
         )  # fmt: skip
-    for call in facts.operations.calls.leaves.ended(*_ENDS):
+    for call in facts.operations.calls.leaves.erred:
         time = call.started if call.ended is None else call.ended
         told = call.reading.kinds, call.reading.words
         yield (

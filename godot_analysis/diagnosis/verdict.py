@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Proof", "prove"]
 
-_GOOD: Final = ("answered", "tool_error")
 _MUCH: Final = 0.2  # more unread lines than this may hide anything
 _SHOWN: Final = 200
 _LONG: Final = pd.Timedelta(seconds=30)
@@ -75,7 +74,7 @@ def prove(facts: Facts, explained: frozenset[str], source: dict[str, Any]) -> Pr
 def _error_texts(facts: Facts) -> tuple[int, int]:
     """How many texts of errors there are, of records and of calls, and how many of them nobody understood."""
     kinds = [item.kind for item in facts.events.of("failure")]
-    kinds += [call.reading.kind for call in facts.operations.calls.leaves.ended("error", "tool_error")]
+    kinds += [call.reading.kind for call in facts.operations.calls.leaves.erred]
     return len(kinds), kinds.count(UNKNOWN)
 
 
@@ -87,7 +86,7 @@ class _Work:
         operations = facts.operations
         table = operations.table
         self._requests = operations.every
-        self.good: Calls = self._requests.only(~table.mask("method", *HANDSHAKES)).ended(*_GOOD)
+        self.good: Calls = self._requests.only(~table.mask("method", *HANDSHAKES)).served
         self.discovered = [
             item
             for item in facts.events.of("tools registered")
@@ -276,7 +275,7 @@ def _missed_tool(event: Event, work: _Work) -> bool:
     named = {event.tool} if event.tool else {name for name in work.listed if mentions(event.said, name)}
     if not named or event.component in work.servers:
         return False
-    calls = work.facts.operations.calls.ended("answered", "tool_error")
+    calls = work.facts.operations.calls.served
     return not any(calls.where("tool", tool).since(event.time - _MOMENT) for tool in named)
 
 

@@ -31,13 +31,7 @@ from godot_analysis.diagnosis.facts.call import HANDSHAKES, LIST, TOOL_CALL, UNF
 from godot_analysis.diagnosis.facts.calls import Calls, CallTable
 from godot_analysis.diagnosis.facts.connecting import broken_off, connected_later, crash_clue, said_of
 from godot_analysis.diagnosis.facts.crashes import Crash, find_crashes
-from godot_analysis.diagnosis.facts.declared import (
-    Declared,
-    Held,
-    ListComplaint,
-    says,
-    speaks_of_tools,
-)
+from godot_analysis.diagnosis.facts.declared import Declared, Held, says, speaks_of_tools
 from godot_analysis.diagnosis.facts.foreign import find_foreign_answers, no_messages
 from godot_analysis.diagnosis.facts.incarnations import Incarnation
 from godot_analysis.diagnosis.facts.incidents import Incidents
@@ -49,6 +43,7 @@ from godot_analysis.diagnosis.facts.sessions import Sessions
 from godot_analysis.diagnosis.facts.tools import Refused, Tools
 from godot_analysis.diagnosis.facts.topology import Topology
 from godot_analysis.diagnosis.facts.wire import Wire
+from godot_analysis.diagnosis.matches import calls_of
 from godot_analysis.reading.events import Events, read_events
 
 if TYPE_CHECKING:
@@ -75,7 +70,6 @@ __all__ = [
     "Gap",
     "Held",
     "Incarnation",
-    "ListComplaint",
     "Listing",
     "Management",
     "Missing",
@@ -138,6 +132,10 @@ class Facts:
         """Every backend that the relay lacks, the refused ones first, then those conspicuous by silence."""
         return find_missing(self)
 
+    def lacks_of(self, backend: str | None) -> list[Missing]:
+        """When the relay lacked one backend, by its incarnations."""
+        return [item for item in self.missing if item.backend == backend]
+
     @cached_property
     def crashes(self) -> list[Crash]:
         """The calls under which the process of their server ended of itself."""
@@ -146,7 +144,7 @@ class Facts:
     @cached_property
     def crashed(self) -> frozenset[int]:
         """The numbers of these calls, and of those that failed because the server was not back yet."""
-        return frozenset[int]().union(*(crash.calls for crash in self.crashes))
+        return calls_of(self.crashes)
 
     @cached_property
     def breaches(self) -> list[Breach]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from godot_analysis.diagnosis.facts._names import count_families, family, nearest, normalised
 from godot_analysis.diagnosis.facts.connecting import connected_later
+from godot_analysis.diagnosis.matches import calls_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,7 +58,7 @@ class Missing:
     @property
     def calls(self) -> frozenset[int]:
         """The calls that failed for it."""
-        return frozenset[int]().union(*(refusal.calls for refusal in self.refusals))
+        return calls_of(self.refusals)
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -98,7 +99,7 @@ def find_missing(facts: Facts) -> list[Missing]:
 
 def lacking_calls(facts: Facts, backend: str | None) -> frozenset[int]:
     """The calls that failed because the relay had no tools of a backend, or nobody else can own theirs."""
-    mine = [item.calls for item in facts.missing if item.backend == backend]
+    mine = [item.calls for item in facts.lacks_of(backend)]
     mine += [
         item.calls
         for item in misnamed(facts)

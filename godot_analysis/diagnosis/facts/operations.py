@@ -121,6 +121,10 @@ class Operations:
             call = self.table.call(above)
         return call
 
+    def families(self, calls: Iterable[Call]) -> frozenset[int]:
+        """The numbers of all calls of the operations that these calls are legs of."""
+        return frozenset[int]().union(*(self.operation_of(call).family for call in calls))
+
     def overtaken(self, call: Call) -> bool:
         """Whether the system went on to something later: then the call did end, and only that is not logged.
 

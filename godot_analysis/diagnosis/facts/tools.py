@@ -13,6 +13,7 @@ from godot_analysis.diagnosis.facts._names import Owners, count_families, family
 from godot_analysis.diagnosis.facts._refused import Refused
 from godot_analysis.diagnosis.facts.call import LIST
 from godot_analysis.diagnosis.facts.timeline import Timeline, Timelines, grouped
+from godot_analysis.diagnosis.matches import calls_of
 from godot_analysis.schema import takes
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Tools:
     def refused(self) -> list[Refused]:
         """Every tool that was refused, by record or by answer, in order of time."""
         found = [self._refused_in(refusal) for refusal in self._events.of("refusal")]
-        told = frozenset[int]().union(*(item.calls for item in found))
+        told = calls_of(found)
         codes, _ = self._operations.backend_codes
         for call in self._refusing(self._operations.roots.only(codes[self._operations.table.lasts] < 0)):
             if call.number not in told:
@@ -316,7 +317,7 @@ class Tools:
             calls = [] if near is None else [near]
         table = refusal.names if refusal.names is not None else self._known_by(refusal)
         rows = (refusal.record, *(row for call in calls for row in call.rows if row != refusal.record))
-        numbers = frozenset[int]().union(*(call.family for call in calls))
+        numbers = self._operations.families(calls)
         named = owner or refusal.prefix.removeprefix("mcp__").removesuffix("__") or None
         server = named if named in self._servers else None
         return Refused(

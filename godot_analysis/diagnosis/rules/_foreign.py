@@ -58,4 +58,4 @@ def all_unknown(backend: str, facts: Facts) -> bool:
     """Whether the backend answered all it was asked with an error, its handshake apart."""
     lists = facts.tools.lists_of(backend)
     bad = lists and all(listing.failed and classify(listing.text).tells(*NOT_UNDERSTOOD) for listing in lists)
-    return bool(bad) and not facts.operations.sent_to_backend(backend).ended("answered", "tool_error")
+    return bool(bad) and not facts.operations.sent_to_backend(backend).served

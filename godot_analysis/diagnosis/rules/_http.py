@@ -14,16 +14,7 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Call, Facts
     from godot_analysis.reading.events import Event
 
-__all__ = [
-    "CLOSE",
-    "LOOKED_AT",
-    "client_of",
-    "failed_exchanges",
-    "failed_since",
-    "open_calls",
-    "rows_of",
-    "unserved",
-]
+__all__ = ["CLOSE", "LOOKED_AT", "client_of", "failed_exchanges", "failed_since", "open_calls", "unserved"]
 
 CLOSE: Final = pd.Timedelta(seconds=5)
 """Within which a request of HTTP and what it carries are logged."""
@@ -70,7 +61,7 @@ def unserved(facts: Facts) -> Iterator[tuple[str, list[Event]]]:
         if server not in facts.topology.participants and bridge != server and works:
             continue  # what it asked for came by another way
         reached = answered.where(*theirs)
-        if not reached.ended("answered", "tool_error") and all(_stands_for(call, items) for call in reached):
+        if not reached.served and all(_stands_for(call, items) for call in reached):
             yield server or _UNKNOWN_ADDRESS, items
 
 
@@ -88,8 +79,3 @@ def open_calls(server: str, first: Event, facts: Facts) -> frozenset[int]:
     """The calls that a server which refuses all requests leaves without a result."""
     hit = [call for call in facts.operations.roots.failed.since(first.time - CLOSE) if call.callee == server]
     return frozenset[int]().union(lacking_calls(facts, server), *(call.family for call in hit))
-
-
-def rows_of(items: list[Event]) -> tuple[str, ...]:
-    """The first records of these events."""
-    return tuple(item.record for item in items[:10])

@@ -17,7 +17,7 @@ from godot_analysis.diagnosis.facts import (
     refused_credentials,
     same_error,
 )
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, rows_of
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 
@@ -31,7 +31,6 @@ __all__: list[str] = []
 
 _ENOUGH: Final = 2
 _CLOSE: Final = pd.Timedelta(seconds=5)
-_GOOD: Final = ("answered", "tool_error")
 
 
 @rule("R08")
@@ -80,8 +79,8 @@ def _dispatched_wrong(facts: Facts) -> Iterator[Match]:
             "dispatch of `tools/call`. The relay and the client are not to blame.",
         }
         tool = errors[0].tool if len(tools) == 1 else None
-        numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in errors))
-        yield Match(backend, backend, tuple(clues), tool, numbers, words)
+        numbers = facts.operations.families(errors)
+        yield Match(backend, backend, clues, tool, numbers, words)
 
 
 def _around(backend: str, failed: Call, facts: Facts) -> Iterator[Clue]:
@@ -121,7 +120,7 @@ def _without_token(server: str, witness: str, refused: list[Event], facts: Facts
     asked = facts.operations.requests.where("callee", server)
     if witness != server:
         asked = asked.where("caller", witness, None)
-    good = asked.ended(*_GOOD).by_time()
+    good = asked.served.by_time()
     if not good:
         return  # nobody ever got in, which is another matter
     own = [item for item in refused if item.component == witness and item.time > good[-1].started]
@@ -133,11 +132,7 @@ def _without_token(server: str, witness: str, refused: list[Event], facts: Facts
         return
     first = own[0]
     clues = (
-        Clue(
-            f"{witness} logged {first.status} “{first.text[:160]}”",
-            0.7,
-            tuple(item.record for item in own[:10]),
-        ),
+        Clue(f"{witness} logged {first.status} “{first.text[:160]}”", 0.7, rows_of(own)),
         Clue(f"{server} had answered {client} before", 0.4, good[-1].rows),
         Clue(f"nothing that {client} asked later was answered", 0.3, hurt[-1].rows),
     )
@@ -152,7 +147,7 @@ def _without_token(server: str, witness: str, refused: list[Event], facts: Facts
     }
     tools = {call.tool for call in calls}
     tool = calls[0].tool if len(tools) == 1 else None
-    numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in calls))
+    numbers = facts.operations.families(calls)
     yield Match(server, client, clues, tool, numbers, words)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pandas as pd
 
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, logged
 from godot_analysis.diagnosis.rules._registry import rule
 
 if TYPE_CHECKING:
@@ -126,10 +126,10 @@ def _match(need: _Need, facts: Facts) -> Match:
         clues.append(Clue(f"{client} did not declare {wanted}", 0.4))
     if need.told:
         said = need.told[0]
-        clues.append(Clue(f"{said.component} logged: {said.text[:120]}", 0.5, (said.record,)))
+        clues.append(logged(said, 0.5))
     clues.append(Clue(f"{call.tool} did not end well", 0.2, call.rows))
     words = {"client": client, "wanted": wanted, "what": need.what, "remedy": remedy}
-    return Match(server, cause, tuple(clues), call.tool, facts.operations.operation_of(call).family, words)
+    return Match(server, cause, clues, call.tool, facts.operations.operation_of(call).family, words)
 
 
 def _capabilities(call: Call, client: str, facts: Facts) -> dict[str, Any] | None:

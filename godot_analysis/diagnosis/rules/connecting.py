@@ -15,7 +15,7 @@ from godot_analysis.diagnosis.facts import (
     said_of,
 )
 from godot_analysis.diagnosis.facts.timeline import grouped
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, logged, rows_of
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import listed
 from godot_analysis.reading.classify import UNKNOWN
@@ -33,7 +33,6 @@ __all__: list[str] = []
 _REFUSED: Final = 400  # the first status that is an error
 _BROKEN: Final = 500
 _CREDENTIALS: Final = frozenset({401, 403, 407})
-_GOOD: Final = ("answered", "tool_error")
 _WORK: Final = ("tools/call", "tools/list")
 _NO_START: Final = ("process.not_found", "process.start")
 _NO_CONNECTION: Final = (
@@ -107,10 +106,7 @@ def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
             continue
         if last.kind in _VAGUE and not _is_connecting(last) and not facts.incidents.spoken_of(server):
             continue  # it may be the name of anything
-        clues = (
-            Clue(f"{client} logged: {last.text[:160]}", 0.7, tuple(item.record for item in items)),
-            Clue(f"nobody ever sent {server} a message", 0.4),
-        )
+        clues = (logged(last, 0.7, rows_of(items)), Clue(f"nobody ever sent {server} a message", 0.4))
         kind = kinds().get(last.kind)
         remedy = (
             kind.fix.format(component=server) if kind else ""
@@ -155,11 +151,11 @@ def _failing(caller: str | None, server: str, hands: Calls, facts: Facts) -> Ite
     client = caller or facts.topology.client
     first, last = hands[0], hands[-1]
     asked = facts.operations.sent_to(server).where("caller", caller, None)
-    worked = asked.ended(*_GOOD).after(last.started - _CLOCKS)
+    worked = asked.served.after(last.started - _CLOCKS)
     numbers = lacking_calls(facts, server)
     rejected = _rejected(client, server, hands, facts)
     if rejected is not None and not worked.where("method", *_WORK):
-        clue = Clue(f"{client} logged: {rejected.text[:160]}", 0.7, (rejected.record,))
+        clue = logged(rejected, 0.7)
         words = {
             "client": client,
             "why": "it does not accept the answer to the handshake",
@@ -172,7 +168,7 @@ def _failing(caller: str | None, server: str, hands: Calls, facts: Facts) -> Ite
         return
     if worked or (last.answered and last.status != "error"):
         return
-    ever = asked.ended(*_GOOD)
+    ever = asked.served
     refused = _refused(facts.incidents.failed_exchanges.get(server, []), {client, server})
     if told := hands.ended("error"):
         error = told[-1]
@@ -252,14 +248,14 @@ def _unanswered(client: str, server: str, last: Call, facts: Facts) -> Iterator[
         "what": what,
         "remedy": f"Start {server} by hand as {client} does, see what it writes, and mend that.",
     }
-    yield Match(server, server, tuple(clues), None, lacking_calls(facts, server), words)
+    yield Match(server, server, clues, None, lacking_calls(facts, server), words)
 
 
 def _stuck_itself(server: str, facts: Facts) -> list[Clue]:
     """The doubt whether a server that only connects to another one, and could not, is to blame itself."""
     tried = facts.operations.handshakes.where("caller", server)
     behind = {call.callee for call in tried if call.callee}
-    if not behind or facts.operations.requests.ended(*_GOOD).where("caller", server):
+    if not behind or facts.operations.requests.served.where("caller", server):
         return []
     return [Clue(f"but {server} itself could not connect to {listed(sorted(behind))}", -0.4, tried[0].rows)]
 
@@ -283,11 +279,7 @@ def _by_http(client: str, server: str, refused: list[Event], facts: Facts) -> Ma
     elif last.status in _CREDENTIALS:
         remedy = f"Give {client} credentials that are valid for {server}."
     clues = (
-        Clue(
-            f"{told.component} logged {told.status} “{told.text[:160]}”",
-            0.7,
-            tuple(x.record for x in refused),
-        ),
+        Clue(f"{told.component} logged {told.status} “{told.text[:160]}”", 0.7, rows_of(refused)),
         Clue("no handshake with it succeeded", 0.4),
     )
     words = {

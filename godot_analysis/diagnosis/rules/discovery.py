@@ -8,7 +8,7 @@ import pandas as pd
 
 from godot_analysis.diagnosis.facts import said_of
 from godot_analysis.diagnosis.facts.timeline import grouped
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, calls_of
 from godot_analysis.diagnosis.rules._absence import refused_clue
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count
@@ -34,7 +34,7 @@ def too_early(facts: Facts) -> Iterator[Match]:
         if not empty:
             continue
         full = [listing for listing in lists if listing.count and listing.time > empty[0].time]
-        lacks = [item for item in facts.missing if item.backend == backend]
+        lacks = facts.lacks_of(backend)
         refused = [
             item
             for item in facts.tools.missed(backend)
@@ -57,7 +57,7 @@ def too_early(facts: Facts) -> Iterator[Match]:
         yield Match(
             backend,
             backend,
-            tuple(clues),
+            clues,
             first.tool if first else None,
             first.calls if first else frozenset(),
             {"asker": empty[0].caller or facts.topology.relay, "later": later},
@@ -114,7 +114,7 @@ def _registered_after(empty: Listing, full: list[Listing], facts: Facts) -> list
 @rule("R03")
 def no_list(facts: Facts) -> Iterator[Match]:
     for backend, lists in _by_server(facts).items():
-        lacks = [item for item in facts.missing if item.backend == backend]
+        lacks = facts.lacks_of(backend)
         usable = [listing for listing in lists if _usable(listing)]
         for listing in lists:
             what = _fault(listing, backend, facts)
@@ -133,9 +133,9 @@ def no_list(facts: Facts) -> Iterator[Match]:
             ][:1]
             for item in lacks:
                 clues += refused_clue(item, 0.6)
-            numbers = frozenset[int]().union(*(item.calls for item in lacks))
+            numbers = calls_of(lacks)
             tool = lacks[0].tool if lacks else None
-            yield Match(backend, backend, tuple(clues), tool, numbers, {"what": what})
+            yield Match(backend, backend, clues, tool, numbers, {"what": what})
             break
 
 
@@ -167,7 +167,7 @@ def misread(facts: Facts) -> Iterator[Match]:
             clues.append(
                 Clue(f"it logged an error about {shrugs[0].method} in between", 0.2, (shrugs[0].record,))
             )
-        yield Match(item.backend, facts.topology.relay, tuple(clues), item.tool, item.calls, {"frame": frame})
+        yield Match(item.backend, facts.topology.relay, clues, item.tool, item.calls, {"frame": frame})
     yield from _serves_none(facts)
 
 
@@ -218,11 +218,11 @@ def next_page_not_read(facts: Facts) -> Iterator[Match]:
                 clues.append(Clue(f"{refused.tool} was then refused as unknown", 0.4, refused.records))
             reader = listing.caller or facts.topology.relay
             tool = lacking[0].tool if lacking else None
-            numbers = frozenset[int]().union(*(refusal.calls for refusal in lacking))
+            numbers = calls_of(lacking)
             beyond = f"{tool} is on a later page" if tool else "some tools are on a later page"
             words = {"lacking": f"{reader} did not ask for the rest: {beyond}"}
             severity: Severity | None = None if lacking else "warning"
-            yield Match(backend, reader, tuple(clues), tool, numbers, words, severity)
+            yield Match(backend, reader, clues, tool, numbers, words, severity)
             break
 
 
@@ -249,9 +249,7 @@ def list_change_missed(facts: Facts) -> Iterator[Match]:
             continue
         told = any(last <= time <= refusal.time for time, _ in facts.sessions.list_changes)
         link = "the second" if told else "the first"
-        clues = [
-            Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records),
-        ]
+        clues = [Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records)]
         if seen is not None:
             clues.append(Clue("its last tools/list is older than the tool", 0.5, seen.records))
         if fresh is not None:
@@ -262,7 +260,7 @@ def list_change_missed(facts: Facts) -> Iterator[Match]:
             clues.append(Clue(f"{backend} was added with {added[-1].call.tool}", 0.4, added[-1].call.rows))
         cause = refusal.by if told else facts.topology.relay
         words = {"client": refusal.by, "link": link}
-        yield Match(backend, cause, tuple(clues), refusal.tool, refusal.calls, words)
+        yield Match(backend, cause, clues, refusal.tool, refusal.calls, words)
 
 
 def _had_before(got: Listing, given: Listing, facts: Facts) -> bool:

@@ -17,7 +17,7 @@ from godot_analysis.diagnosis.facts import (
     no_messages,
     said_of,
 )
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, calls_of, logged, rows_of
 from godot_analysis.diagnosis.rules._absence import refused_clue
 from godot_analysis.diagnosis.rules._foreign import NOT_UNDERSTOOD, all_unknown, mute_visits, not_understood
 from godot_analysis.diagnosis.rules._registry import rule
@@ -58,7 +58,7 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
         - facts.topology.roles.relays
         - facts.topology.roles.clients
     ):
-        lacks = [item for item in facts.missing if item.backend == backend]
+        lacks = facts.lacks_of(backend)
         hands = [arrival for arrival in facts.sessions.arrivals if arrival.backend == backend]
         foreign = no_messages(backend, facts)
         # Of an answer that is no message nothing is left but that the request arrived.
@@ -94,9 +94,9 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
             Clue(f"{listed(item.tools) or 'its tools'} are unknown to {facts.topology.relay}", 0.4, item.rows)
             for item in lacks
         ]
-        numbers = frozenset[int]().union(*(item.calls for item in lacks))
+        numbers = calls_of(lacks)
         words = {"methods": listed(dict.fromkeys(method for method, _, _ in refusals)) or "initialize"}
-        yield Match(backend, backend, tuple(clues), lacks[0].tool if lacks else None, numbers, words)
+        yield Match(backend, backend, clues, lacks[0].tool if lacks else None, numbers, words)
 
 
 @rule("F19")
@@ -130,12 +130,7 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
                 Clue("initialize was answered and never confirmed", 0.6, hand.rows),
                 Clue(f"what followed was answered with “{refused[0][0]}”", 0.6, refused[0][1]),
             )
-            numbers = frozenset[int]().union(
-                *(
-                    facts.operations.operation_of(call).family
-                    for call in facts.operations.sent_to_backend(hand.callee)
-                )
-            )
+            numbers = facts.operations.families(facts.operations.sent_to_backend(hand.callee))
             yield Match(hand.callee, hand.caller, clues, None, numbers, {"error": f", “{refused[0][0]}”,"})
         else:
             yield from _met_with_silence(hand, facts)
@@ -153,7 +148,7 @@ def _told_by_server(facts: Facts) -> Iterator[Match]:
         if server in facts.topology.roles.clients or good or facts.wire.stateless(server):
             continue  # who needs no handshake is F18
         clues = (
-            Clue(f"{server} logged: {items[0].text[:160]}", 0.7, tuple(item.record for item in items[:10])),
+            logged(items[0], 0.7, rows_of(items)),
             Clue(f"it says so {count(len(items), 'time')}, and no request succeeds", 0.3),
         )
         words = {"error": f", “{items[0].text[:160]}”,"}
@@ -185,7 +180,7 @@ def _met_with_silence(hand: Call, facts: Facts) -> Iterator[Match]:
         Clue(f"{client} sent no notifications/initialized after the answer to initialize", 0.6, hand.rows),
         Clue(f"{silent[0].method}, which followed, got no answer", 0.5, silent[0].rows),
     )
-    numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in silent))
+    numbers = facts.operations.families(silent)
     yield Match(
         server, client, clues, None, numbers | lacking_calls(facts, server), {"error": ", if there is one,"}
     )
@@ -200,7 +195,7 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
         if arrival.failed or not isinstance(declared, dict) or "tools" in declared:
             continue
         asked = any(listing.time >= arrival.time for listing in facts.tools.lists_of(arrival.backend)[-1:])
-        lacks = [item for item in facts.missing if item.backend == arrival.backend]
+        lacks = facts.lacks_of(arrival.backend)
         refused = [item for item in facts.tools.missed(arrival.backend) if item.time > arrival.time]
         if asked or facts.operations.well_answered(arrival.backend) is not None:
             continue
@@ -229,13 +224,13 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
         first = (lacks or refused)[0]
         if not lacks:
             clues += _expected_all_the_same(arrival.backend, refused[0], declared.keys() & _USES, facts)
-        yield Match(arrival.backend, arrival.backend, tuple(clues), first.tool, first.calls, words)
+        yield Match(arrival.backend, arrival.backend, clues, first.tool, first.calls, words)
 
 
 def _left_without(arrival: Arrival, facts: Facts) -> list[Clue]:
     """That the client minds: for want of a declaration the model gets no tools of the server."""
     return [
-        Clue(f"{item.component} logged: {item.text[:120]}", 0.5, (item.record,))
+        logged(item, 0.5)
         for item in facts.incidents.complaints
         if item.time >= arrival.time
         and arrival.backend in item.said
@@ -294,7 +289,7 @@ def no_fallback(facts: Facts) -> Iterator[Match]:
 def _without_handshake(facts: Facts) -> Iterator[Match]:
     """Clients that need no handshake, at servers which say that they wait for one."""
     greeted = facts.operations.handshakes.counts("caller", "callee").keys()
-    good = facts.operations.requests.ended("answered", "tool_error").counts("caller", "callee").keys()
+    good = facts.operations.requests.served.counts("caller", "callee").keys()
     for caller, server in facts.operations.requests.failed.counts("caller", "callee"):
         if server is None or {(caller, server), (None, server)} & (greeted | good):
             continue
@@ -318,9 +313,7 @@ def _without_handshake(facts: Facts) -> Iterator[Match]:
             ),
             Clue("no initialize was sent on any connection to it", 0.5),
         )
-        numbers = lacking_calls(facts, server).union(
-            *(facts.operations.operation_of(one).family for one in asked)
-        )
+        numbers = lacking_calls(facts, server) | facts.operations.families(asked)
         words = {
             "client": client,
             "told": "answered" if call.answered else "refused",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.facts.timeline import grouped
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, rows_of
 from godot_analysis.diagnosis.rules._registry import leftover, rule
 from godot_analysis.diagnosis.wording import count, listed
 
@@ -35,7 +35,7 @@ def gap(facts: Facts) -> Iterator[Match]:
 @rule("L02")
 def works_without_log(facts: Facts) -> Iterator[Match]:
     for backend, calls in sorted(facts.operations.by_backend.items()):
-        good = calls.ended("answered", "tool_error")
+        good = calls.served
         if good and backend not in facts.topology.components:
             text = f"{count(len(good), 'call')} answered by it, no record from it"
             yield Match(backend, None, (Clue(text, 0.9, good[0].rows),))
@@ -70,8 +70,6 @@ def lonely_errors(facts: Facts, explained: frozenset[str]) -> Iterator[Match]:
         if item.component not in waiting or item.time < waiting[item.component]
     )
     for component, items in sorted(by_component.items()):
-        clue = Clue(
-            f"{count(len(items), 'record')} at WARN or ERROR", 0.5, tuple(item.record for item in items[:10])
-        )
+        clue = Clue(f"{count(len(items), 'record')} at WARN or ERROR", 0.5, rows_of(items))
         words = {"number": f"{count(len(items), 'record')} at WARN or ERROR", "text": items[0].text[:120]}
         yield Match(component, None, (clue,), words=words)

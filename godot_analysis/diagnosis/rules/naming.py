@@ -10,7 +10,7 @@ from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -44,7 +44,7 @@ def name_rewritten(facts: Facts) -> Iterator[Match]:
 
 def _not_put_back(facts: Facts) -> Iterator[Match]:
     """Calls that a relay passed on under a name of its own, where the backend lists another."""
-    for call in facts.operations.calls.leaves.ended("error", "tool_error"):
+    for call in facts.operations.calls.leaves.erred:
         relay, backend = call.caller, call.callee
         if call.parent is None or not relay or not backend or not call.tool or not call.tells("tool.unknown"):
             continue
@@ -110,10 +110,10 @@ def wrong_name(facts: Facts) -> Iterator[Match]:
             else "As far as the log shows, nobody has listed a tool of this name or of its family."
         )
         words = {"others": others, "suggestion": f", perhaps {meant}" if meant else "", "known": known}
-        yield _named(refusal, facts, tuple(clues), words)
+        yield _named(refusal, facts, clues, words)
 
 
-def _named(refusal: Refused, facts: Facts, clues: tuple[Clue, ...], words: Mapping[str, object]) -> Match:
+def _named(refusal: Refused, facts: Facts, clues: Sequence[Clue], words: Mapping[str, object]) -> Match:
     backend = facts.tools.owner_of(refusal)
     return Match(
         backend or facts.topology.client, facts.topology.client, clues, refusal.tool, refusal.calls, words

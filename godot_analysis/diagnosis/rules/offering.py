@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, calls_of, logged, rows_of
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count
 from godot_analysis.reading.classify import classify, ordinary
@@ -52,8 +52,8 @@ def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
         }
         server = facts.tools.owner_of(refused[0]) if refused else None
         tool = refused[0].tool if refused else None
-        calls = frozenset[int]().union(*(item.calls for item in refused))
-        yield Match(server, offer.component, tuple(clues), tool, calls, words, None if refused else "warning")
+        calls = calls_of(refused)
+        yield Match(server, offer.component, clues, tool, calls, words, None if refused else "warning")
         return
     yield from _request_refused(facts)
 
@@ -69,7 +69,7 @@ def _request_refused(facts: Facts) -> Iterator[Match]:
         # Lists that the log does not show may be long enough.
         if latest and held <= limit:
             continue
-        clues = [Clue(f"{said.component} logged: “{said.text[:160]}”", 0.7, (said.record,))]
+        clues = [logged(said, 0.7)]
         if held:
             rows = tuple(row for item in latest.values() for row in item.records)
             clues.append(Clue(f"it was given {count(held, 'tool')}", 0.7, rows))
@@ -85,7 +85,7 @@ def _request_refused(facts: Facts) -> Iterator[Match]:
         }
         server, tool = (facts.tools.owner_of(refused[0]), refused[0].tool) if refused else (None, None)
         severity: Severity | None = None if failed or refused else "warning"
-        yield Match(server, said.component, tuple(clues), tool, words=words, severity=severity)
+        yield Match(server, said.component, clues, tool, words=words, severity=severity)
         return
 
 
@@ -168,7 +168,7 @@ def list_out_of_date(facts: Facts) -> Iterator[Match]:
         clues += [Clue("it went on with other calls", 0.2, since[0].rows)] if since else []
         words = {"client": client, "what": "was told so and did not list them again", "link": "the second"}
         tool = refused[0].tool if refused else None
-        yield Match(server, client, tuple(clues), tool, words=words, severity=None if refused else "warning")
+        yield Match(server, client, clues, tool, words=words, severity=None if refused else "warning")
     missed: dict[tuple[str | None, object], str | None] = {}
     for refusal in facts.tools.refused_by_host:
         if not _told(facts.tools.owner_of(refusal), refusal.by, facts):
@@ -323,7 +323,7 @@ def _never_sent(facts: Facts) -> Iterator[Match]:
             "unless": "",
         }
         clues = (
-            Clue(f"{client} logged: {items[0].text[:160]}", 0.6, tuple(item.record for item in items)),
+            logged(items[0], 0.6, rows_of(items)),
             Clue(
                 f"{listing.server} had listed it, and no tools/call of it is in the log", 0.6, listing.records
             ),

@@ -10,7 +10,7 @@ import pandas as pd
 from godot_analysis.diagnosis.facts import lacking_calls, speaks_of_tools
 from godot_analysis.diagnosis.facts.timeline import grouped
 from godot_analysis.diagnosis.findings import SEVERITIES
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, logged
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.normal_form.sightings import REQUEST
 
@@ -75,7 +75,7 @@ def result_breaks_schema(facts: Facts) -> Iterator[Match]:
             continue  # there the output schema of the tool says more
         top = facts.operations.operation_of(call)
         said = [
-            Clue(f"{item.component} logged: {item.text[:160]}", 0.6, (item.record,))
+            logged(item, 0.6)
             for name in {call.caller, top.caller} - {None, call.callee}
             for item in _complaints_on(call, name or "", facts)
             if item.tells(*_FORM)
@@ -122,7 +122,7 @@ def request_breaks_schema(facts: Facts) -> Iterator[Match]:
         tool = first.call.tool if len(tools) == 1 else None
         numbers = frozenset[int]().union(*(call.family for call in calls))
         severity: Severity | None = None if refused else "info"
-        yield Match(server, sender, tuple(clues), tool, numbers, _words(first), severity)
+        yield Match(server, sender, clues, tool, numbers, _words(first), severity)
 
 
 def _refused_for_form(call: Call) -> bool:
@@ -133,7 +133,7 @@ def _harm(breach: Breach, facts: Facts) -> tuple[tuple[Clue, ...], Severity | No
     """What shows that its client could not use an answer; nothing where it used the tools all the same."""
     call = breach.call
     server, client = call.callee or "", call.caller
-    used = facts.operations.sent_to(server).ended("answered", "tool_error").where("method", _CALL)
+    used = facts.operations.sent_to(server).served.where("method", _CALL)
     used = used.where("caller", client, None)
     if (used if breach.tool is None else used.where("tool", breach.tool)) or _borne(breach, facts):
         return (), "info"
@@ -175,11 +175,7 @@ def _borne(breach: Breach, facts: Facts) -> bool:
     """Whether its client works with another server that breaks the schema in the very same way."""
     client, kind = breach.call.caller, (breach.call.method, breach.path)
     others = {item.call.callee for item in facts.breaches if (item.call.method, item.path) == kind}
-    used = (
-        facts.operations.requests.ended("answered", "tool_error")
-        .where("method", _CALL)
-        .where("caller", client)
-    )
+    used = facts.operations.requests.served.where("method", _CALL).where("caller", client)
     return client is not None and bool(used.where("callee", *others - {breach.call.callee, None}))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, logged, rows_of
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 from godot_analysis.reconstruction.endings import WITHHELD
@@ -56,13 +56,13 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
             Clue(
                 f"{facts.topology.relay} lost its connection to {backend}: {losses[-1].text}",
                 0.7,
-                tuple(loss.record for loss in losses),
+                rows_of(losses),
             ),
             Clue(f"the call of {call.tool} has no end in the log", 0.5, call.rows),
         ]
         if back is None:
             clues.append(Clue(f"no new handshake arrived at {backend} afterwards", 0.3))
-        yield Match(backend, backend, tuple(clues), call.tool, call.family)
+        yield Match(backend, backend, clues, call.tool, call.family)
 
 
 @rule("B08")
@@ -89,7 +89,7 @@ def never_ends(facts: Facts) -> Iterator[Match]:
             clues.append(Clue(f"{count(len(behind), 'later call')} got no answer either", 0.4, rows))
         complaint = facts.incidents.first_complaint(backend or "", call.started - _PATIENCE / 5)
         if complaint is not None:
-            clues.append(Clue(f"{backend} logged: {complaint.text[:120]}", 0.4, (complaint.record,)))
+            clues.append(logged(complaint, 0.4))
         cut_short = not behind and complaint is None and (waited < _BRIEF or _under_way(call, facts))
         where, told_as = backend or facts.topology.relay, _CUT_SHORT if cut_short else _ENDLESS
         words = {
@@ -104,7 +104,7 @@ def never_ends(facts: Facts) -> Iterator[Match]:
         numbers = own.union(*(other.family for other in behind.only(~told)))
         told[behind.places] = True
         severity: Severity | None = "info" if cut_short else None
-        yield Match(where, where, tuple(clues), call.tool, numbers, words, severity)
+        yield Match(where, where, clues, call.tool, numbers, words, severity)
 
 
 def _under_way(call: Call, facts: Facts) -> bool:
@@ -174,7 +174,7 @@ def _hears(call: Call, facts: Facts) -> bool:
 @rule("R05")
 def repeated(facts: Facts) -> Iterator[Match]:
     told = {trouble.record for trouble in facts.incidents.reported}
-    for call in facts.incidents.troubled.ended("answered", "tool_error"):
+    for call in facts.incidents.troubled.served:
         losses = facts.incidents.losses_under(call)
         if not losses:
             continue
@@ -185,11 +185,7 @@ def repeated(facts: Facts) -> Iterator[Match]:
         if not (told_apart or sent_there):
             continue  # it may never have gone there, or another stream than its own may have broken
         clues = [
-            Clue(
-                f"the connection was lost under this call: {losses[-1].text}",
-                0.7,
-                tuple(x.record for x in losses),
-            ),
+            Clue(f"the connection was lost under this call: {losses[-1].text}", 0.7, rows_of(losses)),
             Clue(f"the same call was answered {_seconds(call)} s after it was made", 0.5, call.rows),
         ]
         if fresh is not None:
@@ -198,7 +194,7 @@ def repeated(facts: Facts) -> Iterator[Match]:
         if arrived > 1:
             twice = f"; {backend} received it {arrived} times"
             clues.append(Clue(f"{backend} received the call {arrived} times", 0.6))
-        yield Match(backend, backend, tuple(clues), call.tool, frozenset(), {"twice": twice})
+        yield Match(backend, backend, clues, call.tool, frozenset(), {"twice": twice})
 
 
 @rule("R11")
@@ -207,7 +203,7 @@ def connection_lost(facts: Facts) -> Iterator[Match]:
     for trouble in facts.incidents.reported:
         if trouble.record in told or trouble.link not in {"lost", "timeout"}:
             continue
-        clue = Clue(f"{trouble.component} logged: {trouble.text}", 0.7, (trouble.record,))
+        clue = logged(trouble, 0.7)
         words = {"holder": trouble.component, "error": trouble.text, "after": _IDLE}
         later = facts.operations.sent_to(trouble.server or "").answered.after(trouble.time)
         anew = facts.sessions.arrival_after(trouble.server or "", trouble.time)
@@ -215,10 +211,7 @@ def connection_lost(facts: Facts) -> Iterator[Match]:
         severity: Severity | None = "info" if trouble.level == "WARN" and later and anew is None else None
         yield Match(trouble.server, trouble.server, (clue,), trouble.tool, words=words, severity=severity)
     for server, item, missed in facts.processes.died_idle:
-        clues = (
-            Clue(f"{item.component} logged: {item.text}", 0.7, (item.record,)),
-            Clue(f"{missed.component} logged: {missed.text[:160]}", 0.5, (missed.record,)),
-        )
+        clues = (logged(item, 0.7), logged(missed, 0.5))
         words = {"holder": item.component, "error": item.text, "after": _MISSED.format(component=server)}
         yield Match(server, server, clues, missed.tool, words=words, severity="error")
 
@@ -226,15 +219,15 @@ def connection_lost(facts: Facts) -> Iterator[Match]:
 @rule("R06")
 def old_instance(facts: Facts) -> Iterator[Match]:
     for backend, calls in facts.operations.by_backend.items():
-        served = calls.answered
+        replies = calls.answered
         hands = [arrival.time for arrival in facts.sessions.relay_arrivals if arrival.backend == backend]
         late = hands[-1] + _SKEW if hands else None
         starts = [s for s in facts.events.of("start") if s.component == backend and late and s.time > late]
         clues = []
         for start in () if facts.wire.stateless(backend) else starts[::-1]:
-            if facts.log.same_process(start.record, served):
+            if facts.log.same_process(start.record, replies):
                 continue  # the process that started is the one that answers, whatever the clocks say
-            if after := served.after(start.time)[:1]:
+            if after := replies.after(start.time)[:1]:
                 clues.append(
                     Clue(
                         f"{backend} started anew, and calls were answered afterwards without a new handshake",
@@ -243,19 +236,19 @@ def old_instance(facts: Facts) -> Iterator[Match]:
                     )
                 )
                 break
-        clues += _instances(backend, served, facts) + _lists(backend, facts) + _address(backend, facts)
+        clues += _instances(backend, replies, facts) + _lists(backend, facts) + _address(backend, facts)
         if clues:
-            yield Match(backend, facts.topology.relay, tuple(clues), None)
+            yield Match(backend, facts.topology.relay, clues, None)
 
 
-def _instances(backend: str, served: Calls, facts: Facts) -> list[Clue]:
+def _instances(backend: str, replies: Calls, facts: Facts) -> list[Clue]:
     """That the process which answers is not the one that started last, where records name their process."""
     logs = facts.flow.logs
     own = logs.loc[
         (logs["component"] == backend) & logs["instance"].notna(), ["id", "instance", "event_created_at"]
     ]
     first_seen = own.groupby("instance")["event_created_at"].min().sort_values()
-    if len(first_seen) < 2 or not served:  # noqa: PLR2004 - two make a choice
+    if len(first_seen) < 2 or not replies:  # noqa: PLR2004 - two make a choice
         return []
     newest = first_seen.index[-1]
     since = first_seen.iloc[-1]
@@ -265,7 +258,7 @@ def _instances(backend: str, served: Calls, facts: Facts) -> list[Clue]:
         by = {process_of[record] for record in shown if record in process_of}
         return by if by and newest not in by else None
 
-    for call, by in served.after(since).telling("evidence", others):
+    for call, by in replies.after(since).telling("evidence", others):
         text = f"{call.tool} was answered by {min(by)}, while {newest} had been running"
         return [Clue(text, 0.85, call.rows)]
     return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.facts import answers_no, error_words, may_pass, says_nothing
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, logged
 from godot_analysis.diagnosis.rules._registry import rule
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def failed_somehow(facts: Facts) -> Iterator[Match]:
         error = f": “{error_words(call)}”" if call.error_text else ""
         clues = [Clue(call.note or f"its end is {call.status}", 0.4, call.rows)]
         if missed is not None:
-            clues.append(Clue(f"{missed.component} logged: {missed.text[:120]}", 0.5, (missed.record,)))
+            clues.append(logged(missed, 0.5))
             error = error or f": {missed.component} logged “{missed.text[:200]}”"
         words = {"status": call.status.replace("_", " "), "error": error}
         cause = (call.callee if own else None) or where
         severity: Severity | None = "info" if _mended(call, facts) else None
-        yield Match(where, cause, tuple(clues), call.tool, call.family, words, severity)
+        yield Match(where, cause, clues, call.tool, call.family, words, severity)
 
 
 def _mended(call: Call, facts: Facts) -> bool:

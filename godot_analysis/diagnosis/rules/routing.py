@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.facts import Missing, known_before, listening, tried
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, rows_of
 from godot_analysis.diagnosis.rules._absence import absence_clue, refused_clue
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import listed
@@ -39,7 +39,7 @@ def removed_on_purpose(facts: Facts) -> Iterator[Match]:
         ]
         readd = (removal.call.tool or "").replace("remove", "add") or "add server"
         words = {"command": removal.call.tool, "readd": readd}
-        yield Match(item.backend, facts.topology.client, tuple(clues), item.tool, item.calls, words)
+        yield Match(item.backend, facts.topology.client, clues, item.tool, item.calls, words)
 
 
 @rule("R02")
@@ -76,7 +76,7 @@ def came_late(facts: Facts) -> Iterator[Match]:
             yield Match(
                 item.backend,
                 facts.topology.relay,
-                tuple(clues),
+                clues,
                 item.tool,
                 item.calls,
                 severity=None if _wanted(item, facts) else "info",
@@ -120,7 +120,7 @@ def not_persisted(facts: Facts) -> Iterator[Match]:
             )
         place = known_before(item, facts)
         words = {"where": f" ({place.where})" if place else ""}
-        yield Match(item.backend, facts.topology.relay, tuple(clues), item.tool, item.calls, words)
+        yield Match(item.backend, facts.topology.relay, clues, item.tool, item.calls, words)
 
 
 @rule("B13")
@@ -146,7 +146,7 @@ def never_reached(facts: Facts) -> Iterator[Match]:
         if len(item.refusals) == 1 and not named:
             clues.append(Clue("only one call asked for it, and nothing else in the log names it", -0.25))
         words = _addresses(item, facts)
-        yield Match(item.backend, facts.topology.relay, tuple(clues), item.tool, item.calls, words)
+        yield Match(item.backend, facts.topology.relay, clues, item.tool, item.calls, words)
 
 
 @rule("R14")
@@ -203,7 +203,7 @@ def _attempts(item: Missing, facts: Facts) -> list[Clue]:
     if refusing:
         url = refusing[-1].url
         where = f" at {url}" if url and url not in refusing[-1].text else ""
-        rows = tuple(trouble.record for trouble in refusing)
+        rows = rows_of(refusing)
         clues.append(
             Clue(f"{facts.topology.relay} could not connect{where}: {refusing[-1].text}", 0.75, rows)
         )

@@ -90,15 +90,9 @@ def definitions_stripped(facts: Facts) -> Iterator[Match]:
                 "place.",
                 "origin": f" {owner} sent it whole." if whole else "",
             }
-            numbers = frozenset[int]().union(*(call.family for call in worded or (failed if whole else ())))
+            numbers = facts.operations.families(worded or (failed if whole else ()))
             yield Match(
-                owner or listing.server,
-                cause,
-                tuple(clues),
-                tool,
-                numbers,
-                words,
-                "info" if harmless else None,
+                owner or listing.server, cause, clues, tool, numbers, words, "info" if harmless else None
             )
     yield from _another_schema(facts)
 
@@ -106,7 +100,7 @@ def definitions_stripped(facts: Facts) -> Iterator[Match]:
 def _another_schema(facts: Facts) -> Iterator[Match]:
     """Calls that fit the schema of a relay's list, and not the one that its backend had listed."""
     for backend, calls in facts.operations.by_backend.items():
-        for call in calls.ended("error", "tool_error"):
+        for call in calls.erred:
             top, relay = facts.operations.operation_of(call), call.caller
             near = call.parent == top.number and top.tool == call.tool
             if not near or relay is None or top.arguments != call.arguments:

@@ -7,13 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from godot_analysis.diagnosis.facts import (
-    HANDSHAKES,
-    UNFINISHED,
-    error_words,
-    refused_sessions,
-)
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.facts import HANDSHAKES, UNFINISHED, error_words, refused_sessions
+from godot_analysis.diagnosis.matches import Clue, Match, logged, rows_of
 from godot_analysis.diagnosis.rules._http import (
     CLOSE,
     LOOKED_AT,
@@ -21,7 +16,6 @@ from godot_analysis.diagnosis.rules._http import (
     failed_exchanges,
     failed_since,
     open_calls,
-    rows_of,
     unserved,
 )
 from godot_analysis.diagnosis.rules._registry import rule
@@ -72,11 +66,7 @@ def stale_session(facts: Facts) -> Iterator[Match]:
             continue
         client = first.component if first.component != server else worked[-1].caller or facts.topology.client
         clues = [
-            Clue(
-                f"{server} answered {first.status}: {first.text[:120]}",
-                0.5,
-                tuple(item.record for item in failed),
-            ),
+            Clue(f"{server} answered {first.status}: {first.text[:120]}", 0.5, rows_of(failed)),
             Clue(f"{client} sent no initialize after that", 0.4),
         ]
         if restarted:
@@ -84,7 +74,7 @@ def stale_session(facts: Facts) -> Iterator[Match]:
         if named:
             clues.append(Clue("the request names a session of before", 0.4, (named[0].record,)))
         hit = failed_since(first, server, facts)
-        numbers = frozenset[int]().union(*(call.family for call in hit))
+        numbers = facts.operations.families(hit)
         words = {
             # Both ends may have logged each of them.
             "number": count(Counter(item.component for item in failed).most_common(1)[0][1], "request"),
@@ -103,7 +93,7 @@ def stale_session(facts: Facts) -> Iterator[Match]:
             f"make {server} answer 404, and nothing else, for a session that it does not know.",
         }
         cause = client if first.status == _NOT_FOUND else server
-        yield Match(server, cause, tuple(clues), hit[0].tool if len(hit) == 1 else None, numbers, words)
+        yield Match(server, cause, clues, hit[0].tool if len(hit) == 1 else None, numbers, words)
 
 
 def _told_in_errors(facts: Facts) -> Iterator[Match]:
@@ -121,7 +111,7 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
         first = refused[0]
         asked = facts.operations.sent_to(server)
         anew = facts.operations.handshakes.answered.where("callee", server).after(first.started)
-        good = asked.ended("answered", "tool_error").after(first.started)
+        good = asked.served.after(first.started)
         kept = [call for call in good if call.session == first.session and call.method not in HANDSHAKES]
         client = first.caller or facts.topology.client
         clues = [
@@ -164,11 +154,11 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
             )
             cause = server
         words |= {"number": count(len(refused), "request"), "status": f"“{error_words(first)}”"}
-        numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in refused))
+        numbers = facts.operations.families(refused)
         tools = {call.tool for call in refused}
         tool = tools.pop() if len(tools) == 1 else None
         severity: Severity | None = None if cause == client or (kept and not anew) else "info"
-        yield Match(server, cause, tuple(clues), tool, numbers, words, severity)
+        yield Match(server, cause, clues, tool, numbers, words, severity)
 
 
 def _misuse(who: str, misuse: str, reason: str, code: str, remedy: str) -> dict[str, object]:
@@ -188,11 +178,7 @@ def host_refused(facts: Facts) -> Iterator[Match]:
         first = guarded[0]
         host = first.headers.get("origin") or first.headers.get("host") or urlsplit(first.url or "").netloc
         clue = Clue(f"{first.component} logged {first.status} “{first.text[:120]}”", 0.9, rows_of(guarded))
-        words = {
-            "status": first.status,
-            "path": first.path,
-            "host": host or "the name that clients use",
-        }
+        words = {"status": first.status, "path": first.path, "host": host or "the name that clients use"}
         yield Match(server, server, (clue,), None, open_calls(server, first, facts), words)
     yield from _guarding(facts)
 
@@ -213,7 +199,7 @@ def _guarding(facts: Facts) -> Iterator[Match]:
             and facts.incidents.server_of(other) in {None, item.component}
         ]
         if near:
-            clue = Clue(f"{item.component} logged: {item.text[:120]}", 0.9, (item.record, *rows_of(near)))
+            clue = logged(item, 0.9, (item.record, *rows_of(near)))
             words = {
                 "status": near[0].status,
                 "path": near[0].path,
@@ -282,9 +268,7 @@ def headers_differ(facts: Facts) -> Iterator[Match]:
             "which": which,
         }
         numbers = facts.operations.operation_of(call).family
-        yield Match(
-            call.callee, call.caller or facts.topology.client, tuple(clues), call.tool, numbers, words
-        )
+        yield Match(call.callee, call.caller or facts.topology.client, clues, call.tool, numbers, words)
     yield from _told_by_http(facts)
     yield from _other_version(facts)
 
@@ -338,7 +322,7 @@ def _other_version(facts: Facts) -> Iterator[Match]:
                 "which": "",
             }
             hit = failed_since(item, server, facts)
-            numbers = frozenset[int]().union(*(failed.family for failed in hit))
+            numbers = facts.operations.families(hit)
             yield Match(server, call.caller or facts.topology.client, clues, None, numbers, words)
             break
 
@@ -373,7 +357,7 @@ def _session_not_sent(server: str, failed: list[Event], facts: Facts) -> Match:
         "`initialize` in every later request.",
     }
     hit = failed_since(first, server, facts)
-    numbers = frozenset[int]().union(*(call.family for call in hit))
+    numbers = facts.operations.families(hit)
     return Match(server, client, clues, hit[0].tool if len(hit) == 1 else None, numbers, words)
 
 

@@ -71,11 +71,11 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
             clues.append(Clue(f"{call.method} got no other answer", 0.6, call.rows))
             words["and_then"] = f" in the place of the one to {call.method}"
             lacking = lacking_calls(facts, server) | call.family
-            yield Match(server, server, tuple(clues), call.tool, lacking, words)
+            yield Match(server, server, clues, call.tool, lacking, words)
             continue
         if not after or recovered:
-            yield Match(server, server, tuple(clues), words=words, severity="info")
+            yield Match(server, server, clues, words=words, severity="info")
             continue
         clues += [Clue(text, 0.6, (record,)) for _, record, text in after[:2]]
         words["and_then"] = ", and the connection ends"
-        yield Match(server, server, tuple(clues), calls=lacking_calls(facts, server), words=words)
+        yield Match(server, server, clues, calls=lacking_calls(facts, server), words=words)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.diagnosis.facts import lacking_calls
 from godot_analysis.diagnosis.facts.timeline import grouped
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, calls_of, logged, rows_of
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 from godot_analysis.reading.names import mentions, server_in
@@ -51,14 +51,13 @@ def no_frame(facts: Facts) -> Iterator[Match]:
                 records,
             )
         ]
-        lacks = [item for item in facts.missing if item.backend == sender]
-        numbers = frozenset[int]().union(*(item.calls for item in lacks))
+        lacks = facts.lacks_of(sender)
         hit = facts.operations.calls.shown_by(records)
-        numbers = numbers.union(*(facts.operations.operation_of(call).family for call in hit))
+        numbers = calls_of(lacks) | facts.operations.families(hit)
         yield Match(
             sender,
             sender,
-            tuple(clues),
+            clues,
             tools[0] if len(tools) == 1 else None,
             numbers,
             {"number": count(_number(rows), "answer")},
@@ -102,7 +101,7 @@ def cut_off(facts: Facts) -> Iterator[Match]:
             clues.append(Clue(f"{sender} logged a whole one of {whole:,}", 0.5, (sent["sent_record"],)))
         words = {"what": f"ends in the middle, after {length:,} characters", "end": "cut off"}
         cause = reader if by_reader else sender
-        yield Match(sender, cause, tuple(clues), calls=lacking_calls(facts, sender), words=words)
+        yield Match(sender, cause, clues, calls=lacking_calls(facts, sender), words=words)
     yield from _given_up_on(facts)
 
 
@@ -116,7 +115,7 @@ def _given_up_on(facts: Facts) -> Iterator[Match]:
         call = facts.operations.under_way(item.component, item.time, failed=True)
         if not length and call is not None and call.caller == item.component and not call.answered:
             clues = (
-                Clue(f"{item.component} logged: {item.text[:160]}", 0.7, (item.record,)),
+                logged(item, 0.7),
                 Clue(f"{call.method} got no answer that could be read", 0.5, call.rows),
             )
             words = {"what": "is too long for its reader", "end": "too long to be read"}
@@ -124,7 +123,7 @@ def _given_up_on(facts: Facts) -> Iterator[Match]:
             yield Match(call.callee, item.component, clues, call.tool, calls, words)
         if length > _PAGE:
             clues = (
-                Clue(f"{item.component} logged: {item.text[:160]}", 0.7, (item.record,)),
+                logged(item, 0.7),
                 Clue(f"it was sent, {length:,} characters, and never read", 0.6, (row["sent_record"],)),
             )
             words = {
@@ -200,9 +199,7 @@ def noise_on_stdio(facts: Facts) -> Iterator[Match]:
             if fatal:
                 clues.append(Clue("no handshake with it succeeded", 0.4, tried[-1].rows))
             calls = lacking_calls(facts, sender) if fatal else frozenset[int]()
-            yield Match(
-                sender, sender, tuple(clues), calls=calls, words=words, severity="error" if fatal else None
-            )
+            yield Match(sender, sender, clues, calls=calls, words=words, severity="error" if fatal else None)
     yield from _unreadable(facts)
 
 
@@ -219,9 +216,7 @@ def _unreadable(facts: Facts) -> Iterator[Match]:
     for server, items in by_server.items():
         lines = count(len(items), "line")
         first = items[0]
-        clues = [
-            Clue(f"{first.component} logged: {first.said[:160]}", 0.6, tuple(one.record for one in items))
-        ]
+        clues = [Clue(f"{first.component} logged: {first.said[:160]}", 0.6, rows_of(items))]
         answered = facts.operations.sent_to(server).answered
         later = [
             item
@@ -237,7 +232,7 @@ def _unreadable(facts: Facts) -> Iterator[Match]:
         words = {"number": lines, "text": first.said[:120]}
         severity: Severity | None = "error" if later else None
         calls = lacking_calls(facts, server)
-        yield Match(server, server, tuple(clues), calls=calls, words=words, severity=severity)
+        yield Match(server, server, clues, calls=calls, words=words, severity=severity)
 
 
 def _of_messages(item: Event) -> bool:
