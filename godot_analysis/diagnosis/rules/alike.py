@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Call, Facts
     from godot_analysis.reading.events import Event
 
-__all__: list[str] = []
-
 _ENOUGH: Final = 2
 _CLOSE: Final = pd.Timedelta(seconds=5)
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts import Call, Calls, Facts
 
-__all__: list[str] = []
-
 _Told = TypeVar("_Told")
 
 _DUMMIES: Final = frozenset(

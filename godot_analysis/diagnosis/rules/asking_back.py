@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Call, Facts
     from godot_analysis.reading.events import Event
 
-__all__: list[str] = []
-
 _ASKS: Final = {
     "sampling/createMessage": "sampling",
     "elicitation/create": "elicitation",

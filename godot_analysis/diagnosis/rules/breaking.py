@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts import Call, Facts
 
-__all__: list[str] = []
-
 _LINK: Final = (
     "connect.refused",
     "connect.lost",

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.findings import Severity
     from godot_analysis.reading.events import Event
 
-__all__: list[str] = []
-
 _LOOK = (
     "Look at {component} at this moment, with its stack trace; repeat the call with the same arguments to "
     "reproduce it."

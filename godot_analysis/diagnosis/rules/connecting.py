@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Call, Calls, Facts
     from godot_analysis.reading.events import Event
 
-__all__: list[str] = []
-
 _REFUSED: Final = 400  # the first status that is an error
 _BROKEN: Final = 500
 _CREDENTIALS: Final = frozenset({401, 403, 407})

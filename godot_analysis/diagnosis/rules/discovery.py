@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.findings import Severity
     from godot_analysis.reading.events import Event
 
-__all__: list[str] = []
-
 _CLOCKS: Final = pd.Timedelta(seconds=2)  # no clocks that are used as they are differ by more
 _LOOP: Final = 3
 _REGISTERING: Final = pd.Timedelta(minutes=5)  # later than that, tools are added and not late

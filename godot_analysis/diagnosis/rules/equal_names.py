@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts import Call, Facts, Listing, Remark
 
-__all__: list[str] = []
-
 
 @rule("F16")
 def same_name(facts: Facts) -> Iterator[Match]:

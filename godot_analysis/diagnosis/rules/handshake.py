@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Arrival, Call, Facts, Refused
     from godot_analysis.reading.events import Event
 
-__all__: list[str] = []
-
 _AROUND: Final = pd.Timedelta(seconds=2)
 _ABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
 _LOOKED_AT: Final = 10

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts import Facts
 
-__all__: list[str] = []
-
 
 @rule("L01")
 def gap(facts: Facts) -> Iterator[Match]:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts import Facts, Refused
 
-__all__: list[str] = []
-
 
 @rule("F08")
 def name_rewritten(facts: Facts) -> Iterator[Match]:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.findings import Severity
     from godot_analysis.reading.events import Event
 
-__all__: list[str] = []
-
 _PATIENCE: Final = pd.Timedelta(seconds=5)
 _LISTEN: Final = "subscriptions/listen"
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     _Find = Callable[[Facts], Iterator[Match]]
 
-__all__: list[str] = []
-
 _CLOSE: Final = pd.Timedelta(seconds=5)
 _CALL: Final = "tools/call"
 _LIST: Final = "tools/list"

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Call, Calls, Facts
     from godot_analysis.diagnosis.findings import Severity
 
-__all__: list[str] = []
-
 _PATIENCE: Final = pd.Timedelta(seconds=5)
 _LONG: Final = pd.Timedelta(seconds=30)  # a tool may take so long
 _SKEW: Final = pd.Timedelta(seconds=2)

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Call, Facts
     from godot_analysis.diagnosis.findings import Severity
 
-__all__: list[str] = []
-
 
 @rule("R12")
 def failed_somehow(facts: Facts) -> Iterator[Match]:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Facts
     from godot_analysis.reading.events import Event
 
-__all__: list[str] = []
-
 _SEVERAL: Final = 2
 
 

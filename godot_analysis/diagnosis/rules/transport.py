@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.findings import Severity
     from godot_analysis.reading.events import Event
 
-__all__: list[str] = []
-
 _SESSION: Final = "mcp-session-id"
 _REFUSED: Final = range(400, 500)
 _NOT_FOUND: Final = 404

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts import Facts
 
-__all__: list[str] = []
-
 _ENDED: Final = ("connect.lost", "process.exit", "process.crash")
 _UNREADABLE: Final = ("answer.unexpected", "message.malformed", "stdout.polluted")
 _CLOSE: Final = pd.Timedelta(seconds=5)

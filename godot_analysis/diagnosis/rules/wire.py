@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.findings import Severity
     from godot_analysis.reading.events import Event
 
-__all__: list[str] = []
-
 _BROKEN_OFF: Final = (
     "connect.lost",
     "connect.timeout",

@@ -224,7 +224,7 @@ def test_r09_surer_with_the_backends_own_error(story):
     story.call("gates_create_document", error={"code": -32603, "message": "boom"}, at_backend=complain)
     with_log = story.only()
     assert with_log.code == "R09"
-    assert "logged an error itself" in with_log.explanation
+    assert "gates logged: boom" in with_log.explanation
 
 
 def test_tool_error_is_reported(story, as_text):
