@@ -7,9 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from godot_analysis.diagnosis.facts._lists import Arrival, Listing
-from godot_analysis.diagnosis.facts._management import Management
 from godot_analysis.diagnosis.facts._names import family, nearest, normalised
-from godot_analysis.diagnosis.facts._refused_http import refused_credentials, refused_sessions
 from godot_analysis.diagnosis.facts.absences import Missing, find_missing, lacking_calls, misnamed
 from godot_analysis.diagnosis.facts.addresses import known_before, listening, tried
 from godot_analysis.diagnosis.facts.blame import (
@@ -38,10 +36,9 @@ from godot_analysis.diagnosis.facts.incidents import Incidents
 from godot_analysis.diagnosis.facts.log import Gap, Log, Remark
 from godot_analysis.diagnosis.facts.operations import Operations
 from godot_analysis.diagnosis.facts.processes import Processes
-from godot_analysis.diagnosis.facts.roles import Roles
 from godot_analysis.diagnosis.facts.sessions import Sessions
 from godot_analysis.diagnosis.facts.tools import Refused, Tools
-from godot_analysis.diagnosis.facts.topology import Topology
+from godot_analysis.diagnosis.facts.topology import Management, Roles, Topology
 from godot_analysis.diagnosis.facts.wire import Wire
 from godot_analysis.diagnosis.matches import calls_of
 from godot_analysis.reading.events import Events, read_events
@@ -93,8 +90,6 @@ __all__ = [
     "nearest",
     "no_messages",
     "normalised",
-    "refused_credentials",
-    "refused_sessions",
     "said_of",
     "same_error",
     "says",

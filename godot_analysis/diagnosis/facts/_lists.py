@@ -1,4 +1,4 @@
-"""Handshakes and lists of tools as their servers got and answered them."""
+"""Handshakes and lists of tools as their servers got and answered them, and tools that were refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts.call import Call
     from godot_analysis.reconstruction.flow import Flow
 
-__all__ = ["Arrival", "Listing", "arrivals_of", "listings_of"]
+__all__ = ["Arrival", "Listing", "Refused", "arrivals_of", "listings_of"]
 
 _BESIDE: Final = pd.Timedelta(seconds=5)
 
@@ -59,6 +59,25 @@ class Listing:
         if self.tools is None:
             return None
         return frozenset(str(tool.get("name")) for tool in self.tools)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A tool that the relay, or the client by itself, said it does not know.
+
+    `table` is what the one who refused knew at that moment, None where the log does not tell. `server` is
+    whom the host's prefix names. `own` is a refusal by the very server that would run the tool.
+    """
+
+    time: pd.Timestamp
+    by: str
+    tool: str
+    table: frozenset[str] | None
+    records: tuple[str, ...]
+    calls: frozenset[int]
+    server: str | None = None
+    own: bool = False
+    remark: str = ""
 
 
 def arrivals_of(handshakes: Iterable[Call]) -> list[Arrival]:

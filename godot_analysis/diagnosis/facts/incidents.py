@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from godot_analysis.diagnosis.facts.calls import Calls, micros
-from godot_analysis.diagnosis.facts.moments import LEEWAY
-from godot_analysis.diagnosis.facts.timeline import Timelines, grouped
+from godot_analysis.diagnosis.facts.timeline import LEEWAY, Timelines, grouped
 from godot_analysis.reading.errors import WORD, names_duration
 from godot_analysis.reading.events import link_of
 from godot_analysis.reading.names import Speech, mentions

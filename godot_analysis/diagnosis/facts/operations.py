@@ -12,7 +12,7 @@ import pandas as pd
 
 from godot_analysis.diagnosis.facts.call import FAILED, HANDSHAKES, LIST, TOOL_CALL, UNFINISHED
 from godot_analysis.diagnosis.facts.calls import Calls, CallTable, micros
-from godot_analysis.diagnosis.facts.moments import LEEWAY, WAITED
+from godot_analysis.diagnosis.facts.timeline import LEEWAY, WAITED
 from godot_analysis.normal_form.jsonrpc import params_of, version_of
 
 if TYPE_CHECKING:

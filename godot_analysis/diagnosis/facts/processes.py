@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts.moments import LEEWAY, WAITED
-from godot_analysis.diagnosis.facts.timeline import Timelines
+from godot_analysis.diagnosis.facts.timeline import LEEWAY, WAITED, Timelines
 from godot_analysis.reading.errors import WORD
 
 if TYPE_CHECKING:

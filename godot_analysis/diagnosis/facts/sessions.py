@@ -12,20 +12,18 @@ from godot_analysis.diagnosis.facts._lists import arrivals_of
 from godot_analysis.diagnosis.facts._rows import chosen, records
 from godot_analysis.diagnosis.facts.call import HANDSHAKES
 from godot_analysis.diagnosis.facts.incarnations import Incarnation, incarnations
-from godot_analysis.diagnosis.facts.moments import LEEWAY
-from godot_analysis.diagnosis.facts.timeline import Timeline, Timelines, grouped
+from godot_analysis.diagnosis.facts.timeline import LEEWAY, Timeline, Timelines, grouped
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from godot_analysis.diagnosis.facts._lists import Arrival
-    from godot_analysis.diagnosis.facts._management import Management
     from godot_analysis.diagnosis.facts.call import Call
     from godot_analysis.diagnosis.facts.calls import Calls
     from godot_analysis.diagnosis.facts.incidents import Incidents
     from godot_analysis.diagnosis.facts.log import Log
     from godot_analysis.diagnosis.facts.operations import Operations
-    from godot_analysis.diagnosis.facts.topology import Topology
+    from godot_analysis.diagnosis.facts.topology import Management, Topology
     from godot_analysis.reading.events import Event, Events
     from godot_analysis.reconstruction.flow import Flow
 

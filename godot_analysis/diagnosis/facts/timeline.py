@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+import pandas as pd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    import pandas as pd
+__all__ = ["LEEWAY", "WAITED", "Timeline", "Timelines", "grouped"]
 
-__all__ = ["Timeline", "Timelines", "grouped"]
+LEEWAY: Final = pd.Timedelta(seconds=1)
+"""How much later than it happened a lone entry may have been received by the log store."""
+
+WAITED: Final = pd.Timedelta(minutes=2)
+"""So long ago a request was sent that is refused now."""
 
 _Key = TypeVar("_Key")
 _Item = TypeVar("_Item")

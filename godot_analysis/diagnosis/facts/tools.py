@@ -8,9 +8,8 @@ from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from godot_analysis.diagnosis.facts._lists import listings_of
+from godot_analysis.diagnosis.facts._lists import Refused, listings_of
 from godot_analysis.diagnosis.facts._names import Owners, count_families, family, split_front
-from godot_analysis.diagnosis.facts._refused import Refused
 from godot_analysis.diagnosis.facts.call import LIST
 from godot_analysis.diagnosis.facts.timeline import Timeline, Timelines, grouped
 from godot_analysis.diagnosis.matches import calls_of

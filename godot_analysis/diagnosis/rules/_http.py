@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Call, Facts
     from godot_analysis.reading.events import Event
 
-__all__ = ["CLOSE", "LOOKED_AT", "client_of", "failed_exchanges", "failed_since", "open_calls", "unserved"]
+__all__ = ["CLOSE", "LOOKED_AT", "client_of", "failed_exchanges", "failed_since", "open_calls"]
+__all__ += ["refused_credentials", "refused_sessions", "unserved"]
 
 CLOSE: Final = pd.Timedelta(seconds=5)
 """Within which a request of HTTP and what it carries are logged."""
@@ -22,6 +23,10 @@ CLOSE: Final = pd.Timedelta(seconds=5)
 LOOKED_AT: Final = 10
 """How many of a kind are looked at."""
 
+_STALE: Final = frozenset({400, 401, 404})
+_UNAUTHORIZED: Final = 401
+_CHALLENGE: Final = "www-authenticate"
+_TOKENS: Final = ("token", "bearer", _CHALLENGE)
 _UNKNOWN_ADDRESS: Final = "a server that the log does not name"
 
 
@@ -79,3 +84,23 @@ def open_calls(server: str, first: Event, facts: Facts) -> frozenset[int]:
     """The calls that a server which refuses all requests leaves without a result."""
     hit = [call for call in facts.operations.roots.failed.since(first.time - CLOSE) if call.callee == server]
     return frozenset[int]().union(lacking_calls(facts, server), *(call.family for call in hit))
+
+
+def refused_sessions(items: list[Event]) -> list[Event]:
+    """Those that a server may have refused because it does not know their session.
+
+    Some say so with 401. A server that speaks of tokens anywhere means its 401 as HTTP does.
+    """
+    stale = _STALE - {item.status for item in items if refused_credentials(item)}
+    return [
+        item
+        for item in items
+        if (item.status in stale or item.tells("session.unknown")) and item.verb in {"POST", "GET", None}
+    ]
+
+
+def refused_credentials(item: Event) -> bool:
+    """Whether a 401 speaks of a token, and not of a session."""
+    text = item.text.lower()
+    about = _CHALLENGE in item.headers or any(word in text for word in _TOKENS)
+    return item.status == _UNAUTHORIZED and about and "session" not in text

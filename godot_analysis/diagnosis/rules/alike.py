@@ -14,10 +14,10 @@ from godot_analysis.diagnosis.facts import (
     connected_later,
     error_words,
     is_generic,
-    refused_credentials,
     same_error,
 )
 from godot_analysis.diagnosis.matches import Clue, Match, rows_of
+from godot_analysis.diagnosis.rules._http import refused_credentials
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 

@@ -14,12 +14,10 @@ from godot_analysis.diagnosis.facts import (
     broken_off,
     crash_clue,
     lacking_calls,
-    no_messages,
     said_of,
 )
-from godot_analysis.diagnosis.matches import Clue, Match, calls_of, logged, rows_of
+from godot_analysis.diagnosis.matches import Clue, Match, logged, rows_of
 from godot_analysis.diagnosis.rules._absence import refused_clue
-from godot_analysis.diagnosis.rules._foreign import NOT_UNDERSTOOD, all_unknown, mute_visits, not_understood
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 from godot_analysis.reading.classify import classify
@@ -47,54 +45,6 @@ _OF_MESSAGES: Final = (
     "version.unsupported",
     "stdout.polluted",
 )
-
-
-@rule("B05")
-def no_mcp_layer(facts: Facts) -> Iterator[Match]:
-    for backend in sorted(
-        (facts.topology.backends | set(facts.topology.components) | _greeted(facts))
-        - facts.topology.roles.relays
-        - facts.topology.roles.clients
-    ):
-        lacks = facts.lacks_of(backend)
-        hands = [arrival for arrival in facts.sessions.arrivals if arrival.backend == backend]
-        foreign = no_messages(backend, facts)
-        # Of an answer that is no message nothing is left but that the request arrived.
-        well = [hand for hand in hands if not hand.failed and (hand.result is not None or not foreign)]
-        if well and not all_unknown(backend, facts):
-            continue
-        refusals = [
-            *(
-                ("initialize", arrival.text, arrival.records)
-                for arrival in hands
-                if arrival.failed and (not arrival.text or classify(arrival.text).tells(*NOT_UNDERSTOOD))
-            ),
-            *(
-                ("tools/list", listing.text, listing.records)
-                for listing in facts.tools.lists_of(backend)
-                if listing.failed and classify(listing.text).tells(*NOT_UNDERSTOOD)
-            ),
-            *(
-                (item.method or "initialize", item.text, (item.record,))
-                for item in not_understood(backend, lacks, facts)
-            ),
-            *(("initialize", text, (record,)) for text, record in foreign),
-        ]
-        clues = [
-            Clue(f"it answered {method} with “{text[:120] or 'an error'}”", 0.65, rows)
-            for method, text, rows in refusals[:3]
-        ]
-        if not clues and not hands:
-            clues = mute_visits(backend, lacks, facts)
-        if not clues:
-            continue
-        clues += [
-            Clue(f"{listed(item.tools) or 'its tools'} are unknown to {facts.topology.relay}", 0.4, item.rows)
-            for item in lacks
-        ]
-        numbers = calls_of(lacks)
-        words = {"methods": listed(dict.fromkeys(method for method, _, _ in refusals)) or "initialize"}
-        yield Match(backend, backend, clues, lacks[0].tool if lacks else None, numbers, words)
 
 
 @rule("F19")
@@ -350,8 +300,3 @@ def _not_of_itself(call: Call, facts: Facts) -> bool:
     if last_words:
         return any(classify(clue.text).tells(*_OF_MESSAGES) for clue in last_words)
     return bool(broken) or call.status != "pending"
-
-
-def _greeted(facts: Facts) -> set[str]:
-    """The servers that somebody shook hands with, or tried to."""
-    return {callee for (callee,) in facts.operations.handshakes.counts("callee") if callee}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from godot_analysis.diagnosis.facts import HANDSHAKES, UNFINISHED, error_words, refused_sessions
+from godot_analysis.diagnosis.facts import HANDSHAKES, UNFINISHED, error_words
 from godot_analysis.diagnosis.matches import Clue, Match, logged, rows_of
 from godot_analysis.diagnosis.rules._http import (
     CLOSE,
@@ -16,6 +16,7 @@ from godot_analysis.diagnosis.rules._http import (
     failed_exchanges,
     failed_since,
     open_calls,
+    refused_sessions,
     unserved,
 )
 from godot_analysis.diagnosis.rules._registry import rule
