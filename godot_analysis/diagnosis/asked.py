@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from godot_analysis.columns import STATUSES
-from godot_analysis.diagnosis.facts import family, nearest
 from godot_analysis.printable import line
+from godot_analysis.reading.names import family, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,8 @@ import pandas as pd
 
 from godot_analysis.collection import collection_paused
 from godot_analysis.columns import EVENTS
-from godot_analysis.diagnosis.facts import error_words, gather
+from godot_analysis.diagnosis.facts import gather
+from godot_analysis.diagnosis.facts.blame import error_words
 from godot_analysis.reading.classify import UNKNOWN
 from godot_analysis.reconstruction.flow import Flow
 from godot_analysis.reconstruction.reconstruct import reconstruct

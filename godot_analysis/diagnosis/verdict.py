@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import HANDSHAKES, LIST, answers_no
+from godot_analysis.diagnosis.facts.blame import answers_no
+from godot_analysis.diagnosis.facts.call import HANDSHAKES, LIST
 from godot_analysis.diagnosis.wording import count, listed
 from godot_analysis.reading.classify import UNKNOWN
 from godot_analysis.reading.names import mentions

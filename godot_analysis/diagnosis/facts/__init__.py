@@ -7,30 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from godot_analysis.diagnosis.facts._lists import Arrival, Listing
-from godot_analysis.diagnosis.facts._names import family, nearest, normalised
-from godot_analysis.diagnosis.facts.absences import Missing, find_missing, lacking_calls, misnamed
-from godot_analysis.diagnosis.facts.addresses import known_before, listening, tried
-from godot_analysis.diagnosis.facts.blame import (
-    INTERNAL_ERROR,
-    INVALID_PARAMS,
-    INVALID_REQUEST,
-    METHOD_NOT_FOUND,
-    PARSE_ERROR,
-    answers_no,
-    at_fault,
-    error_words,
-    is_generic,
-    may_pass,
-    same_error,
-    says_nothing,
-)
+from godot_analysis.diagnosis.facts.absences import Missing, find_missing
 from godot_analysis.diagnosis.facts.breaches import Breach, find_breaches
-from godot_analysis.diagnosis.facts.call import HANDSHAKES, LIST, TOOL_CALL, UNFINISHED, Call
+from godot_analysis.diagnosis.facts.call import Call
 from godot_analysis.diagnosis.facts.calls import Calls, CallTable
-from godot_analysis.diagnosis.facts.connecting import broken_off, connected_later, crash_clue, said_of
 from godot_analysis.diagnosis.facts.crashes import Crash, find_crashes
-from godot_analysis.diagnosis.facts.declared import Declared, Held, says, speaks_of_tools
-from godot_analysis.diagnosis.facts.foreign import find_foreign_answers, no_messages
+from godot_analysis.diagnosis.facts.declared import Declared, Held
+from godot_analysis.diagnosis.facts.foreign import find_foreign_answers
 from godot_analysis.diagnosis.facts.incarnations import Incarnation
 from godot_analysis.diagnosis.facts.incidents import Incidents
 from godot_analysis.diagnosis.facts.log import Gap, Log, Remark
@@ -38,7 +21,7 @@ from godot_analysis.diagnosis.facts.operations import Operations
 from godot_analysis.diagnosis.facts.processes import Processes
 from godot_analysis.diagnosis.facts.sessions import Sessions
 from godot_analysis.diagnosis.facts.tools import Refused, Tools
-from godot_analysis.diagnosis.facts.topology import Management, Roles, Topology
+from godot_analysis.diagnosis.facts.topology import Management, Topology
 from godot_analysis.diagnosis.facts.wire import Wire
 from godot_analysis.diagnosis.matches import calls_of
 from godot_analysis.reading.events import Events, read_events
@@ -48,55 +31,8 @@ if TYPE_CHECKING:
 
     from godot_analysis.reconstruction.flow import Flow
 
-__all__ = [
-    "HANDSHAKES",
-    "INTERNAL_ERROR",
-    "INVALID_PARAMS",
-    "INVALID_REQUEST",
-    "LIST",
-    "METHOD_NOT_FOUND",
-    "PARSE_ERROR",
-    "TOOL_CALL",
-    "UNFINISHED",
-    "Arrival",
-    "Breach",
-    "Call",
-    "Calls",
-    "Crash",
-    "Facts",
-    "Gap",
-    "Held",
-    "Incarnation",
-    "Listing",
-    "Management",
-    "Missing",
-    "Refused",
-    "Remark",
-    "Roles",
-    "answers_no",
-    "at_fault",
-    "broken_off",
-    "connected_later",
-    "crash_clue",
-    "error_words",
-    "family",
-    "gather",
-    "is_generic",
-    "known_before",
-    "lacking_calls",
-    "listening",
-    "may_pass",
-    "misnamed",
-    "nearest",
-    "no_messages",
-    "normalised",
-    "said_of",
-    "same_error",
-    "says",
-    "says_nothing",
-    "speaks_of_tools",
-    "tried",
-]
+__all__ = ["Arrival", "Breach", "Call", "Calls", "Crash", "Facts", "Gap", "Held", "Incarnation", "Listing"]
+__all__ += ["Management", "Missing", "Refused", "Remark", "gather"]
 
 
 @dataclass

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import connected_later, lacking_calls, speaks_of_tools
+from godot_analysis.diagnosis.facts.absences import lacking_calls
+from godot_analysis.diagnosis.facts.connecting import connected_later
+from godot_analysis.diagnosis.facts.declared import speaks_of_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

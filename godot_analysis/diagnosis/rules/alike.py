@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import (
+from godot_analysis.diagnosis.facts.blame import (
     METHOD_NOT_FOUND,
-    TOOL_CALL,
-    UNFINISHED,
     at_fault,
-    connected_later,
     error_words,
     is_generic,
     same_error,
 )
+from godot_analysis.diagnosis.facts.call import TOOL_CALL, UNFINISHED
+from godot_analysis.diagnosis.facts.connecting import connected_later
 from godot_analysis.diagnosis.matches import Clue, Match, rows_of
 from godot_analysis.diagnosis.rules._http import refused_credentials
 from godot_analysis.diagnosis.rules._registry import rule

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from godot_analysis.diagnosis.facts import at_fault, nearest
+from godot_analysis.diagnosis.facts.blame import at_fault
 from godot_analysis.diagnosis.matches import Clue, Match, logged
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import listed
+from godot_analysis.reading.names import nearest
 from godot_analysis.schema import Check, takes, unknown_keys
 
 if TYPE_CHECKING:

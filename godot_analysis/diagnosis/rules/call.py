@@ -6,16 +6,16 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts import (
+from godot_analysis.diagnosis.facts.blame import (
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
-    TOOL_CALL,
     answers_no,
     at_fault,
     error_words,
     may_pass,
     says_nothing,
 )
+from godot_analysis.diagnosis.facts.call import TOOL_CALL
 from godot_analysis.diagnosis.matches import Clue, Match, logged
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.reading.lexicon import kinds

@@ -6,14 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import (
-    INVALID_PARAMS,
-    broken_off,
-    connected_later,
-    crash_clue,
-    lacking_calls,
-    said_of,
-)
+from godot_analysis.diagnosis.facts.absences import lacking_calls
+from godot_analysis.diagnosis.facts.blame import INVALID_PARAMS
+from godot_analysis.diagnosis.facts.connecting import broken_off, connected_later, crash_clue, said_of
 from godot_analysis.diagnosis.facts.timeline import grouped
 from godot_analysis.diagnosis.matches import Clue, Match, logged, rows_of
 from godot_analysis.diagnosis.rules._registry import rule

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import said_of
+from godot_analysis.diagnosis.facts.connecting import said_of
 from godot_analysis.diagnosis.facts.timeline import grouped
 from godot_analysis.diagnosis.matches import Clue, Match, calls_of
 from godot_analysis.diagnosis.rules._absence import refused_clue

@@ -6,16 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import (
-    HANDSHAKES,
-    INTERNAL_ERROR,
-    INVALID_PARAMS,
-    UNFINISHED,
-    broken_off,
-    crash_clue,
-    lacking_calls,
-    said_of,
-)
+from godot_analysis.diagnosis.facts.absences import lacking_calls
+from godot_analysis.diagnosis.facts.blame import INTERNAL_ERROR, INVALID_PARAMS
+from godot_analysis.diagnosis.facts.call import HANDSHAKES, UNFINISHED
+from godot_analysis.diagnosis.facts.connecting import broken_off, crash_clue, said_of
 from godot_analysis.diagnosis.matches import Clue, Match, logged, rows_of
 from godot_analysis.diagnosis.rules._absence import refused_clue
 from godot_analysis.diagnosis.rules._registry import rule

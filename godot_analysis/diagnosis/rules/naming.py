@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts import family, misnamed, nearest, normalised
+from godot_analysis.diagnosis.facts.absences import misnamed
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
+from godot_analysis.reading.names import family, nearest, normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import no_messages
+from godot_analysis.diagnosis.facts.foreign import no_messages
 from godot_analysis.diagnosis.matches import Clue, Match, calls_of
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import listed

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import lacking_calls, speaks_of_tools
+from godot_analysis.diagnosis.facts.absences import lacking_calls
+from godot_analysis.diagnosis.facts.declared import speaks_of_tools
 from godot_analysis.diagnosis.facts.timeline import grouped
 from godot_analysis.diagnosis.findings import SEVERITIES
 from godot_analysis.diagnosis.matches import Clue, Match, logged

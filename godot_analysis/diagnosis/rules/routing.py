@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import Missing, known_before, listening, tried
+from godot_analysis.diagnosis.facts.addresses import known_before, listening, tried
 from godot_analysis.diagnosis.matches import Clue, Match, rows_of
 from godot_analysis.diagnosis.rules._absence import absence_clue, refused_clue
 from godot_analysis.diagnosis.rules._registry import rule
@@ -15,7 +15,7 @@ from godot_analysis.diagnosis.wording import listed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Facts
+    from godot_analysis.diagnosis.facts import Facts, Missing
     from godot_analysis.reading.events import Event
 
 _SEVERAL: Final = 2

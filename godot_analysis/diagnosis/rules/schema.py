@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts import at_fault, says
+from godot_analysis.diagnosis.facts.blame import at_fault
+from godot_analysis.diagnosis.facts.declared import says
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._refused_lists import find
 from godot_analysis.diagnosis.rules._registry import rule

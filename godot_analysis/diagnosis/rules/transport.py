@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from godot_analysis.diagnosis.facts import HANDSHAKES, UNFINISHED, error_words
+from godot_analysis.diagnosis.facts.blame import error_words
+from godot_analysis.diagnosis.facts.call import HANDSHAKES, UNFINISHED
 from godot_analysis.diagnosis.matches import Clue, Match, logged, rows_of
 from godot_analysis.diagnosis.rules._http import (
     CLOSE,

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import INVALID_REQUEST, PARSE_ERROR, TOOL_CALL, UNFINISHED, lacking_calls
+from godot_analysis.diagnosis.facts.absences import lacking_calls
+from godot_analysis.diagnosis.facts.blame import INVALID_REQUEST, PARSE_ERROR
+from godot_analysis.diagnosis.facts.call import TOOL_CALL, UNFINISHED
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.reading.classify import ordinary

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from godot_analysis.diagnosis.facts import lacking_calls
+from godot_analysis.diagnosis.facts.absences import lacking_calls
 from godot_analysis.diagnosis.matches import Clue, Match, logged
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.reading.classify import classify
