@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Protocol
 
-    from godot_analysis.diagnosis.facts import Remark
+    from godot_analysis.diagnosis.facts import Call, Remark
     from godot_analysis.diagnosis.findings import Severity
     from godot_analysis.reading.events import Event
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         def calls(self) -> frozenset[int]: ...
 
 
-__all__ = ["Clue", "Match", "calls_of", "logged", "rows_of"]
+__all__ = ["Clue", "Match", "calls_of", "logged", "only_tool", "rows_of"]
 
 _CERTAIN: Final = 0.99  # a log never proves: it may lie, and it may be incomplete
 
@@ -44,7 +44,7 @@ class Match:
 
     `component` is the one that suffers, `cause_in` where the fault lies. `calls` are the failed calls that it
     accounts for: what one match has explained, a less specific rule does not report again. `words` fill the
-    templates of the catalogue. `severity` overrides the catalogue's.
+    templates of the catalogue. `severity` overrides the catalogue's; `variant` names words of it.
     """
 
     component: str | None
@@ -54,6 +54,7 @@ class Match:
     calls: frozenset[int] = frozenset()
     words: Mapping[str, object] = field(default_factory=dict)
     severity: Severity | None = None
+    variant: str = ""
 
     @property
     def confidence(self) -> float:
@@ -77,6 +78,12 @@ def logged(item: Event | Remark, weight: float, rows: tuple[str, ...] = ()) -> C
 def rows_of(items: Iterable[Event]) -> tuple[str, ...]:
     """The first records of these events."""
     return tuple(item.record for item in islice(items, 10))
+
+
+def only_tool(calls: Iterable[Call]) -> str | None:
+    """The tool that all these calls are of, None where they are of several."""
+    tools = {call.tool for call in calls}
+    return tools.pop() if len(tools) == 1 else None
 
 
 def calls_of(items: Iterable[_WithCalls]) -> frozenset[int]:

@@ -15,7 +15,7 @@ from godot_analysis.diagnosis.facts.blame import (
 )
 from godot_analysis.diagnosis.facts.call import TOOL_CALL, UNFINISHED
 from godot_analysis.diagnosis.facts.connecting import connected_later
-from godot_analysis.diagnosis.matches import Clue, Match, rows_of
+from godot_analysis.diagnosis.matches import Clue, Match, only_tool, rows_of
 from godot_analysis.diagnosis.rules._http import refused_credentials
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
@@ -65,19 +65,9 @@ def _dispatched_wrong(facts: Facts) -> Iterator[Match]:
             )
         ]
         clues += _around(backend, told[0], facts)
-        words = {
-            "alike": "with the same protocol error",
-            "what": f"{backend} lists its tools, but answers each of {number}{since} "
-            f"with “{error}”; nothing else fails that way",
-            "meaning": f"Not one tool is broken but the way in which {backend} handles `tools/call`: it does "
-            "not pass the call on as what it is (as when the tool's name is sent on as the method), or looks "
-            "tools up in another place than it lists them from.",
-            "remedy": f"Send one `tools/call` straight to {backend} and see what it makes of it; correct its "
-            "dispatch of `tools/call`. The relay and the client are not to blame.",
-        }
-        tool = errors[0].tool if len(tools) == 1 else None
+        words = {"number": number, "since": since, "error": error}
         numbers = facts.operations.families(errors)
-        yield Match(backend, backend, clues, tool, numbers, words)
+        yield Match(backend, backend, clues, only_tool(errors), numbers, words, variant="dispatch")
 
 
 def _around(backend: str, failed: Call, facts: Facts) -> Iterator[Clue]:
@@ -134,18 +124,8 @@ def _without_token(server: str, witness: str, refused: list[Event], facts: Facts
         Clue(f"nothing that {client} asked later was answered", 0.3, hurt[-1].rows),
     )
     calls = [call for call in hurt if call.method == TOOL_CALL]
-    words = {
-        "alike": "for its client's token",
-        "what": f"{server} answered {client} at first, refuses every request since then with {first.status} "
-        f"for its token, and {client} does not get a new one",
-        "meaning": "A token is good for a while. A client that is told so with 401 has to renew it, or to "
-        "ask a person to sign in again, and then to repeat the request.",
-        "remedy": f"Make {client} renew its token when {server} answers {first.status}, or sign in again.",
-    }
-    tools = {call.tool for call in calls}
-    tool = calls[0].tool if len(tools) == 1 else None
     numbers = facts.operations.families(calls)
-    yield Match(server, client, clues, tool, numbers, words)
+    yield Match(server, client, clues, only_tool(calls), numbers, {"status": first.status}, variant="token")
 
 
 def _say_nothing(calls: Sequence[Call]) -> bool:

@@ -32,13 +32,7 @@ def name_rewritten(facts: Facts) -> Iterator[Match]:
         )
         if same and refusal.tool not in known:
             clue = Clue(f"{same[0]} is known, {refusal.tool} is not", 0.9, refusal.records)
-            words = {
-                "meant": same[0],
-                "how": "A host or a model rewrote the name (`-` for `_`, a doubled prefix)",
-                "fix": f"Call {same[0]} exactly as listed; use only letters, digits and underscores in "
-                "names so that nothing rewrites them.",
-            }
-            yield _named(refusal, facts, (clue,), words)
+            yield _named(refusal, facts, (clue,), {"meant": same[0]}, "misspelt")
 
 
 def _not_put_back(facts: Facts) -> Iterator[Match]:
@@ -59,21 +53,18 @@ def _not_put_back(facts: Facts) -> Iterator[Match]:
         if meant:
             name = asked if asked in meant else meant[0]
             kept = f"{call.tool} is the name that {relay} lists"
-            how = f"{relay} lists the tools of {backend} under names of its own, and passed the call on "
-            how += "without putting the name back"
             if asked != call.tool:
                 kept = f"{relay} was called with {asked}, the name that it lists"
-                how = f"{relay} was called with {asked}, and passed that on as {call.tool}"
             clues = (
                 Clue(f"{backend} lists {name}, and was called with {call.tool}", 0.7, own.records),
                 Clue(kept, 0.6, shown.records),
             )
-            words = {
-                "meant": name,
-                "how": how,
-                "fix": f"Make {relay} call {name} at {backend}, by the name that {backend} listed.",
-            }
-            yield Match(backend, relay, clues, call.tool, facts.operations.operation_of(call).family, words)
+            words, numbers = (
+                {"meant": name, "relay": relay, "asked": asked},
+                facts.operations.families([call]),
+            )
+            variant = "not_put_back" if asked == call.tool else "changed"
+            yield Match(backend, relay, clues, call.tool, numbers, words, variant=variant)
 
 
 def _rewritten(name: str, shown: str) -> bool:
@@ -112,11 +103,11 @@ def wrong_name(facts: Facts) -> Iterator[Match]:
         yield _named(refusal, facts, clues, words)
 
 
-def _named(refusal: Refused, facts: Facts, clues: Sequence[Clue], words: Mapping[str, object]) -> Match:
-    backend = facts.tools.owner_of(refusal)
-    return Match(
-        backend or facts.topology.client, facts.topology.client, clues, refusal.tool, refusal.calls, words
-    )
+def _named(
+    refusal: Refused, facts: Facts, clues: Sequence[Clue], words: Mapping[str, object], variant: str = ""
+) -> Match:
+    client, backend = facts.topology.client, facts.tools.owner_of(refusal)
+    return Match(backend or client, client, clues, refusal.tool, refusal.calls, words=words, variant=variant)
 
 
 def _listed(facts: Facts, time: pd.Timestamp) -> frozenset[str]:

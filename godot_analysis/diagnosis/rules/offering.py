@@ -260,13 +260,7 @@ def _unheard(refusal: Refused, server: str, client: str, clue: Clue, facts: Fact
 @rule("F10")
 def dropped_by_host(facts: Facts) -> Iterator[Match]:
     for refusal in facts.tools.refused_by_host:
-        words = {
-            "client": refusal.by,
-            "what": refusal.tool,
-            "holder": refusal.by,
-            "does": "which refuses it all the same",
-            "unless": "",
-        }
+        words, variant = {"client": refusal.by, "what": refusal.tool}, "refused"
         seen, listed_behind = _seen(refusal, facts), facts.tools.backend_list(refusal.tool, refusal.time)
         if seen is not None:
             source = Clue(f"{seen.server} had listed it to {refusal.by}", 0.7, seen.records)
@@ -281,20 +275,15 @@ def dropped_by_host(facts: Facts) -> Iterator[Match]:
             holder = listed_behind.caller or facts.topology.relay
             text = f"{listed_behind.server} had listed it to {holder}, which does not log what it handed on"
             source = Clue(text, 0.3, listed_behind.records)
-            words |= {
-                "holder": holder,
-                "does": f"and {refusal.by} refuses it",
-                "unless": f" Or {holder} did not hand it on.",
-            }
+            words["holder"], variant = holder, "behind"
         else:
             continue
         severity: Severity | None = None
         if facts.tools.works_otherwise(refusal):
-            severity = "info"
-            words["unless"] = " It let it be called before and after that: only the name may have been wrong."
+            severity, variant = "info", "refused_at_times"
         clues = (Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records), source)
         server = facts.tools.owner_of(refusal) or facts.topology.client
-        yield Match(server, refusal.by, clues, refusal.tool, refusal.calls, words, severity)
+        yield Match(server, refusal.by, clues, refusal.tool, refusal.calls, words, severity, variant)
     yield from _server_left_out(facts)
     yield from _never_sent(facts)
 
@@ -312,21 +301,14 @@ def _never_sent(facts: Facts) -> Iterator[Match]:
         if facts.operations.every.where("tool", tool):
             continue
         listing = names[tool]
-        words = {
-            "client": client,
-            "what": tool,
-            "holder": client,
-            "does": f"which says {count(len(items), 'time')} that it could not make the call: "
-            "no tools/call was sent",
-            "unless": "",
-        }
+        words = {"client": client, "what": tool, "number": count(len(items), "time")}
         clues = (
             logged(items[0], 0.6, rows_of(items)),
             Clue(
                 f"{listing.server} had listed it, and no tools/call of it is in the log", 0.6, listing.records
             ),
         )
-        yield Match(listing.server, client, clues, tool, frozenset(), words)
+        yield Match(listing.server, client, clues, tool, words=words, variant="never_sent")
 
 
 def _server_left_out(facts: Facts) -> Iterator[Match]:
@@ -342,14 +324,8 @@ def _server_left_out(facts: Facts) -> Iterator[Match]:
                 Clue(f"{server} listed {count(len(held), 'tool')} to {last.component}", 0.4, item.records),
                 Clue("none of them is among those offered to the model", 0.5, (last.record,)),
             )
-            words = {
-                "client": last.component,
-                "what": f"every tool of {server}",
-                "holder": last.component,
-                "does": "which offers only those of others",
-                "unless": "",
-            }
-            yield Match(server, last.component, clues, words=words, severity="warning")
+            words = {"client": last.component, "what": f"every tool of {server}"}
+            yield Match(server, last.component, clues, words=words, severity="warning", variant="left_out")
 
 
 def _any_offered(held: frozenset[str], offer: Event) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from godot_analysis.diagnosis.facts import Facts
+    from godot_analysis.diagnosis.findings import Severity
 
 
 for _code in ("F01", "F03", "F04", "F05", "F06", "F07"):
@@ -51,18 +52,12 @@ def definitions_stripped(facts: Facts) -> Iterator[Match]:
             harmless = not (said or worded or (failed and whole))
             cause = listing.server if whole or owner is None else owner
             words = {
-                "fault": "refers to a definition that is not in its schema",
-                "problem": f"refers to {message.split(': ')[-1].split(' is ')[0]}, which is not there",
-                "why": "A hop that keeps `$ref` and drops `$defs` leaves a schema that nobody can read: the "
-                "model guesses the arguments, and strict validators refuse the tool.",
-                "fix": f"Make {cause} pass schemas on whole, `$defs` included, or write the definitions in "
-                "place.",
+                "definition": message.split(": ")[-1].split(" is ")[0],
                 "origin": f" {owner} sent it whole." if whole else "",
             }
             numbers = facts.operations.families(worded or (failed if whole else ()))
-            yield Match(
-                owner or listing.server, cause, clues, tool, numbers, words, "info" if harmless else None
-            )
+            severity: Severity | None = "info" if harmless else None
+            yield Match(owner or listing.server, cause, clues, tool, numbers, words, severity, "stripped")
     yield from _another_schema(facts)
 
 
@@ -82,11 +77,4 @@ def _another_schema(facts: Facts) -> Iterator[Match]:
                 Clue(f"the call is as {relay} lists {call.tool}, but for {backend} {wrong}", 0.8, top.rows),
                 Clue(f"{backend} refused it: “{call.error_text[:160]}”", 0.4, call.rows),
             )
-            words = {
-                "fault": "is listed with another schema than its own",
-                "problem": f"is not the one that {backend} listed: for that one, {wrong}",
-                "why": "A model can only go by the list that it was given.",
-                "origin": "",
-                "fix": f"Make {relay} list {call.tool} again as {backend} lists it, without a change.",
-            }
-            yield Match(backend, relay, clues, call.tool, top.family, words)
+            yield Match(backend, relay, clues, call.tool, top.family, {"wrong": wrong}, variant="another")

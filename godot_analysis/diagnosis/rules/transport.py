@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from godot_analysis.diagnosis.facts.blame import error_words
 from godot_analysis.diagnosis.facts.call import HANDSHAKES, UNFINISHED
-from godot_analysis.diagnosis.matches import Clue, Match, logged, rows_of
+from godot_analysis.diagnosis.matches import Clue, Match, logged, only_tool, rows_of
 from godot_analysis.diagnosis.rules._http import (
     CLOSE,
     LOOKED_AT,
@@ -80,20 +80,12 @@ def stale_session(facts: Facts) -> Iterator[Match]:
             "number": count(Counter(item.component for item in failed).most_common(1)[0][1], "request"),
             "status": first.status,
             "client": client,
-            "misuse": f"goes on with a session that {server} has forgotten",
-            "reason": f"it does not know the session any more, and {client} did not initialize again",
-            "code": " After a restart the id means nothing: the server has to say 404 then, and the "
-            "client to send `initialize` without an id."
-            + (
-                ""
-                if first.status == _NOT_FOUND
-                else f" Here it says {first.status}, which no client can know."
-            ),
-            "remedy": f"Make {client} initialize again when a request with a session is answered with 404; "
-            f"make {server} answer 404, and nothing else, for a session that it does not know.",
+            "unusual": "",
         }
-        cause = client if first.status == _NOT_FOUND else server
-        yield Match(server, cause, clues, hit[0].tool if len(hit) == 1 else None, numbers, words)
+        cause = client
+        if first.status != _NOT_FOUND:
+            cause, words["unusual"] = server, f" Here it says {first.status}, which no client can know."
+        yield Match(server, cause, clues, only_tool(hit), numbers, words, variant="forgotten")
 
 
 def _told_in_errors(facts: Facts) -> Iterator[Match]:
@@ -106,6 +98,7 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
             call = facts.operations.under_way(item.component, item.time, failed=True)
             if call is not None and call.callee == item.server and call.status in UNFINISHED:
                 told.append(replace(call, error_text=item.text))
+    severity: Severity | None
     for server in sorted({call.callee for call in told if call.callee}):
         refused = [call for call in told if call.callee == server]
         first = refused[0]
@@ -121,48 +114,21 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
                 tuple(row for call in refused[:10] for row in call.rows),
             )
         ]
+        cause, variant, severity = server, "renewed", "info"
         if kept and not anew:
             clues.append(Clue("after that it answered others of the same session well", 0.6, kept[0].rows))
-            words = _misuse(
-                server,
-                "answers with instances that do not share their sessions",
-                "the instance that got it does not know the session, which another instance began",
-                "Several instances answer in turn, and the session is in the memory of one of them.",
-                f"Send all requests of a session to the same instance of {server} (sticky sessions), or keep "
-                "the sessions where all instances find them.",
-            )
-            cause = server
+            variant, severity = "not_shared", None
         elif not (anew or good):
             clues.append(Clue(f"{client} sent no initialize after that", 0.4))
-            words = _misuse(
-                client,
-                f"goes on with a session that {server} has forgotten",
-                f"it does not know the session any more, and {client} did not initialize again",
-                "After a restart or a time of silence the id means nothing: the client has to send "
-                "`initialize` without an id.",
-                f"Make {client} initialize again when a session is unknown; "
-                f"make {server} answer HTTP 404 then.",
-            )
-            cause = client
-        else:
-            words = _misuse(
-                client,
-                f"had to initialize a session with {server} anew",
-                "it did not know the session any more",
-                f"{client} initialized again, as it should.",
-                f"Nothing, unless it happens often: then see why {server} forgets its sessions.",
-            )
-            cause = server
-        words |= {"number": count(len(refused), "request"), "status": f"“{error_words(first)}”"}
+            cause, variant, severity = client, "forgotten", None
+        words = {
+            "number": count(len(refused), "request"),
+            "status": f"“{error_words(first)}”",
+            "client": server if variant == "not_shared" else client,
+            "unusual": "",
+        }
         numbers = facts.operations.families(refused)
-        tools = {call.tool for call in refused}
-        tool = tools.pop() if len(tools) == 1 else None
-        severity: Severity | None = None if cause == client or (kept and not anew) else "info"
-        yield Match(server, cause, clues, tool, numbers, words, severity)
-
-
-def _misuse(who: str, misuse: str, reason: str, code: str, remedy: str) -> dict[str, object]:
-    return {"client": who, "misuse": misuse, "reason": reason, "code": f" {code}", "remedy": remedy}
+        yield Match(server, cause, clues, only_tool(refused), numbers, words, severity, variant)
 
 
 @rule("F28")
@@ -346,19 +312,10 @@ def _session_not_sent(server: str, failed: list[Event], facts: Facts) -> Match:
         Clue(f"{server} answered {first.status}: {first.text[:120]}", 0.7, rows_of(failed)),
         Clue(f"{client} had sent initialize, and goes on without the id of a session", 0.5),
     )
-    words = {
-        "number": count(len(failed), "request"),
-        "status": first.status,
-        "client": client,
-        "misuse": f"does not send the session id that {server} gave it",
-        "reason": f"{client} does not name its session",
-        "code": "",
-        "remedy": f"Make {client}, or the proxy between, repeat the `Mcp-Session-Id` of the answer to "
-        "`initialize` in every later request.",
-    }
+    words = {"number": count(len(failed), "request"), "status": first.status, "client": client}
     hit = failed_since(first, server, facts)
     numbers = facts.operations.families(hit)
-    return Match(server, client, clues, hit[0].tool if len(hit) == 1 else None, numbers, words)
+    return Match(server, client, clues, only_tool(hit), numbers, words, variant="not_sent")
 
 
 def _differing(item: Event, call: Call) -> list[str]:
