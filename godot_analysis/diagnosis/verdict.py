@@ -228,16 +228,8 @@ def _idle(server: str, facts: Facts) -> bool:
         return False
     started = [item.time for item in facts.events.of("start") if item.component == server]
     last = max([*started, *(call.started for call in hands[-1:])], default=facts.log.start)
-    return facts.log.end - last > _IDLE or _has_no_tools(server, facts)
-
-
-def _has_no_tools(server: str, facts: Facts) -> bool:
-    """Whether a server declared something else than tools, which nobody has to use."""
-    for arrival in facts.sessions.arrivals_at(server):
-        able = arrival.result.get("capabilities") if isinstance(arrival.result, dict) else None
-        if isinstance(able, dict) and able and "tools" not in able:
-            return True
-    return False
+    # A server that declared something else than tools nobody has to use.
+    return facts.log.end - last > _IDLE or any(one.lacks_tools for one in facts.sessions.arrivals_at(server))
 
 
 def _unexplained(work: _Work, explained: frozenset[str]) -> Iterator[tuple[str, str]]:

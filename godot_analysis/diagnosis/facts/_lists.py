@@ -35,6 +35,17 @@ class Arrival:
     result: Any
     records: tuple[str, ...]
 
+    @property
+    def capabilities(self) -> dict[str, Any] | None:
+        """What the server declared that it is able to, None where its answer does not tell."""
+        able = self.result.get("capabilities") if isinstance(self.result, dict) else None
+        return able if isinstance(able, dict) else None
+
+    @property
+    def lacks_tools(self) -> bool:
+        """Whether the server declared something, and no tools."""
+        return bool(self.capabilities) and "tools" not in (self.capabilities or ())
+
 
 @dataclass(frozen=True)
 class Listing:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.facts._names import count_families, family, nearest, normalised
-from godot_analysis.diagnosis.facts.connecting import connected_later
 from godot_analysis.diagnosis.matches import calls_of
 
 if TYPE_CHECKING:
@@ -234,7 +233,7 @@ def _silent(facts: Facts, incarnation: Incarnation) -> Iterator[str]:
     connected = {item.component for item in facts.events.of("connection") if incarnation.holds(item.time)}
     # Whom the relay routes calls to it has listed the tools of.
     routes = [route for route in facts.events.of("route") if incarnation.holds(route.time)]
-    connected |= {route.server for route in routes if route.server and not _only_tried(route, facts)}
+    connected |= {route.server for route in routes if route.server}
     for backend in sorted(_belonging(facts, incarnation)):
         there = _own(incarnation.reached.get(backend, ()), incarnation, facts)
         if not facts.topology.roles.relays:  # then whoever greets it is one of its clients
@@ -247,18 +246,6 @@ def _silent(facts: Facts, incarnation: Incarnation) -> Iterator[str]:
             ]
             if not (removed and removed[-1].verb == "remove"):
                 yield backend
-
-
-def _only_tried(route: Event, facts: Facts) -> bool:
-    """Whether a route is no more than an attempt to connect, which was then refused."""
-    refused = [
-        trouble
-        for trouble in (facts.incidents.troubles if (route.tool or route.trace) is None else ())
-        if trouble.link == "refused" and trouble.server == route.server and trouble.time >= route.time
-    ]
-    return bool(refused) and not connected_later(
-        refused[-1].component, route.server or "", refused[-1].time, facts
-    )
 
 
 def _belonging(facts: Facts, incarnation: Incarnation) -> set[str]:

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.facts._lists import arrivals_of
-from godot_analysis.diagnosis.facts._rows import chosen, records
+from godot_analysis.diagnosis.facts._rows import chosen
 from godot_analysis.diagnosis.facts.call import HANDSHAKES
 from godot_analysis.diagnosis.facts.incarnations import Incarnation, incarnations
 from godot_analysis.diagnosis.facts.timeline import LEEWAY, Timeline, Timelines, grouped
@@ -182,13 +182,3 @@ class Sessions:
         served = self._operations.sent_to_backend(backend).answered
         since = served if incarnation.begin is None else served.since(incarnation.begin)
         return since if incarnation.end is None else since.before(incarnation.end)
-
-    @cached_property
-    def list_changes(self) -> list[tuple[pd.Timestamp, str]]:
-        """When a client received word that a list of tools had changed: time and row."""
-        messages = self._flow.observed
-        told = messages[messages["method"] == "notifications/tools/list_changed"]
-        told = told[~told["observer"].isin(self._topology.roles.relays) | (told["direction"] == "sent")]
-        # What a backend tells its relay, no client has heard.
-        told = told[~told["receiver"].isin(self._topology.roles.relays - self._topology.roles.hosts)]
-        return [(row["time"], row["record"]) for row in records(told)]

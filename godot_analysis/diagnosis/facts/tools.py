@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from godot_analysis.diagnosis.facts._lists import Listing
+    from godot_analysis.diagnosis.facts._lists import Arrival, Listing
     from godot_analysis.diagnosis.facts.call import Call
     from godot_analysis.diagnosis.facts.calls import Calls
     from godot_analysis.diagnosis.facts.operations import Operations
@@ -297,15 +297,10 @@ class Tools:
         unlisted = {
             server
             for server in filter(None, servers - told)
-            if not any(self._uses(one.result) for one in self._sessions.arrivals_at(server))
+            if not any(_serves_else(one) for one in self._sessions.arrivals_at(server))
             and self._operations.well_answered(server) is None
         }
         return frozenset(unlisted | partly) - self._topology.roles.relays - self._topology.roles.clients
-
-    @staticmethod
-    def _uses(result: Any) -> bool:
-        able = result.get("capabilities") if isinstance(result, dict) else None
-        return isinstance(able, dict) and bool(able.keys() & _OTHER_USES) and "tools" not in able
 
     def _refused_in(self, refusal: Event) -> Refused:
         tool, owner = self._without_prefix(refusal)
@@ -371,3 +366,8 @@ class Tools:
     def _offers(self) -> Timelines[str, Event]:
         offers = self._events.of("tools offered")
         return Timelines((offer.component, offer) for offer in offers if offer.names is not None)
+
+
+def _serves_else(arrival: Arrival) -> bool:
+    """Whether a server declared that it is there for something else than tools."""
+    return arrival.lacks_tools and not _OTHER_USES.isdisjoint(arrival.capabilities or ())

@@ -68,18 +68,8 @@ def unserved(facts: Facts) -> Iterator[tuple[str, list[Event]]]:
         if server not in facts.topology.participants and bridge != server and works:
             continue  # what it asked for came by another way
         reached = answered.where(*theirs)
-        if not reached.served and all(_stands_for(call, items) for call in reached):
+        if not reached.served:
             yield server or _UNKNOWN_ADDRESS, items
-
-
-def _stands_for(call: Call, items: list[Event]) -> bool:
-    """Whether an error is what the client's own library made of a request that HTTP refused."""
-    ended = call.ended
-    return (
-        call.status == "error"
-        and ended is not None
-        and any(call.started <= item.time <= ended and item.component == call.caller for item in items)
-    )
 
 
 def open_calls(server: str, first: Event, facts: Facts) -> frozenset[int]:

@@ -40,12 +40,7 @@ def output_unlike_schema(facts: Facts) -> Iterator[Match]:
         if worded is None and (call.status != "answered" or odd is None):
             continue
         what = odd if worded is None else f"the call was answered with “{worded[:120]}”"
-        refused = [
-            item
-            for item in complaints
-            if call.started <= item.time
-            and (str(call.tool) in item.said or facts.operations.last_before(item.time) is call)
-        ]
+        refused = [one for one in complaints if call.started <= one.time and str(call.tool) in one.said]
         clues = [Clue(f"{call.tool} was listed with an outputSchema, and {what}", 0.75, call.rows)]
         clues += [logged(one, 0.6) for one in refused[:1]]
         effect = "" if refused or worded else " Nobody seems to have checked it here: it works by luck."

@@ -64,15 +64,6 @@ def listed_but_unknown(facts: Facts) -> Iterator[Match]:
         clues = [Clue(f"it answered the call with “{error_words(call)}”", 0.6, call.rows)]
         if last is not None and call.tool in (last.names or ()):
             clues.append(Clue(f"{call.callee} listed {call.tool}", 0.7, last.records))
-        elif (
-            last is None
-            and call.parent is not None
-            and call.tells("tool.unknown")
-            and call.callee not in facts.topology.roles.relays
-        ):
-            clues.append(
-                Clue(f"{call.caller or facts.topology.relay} would not have sent it there unlisted", 0.3)
-            )
         else:
             continue
         yield _match(call, facts, call.callee, clues, {"error": error_words(call)})

@@ -12,7 +12,6 @@ from godot_analysis.diagnosis.facts.connecting import broken_off, connected_late
 from godot_analysis.diagnosis.facts.timeline import grouped
 from godot_analysis.diagnosis.matches import Clue, Match, logged, rows_of
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.wording import listed
 from godot_analysis.reading.classify import UNKNOWN
 from godot_analysis.reading.errors import WORD
 from godot_analysis.reading.lexicon import kinds
@@ -223,9 +222,8 @@ def _unanswered(client: str, server: str, last: Call, facts: Facts) -> Iterator[
         return
     if client in facts.topology.roles.relays and not (ends or complaints or crash):
         return  # a relay that has no connection to its backend
-    behind = _stuck_itself(server, facts)
     told = (*crash, *ends, *complaints)
-    clues = [Clue(f"{last.method} was not answered", 0.3, last.rows), *ends, *complaints, *crash, *behind]
+    clues = [Clue(f"{last.method} was not answered", 0.3, last.rows), *ends, *complaints, *crash]
     what = f"{server} never answered {last.method}"
     if given_up:
         clues.append(Clue(f"{client} gave it up after {waited.total_seconds():.0f} s", 0.5, last.rows))
@@ -242,15 +240,6 @@ def _unanswered(client: str, server: str, last: Call, facts: Facts) -> Iterator[
         "remedy": f"Start {server} by hand as {client} does, see what it writes, and mend that.",
     }
     yield Match(server, server, clues, None, lacking_calls(facts, server), words)
-
-
-def _stuck_itself(server: str, facts: Facts) -> list[Clue]:
-    """The doubt whether a server that only connects to another one, and could not, is to blame itself."""
-    tried = facts.operations.handshakes.where("caller", server)
-    behind = {call.callee for call in tried if call.callee}
-    if not behind or facts.operations.requests.served.where("caller", server):
-        return []
-    return [Clue(f"but {server} itself could not connect to {listed(sorted(behind))}", -0.4, tried[0].rows)]
 
 
 def _refused(items: list[Event], by: set[str]) -> list[Event]:

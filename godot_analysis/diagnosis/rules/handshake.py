@@ -13,15 +13,14 @@ from godot_analysis.diagnosis.facts.connecting import broken_off, crash_clue, sa
 from godot_analysis.diagnosis.matches import Clue, Match, logged, rows_of
 from godot_analysis.diagnosis.rules._absence import refused_clue
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.wording import count, listed
+from godot_analysis.diagnosis.wording import count
 from godot_analysis.reading.classify import classify
 from godot_analysis.reading.errors import leaves_model_without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from collections.abc import Set as AbstractSet
 
-    from godot_analysis.diagnosis.facts import Arrival, Call, Facts, Refused
+    from godot_analysis.diagnosis.facts import Arrival, Call, Facts
     from godot_analysis.reading.events import Event
 
 _AROUND: Final = pd.Timedelta(seconds=2)
@@ -86,7 +85,7 @@ def _told_by_server(facts: Facts) -> Iterator[Match]:
             said.setdefault(item.component, []).append(item)
     for server, items in said.items():
         asked = facts.operations.requests.where("callee", server)
-        good = asked.ended("answered", "tool_error").after(items[0].time)
+        good = asked.served.after(items[0].time)
         if server in facts.topology.roles.clients or good or facts.wire.stateless(server):
             continue  # who needs no handshake is F18
         clues = (
@@ -95,9 +94,7 @@ def _told_by_server(facts: Facts) -> Iterator[Match]:
         )
         words = {"error": f", “{items[0].text[:160]}”,"}
         refused = asked.ended("error").since(items[0].time - _AROUND)
-        numbers = frozenset[int]().union(
-            lacking_calls(facts, server), *(facts.operations.operation_of(call).family for call in refused)
-        )
+        numbers = lacking_calls(facts, server) | facts.operations.families(refused)
         client = facts.topology.client if not refused else refused[0].caller or facts.topology.client
         yield Match(server, client, clues, None, numbers, words)
 
@@ -131,10 +128,10 @@ def _met_with_silence(hand: Call, facts: Facts) -> Iterator[Match]:
 @rule("F11")
 def no_tools_declared(facts: Facts) -> Iterator[Match]:
     for arrival in facts.sessions.arrivals:
-        declared = arrival.result.get("capabilities") if isinstance(arrival.result, dict) else None
+        declared = arrival.capabilities
         # An array is no MCP at all, and harmless where it occurs: only a proper declaration can lack
         # something.
-        if arrival.failed or not isinstance(declared, dict) or "tools" in declared:
+        if arrival.failed or declared is None or "tools" in declared:
             continue
         asked = any(listing.time >= arrival.time for listing in facts.tools.lists_of(arrival.backend)[-1:])
         lacks = facts.lacks_of(arrival.backend)
@@ -165,7 +162,7 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
             clues += refused_clue(item, 0.4)
         first = (lacks or refused)[0]
         if not lacks:
-            clues += _expected_all_the_same(arrival.backend, refused[0], declared.keys() & _USES, facts)
+            clues.append(Clue(f"{refused[0].by} refused {refused[0].tool}", 0.2, refused[0].records))
         yield Match(arrival.backend, arrival.backend, clues, first.tool, first.calls, words)
 
 
@@ -180,24 +177,6 @@ def _left_without(arrival: Arrival, facts: Facts) -> list[Clue]:
         and item.tells("tools.undeclared")
         and leaves_model_without(item.said)
     ][:1]
-
-
-def _expected_all_the_same(
-    server: str, refused: Refused, uses: AbstractSet[str], facts: Facts
-) -> Iterator[Clue]:
-    """What tells a server that forgot to declare its tools from one that has none."""
-    yield Clue(f"{refused.by} refused {refused.tool}", 0.2, refused.records)
-    told = [item for item in facts.events.of("tools registered") if item.component == server and item.count]
-    said = [(item.text, item.record) for item in told]
-    said += [
-        (item.said, item.record)
-        for item in facts.incidents.complaints
-        if server in item.said and item.tells("tools.undeclared")
-    ]
-    for text, record in said:
-        yield Clue(f"somebody logged: {text[:120]}", 0.4, (record,))
-    if uses and not said:
-        yield Clue(f"but it serves {listed(sorted(uses))}, and may have no tools", -0.3)
 
 
 @rule("F18")

@@ -60,8 +60,6 @@ def no_mcp_layer(facts: Facts) -> Iterator[Match]:
             Clue(f"it answered {method} with “{text[:120] or 'an error'}”", 0.65, rows)
             for method, text, rows in refusals[:3]
         ]
-        if not clues and not hands:
-            clues = _mute_visits(backend, lacks, facts)
         if not clues:
             continue
         clues += [
@@ -86,17 +84,6 @@ def _not_understood(backend: str, lacks: list[Missing], facts: Facts) -> list[Ev
             or any(_while_connecting(item.time, lack.incarnation) for lack in lacks)
         )
     ]
-
-
-def _mute_visits(backend: str, lacks: list[Missing], facts: Facts) -> list[Clue]:
-    """Connections made to the backend when the relay connected, on which no request was ever understood."""
-    visits = [
-        item
-        for item in facts.events.of("connection")
-        if item.component == backend and any(_while_connecting(item.time, lack.incarnation) for lack in lacks)
-    ]
-    text = "a connection to it was opened, but no MCP request was ever understood on it"
-    return [Clue(text, 0.5, tuple(item.record for item in visits[:3]))] if visits else []
 
 
 def _while_connecting(time: pd.Timestamp, incarnation: Incarnation) -> bool:

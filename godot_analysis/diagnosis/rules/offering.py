@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -12,7 +11,7 @@ import pandas as pd
 from godot_analysis.diagnosis.matches import Clue, Match, calls_of, logged, rows_of
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count
-from godot_analysis.reading.classify import classify, ordinary
+from godot_analysis.reading.classify import classify
 from godot_analysis.reading.errors import tool_limit
 from godot_analysis.reading.names import mentions, plain_name
 
@@ -167,14 +166,9 @@ def list_out_of_date(facts: Facts) -> Iterator[Match]:
         words = {"client": client, "what": "was told so and did not list them again", "link": "the second"}
         tool = refused[0].tool if refused else None
         yield Match(server, client, clues, tool, words=words, severity=None if refused else "warning")
-    missed: dict[tuple[str | None, object], str | None] = {}
     for refusal in facts.tools.refused_by_host:
         if not _told(facts.tools.owner_of(refusal), refusal.by, facts):
-            for match in (*_grown_unheard(refusal, facts), *_registered_unheard(refusal, facts)):
-                missed.setdefault((match.component, match.words["client"]), match.tool)
-                yield match
-    for match in _dropped_unheard(facts):  # with a tool that came, it is one change
-        yield replace(match, tool=missed.get((match.component, match.words["client"]), match.tool))
+            yield from _grown_unheard(refusal, facts)
 
 
 def _told(server: str | None, client: str, facts: Facts) -> bool:
@@ -204,42 +198,6 @@ def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
         return
     clue = Clue(f"{server} listed it later, and not before", 0.6, later.records)
     yield _unheard(refusal, server, mine.caller or refusal.by, clue, facts)
-
-
-def _dropped_unheard(facts: Facts) -> Iterator[Match]:
-    """A call of a tool that is in the list of its caller, and no more in the one that others got since."""
-    for refusal in facts.tools.refused:
-        server = refusal.server
-        if not refusal.own or server is None:
-            continue
-        call = next((one for one in facts.operations.numbered(refusal.calls) if one.callee == server), None)
-        client = call.caller if call is not None else None
-        if client is None or refusal.tool not in facts.tools.held(server, refusal.time, client):
-            continue
-        newer = facts.tools.last_list(server, refusal.time)
-        if newer is not None and newer.caller not in {client, None} and not _told(server, client, facts):
-            text = f"the list that {server} gave to {newer.caller} since has it no more"
-            yield _unheard(refusal, server, client, Clue(text, 0.5, newer.records), facts)
-
-
-def _registered_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
-    """A refused tool that its server says it has got since it was last asked for a list."""
-    lists = facts.tools.given_to(refusal.by, refusal.time)
-    for said in facts.log.remarks_on(refusal.tool):
-        listing = lists.get(said.component)
-        if (
-            listing is not None
-            and not _told(said.component, refusal.by, facts)
-            and listing.time < said.time < refusal.time
-            and ordinary(said.text).tells("tools.registered")
-            and refusal.tool not in facts.tools.held(said.component, refusal.time, refusal.by)
-            and not any(item.time > refusal.time for item in facts.tools.lists_of(said.component))
-        ):
-            clue = Clue(
-                f"{said.component} logged after its last list: {said.text[:120]}", 0.6, (said.record,)
-            )
-            yield _unheard(refusal, said.component, refusal.by, clue, facts)
-            return
 
 
 def _unheard(refusal: Refused, server: str, client: str, clue: Clue, facts: Facts) -> Match:

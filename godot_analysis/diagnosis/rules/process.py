@@ -9,7 +9,7 @@ import pandas as pd
 
 from godot_analysis.diagnosis.matches import Clue, Match, logged, rows_of
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.wording import count, listed
+from godot_analysis.diagnosis.wording import count
 from godot_analysis.reconstruction.endings import WITHHELD
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
 def never_ends(facts: Facts) -> Iterator[Match]:
     open_ = facts.operations.roots.ended("pending", "lost")
     told = np.zeros(len(facts.operations.table), dtype=bool)
-    for call, inner in _endless(facts, open_):
-        last, behind = (inner or call).last, open_.after((inner or call).started)
+    for call in _endless(facts):
+        last, behind = call.last, open_.after(call.started)
         backend = facts.operations.backend_of(last)
         waited = facts.log.end - call.started
         if last.answered and (call.status == "cancelled" or WITHHELD in call.note):
@@ -98,8 +98,7 @@ def never_ends(facts: Facts) -> Iterator[Match]:
             else "",
         }
         # What an earlier match accounts for is not told again: n open calls make n²/2 pairs.
-        own = call.family if inner is None else call.family | inner.family
-        numbers = own.union(*(other.family for other in behind.only(~told)))
+        numbers = call.family.union(*(other.family for other in behind.only(~told)))
         told[behind.places] = True
         severity: Severity | None = "info" if cut_short else None
         yield Match(where, where, clues, call.tool, numbers, words, severity)
@@ -132,28 +131,19 @@ def _withheld(call: Call) -> Match:
     return Match(router, router, clues, call.tool, call.family, words)
 
 
-def _endless(facts: Facts, open_: Calls) -> Iterator[tuple[Call, Call | None]]:
-    """The calls that nothing ended, each with the same call further on, where only its content tells."""
-    further: set[int] = set()
+def _endless(facts: Facts) -> Iterator[Call]:
+    """The calls that nothing ended."""
     for call in (*_unfinished(facts), *_unheard(facts), *_cancelled_late(facts)):
-        if (
-            call.number in further
-            or facts.operations.overtaken(call)
-            or not call.family.isdisjoint(facts.incidents.ended_by_http)
-        ):
+        ended = not call.family.isdisjoint(facts.incidents.ended_by_http)
+        if ended or facts.operations.overtaken(call):
             continue
-        inner = _handed_on(call, open_)
-        further |= frozenset() if inner is None else inner.family
-        last = (inner or call).last
+        last = call.last
         backend = facts.operations.backend_of(last)
-        if (
-            not last.sent
-            and backend
-            and not (facts.operations.tells_ends(backend) or facts.wire.verbatim(backend))
-        ):
-            continue  # seen by the backend alone, which never logs an end
+        if not last.sent and backend and not facts.wire.verbatim(backend):
+            continue  # seen by the backend alone, which may never log an end
         if last.sent and not (
-            facts.wire.verbatim(call.caller or "", last.callee or "") or _hears(call, facts)
+            facts.wire.verbatim(call.caller or "", last.callee or "")
+            or facts.operations.reports_ends(call.caller)
         ):
             continue  # in whose words the ends of calls are not told, or not so that they can be read
         waited = facts.log.end - call.started
@@ -161,12 +151,7 @@ def _endless(facts: Facts, open_: Calls) -> Iterator[tuple[Call, Call | None]]:
             continue
         if (waited < _BRIEF and not last.received) or facts.operations.end_unlogged(call):
             continue  # the log ends before even its arrival could be logged, or lacks what came then
-        yield call, inner
-
-
-def _hears(call: Call, facts: Facts) -> bool:
-    """Whether the caller's records tell of any end, or of so few calls that none may have come to one."""
-    return facts.operations.reports_ends(call.caller)
+        yield call
 
 
 @rule("R05")
@@ -234,7 +219,7 @@ def old_instance(facts: Facts) -> Iterator[Match]:
                     )
                 )
                 break
-        clues += _instances(backend, replies, facts) + _lists(backend, facts) + _address(backend, facts)
+        clues += _instances(backend, replies, facts)
         if clues:
             yield Match(backend, facts.topology.relay, clues, None)
 
@@ -262,65 +247,6 @@ def _instances(backend: str, replies: Calls, facts: Facts) -> list[Clue]:
     return []
 
 
-def _address(backend: str, facts: Facts) -> list[Clue]:
-    """That a restart took the route back to another address, where somebody answers as well."""
-    routes = [route for route in facts.events.of("route") if route.server == backend and route.url]
-    if not routes:
-        return []
-    last = routes[-1]
-    incarnation = facts.sessions.incarnation_at(last.time)
-    before = [route for route in routes if incarnation.begin is not None and route.time < incarnation.begin]
-    set_here = [
-        c
-        for c in facts.topology.commands
-        if c.name == backend and c.verb == "add" and incarnation.holds(c.time)
-    ]
-    if not before or before[-1].url == last.url or set_here:
-        return []
-    moved = [c for c in facts.topology.commands if c.name == backend and c.url == before[-1].url]
-    text = (
-        f"calls went to {before[-1].url} before {facts.topology.relay} was restarted, "
-        f"and go to {last.url} since"
-    )
-    clues = [Clue(text, 0.6, (before[-1].record, last.record))]
-    if moved:
-        clues.append(
-            Clue(f"the former had been set at run time with {moved[-1].call.tool}", 0.5, moved[-1].call.rows)
-        )
-    return clues
-
-
-def _lists(backend: str, facts: Facts) -> list[Clue]:
-    """That a visitor who asked the same name was shown another list than the relay at the same time."""
-    lists = [
-        item
-        for item in facts.tools.lists_of(backend)
-        if item.count is not None and item.cursor is None and item.next_cursor is None
-    ]
-    mine = {arrival.time for arrival in facts.sessions.relay_arrivals if arrival.backend == backend}
-    if len(lists) < 2 or len(mine) < 2:  # noqa: PLR2004 - two make a difference
-        return []
-    incarnation = facts.sessions.incarnation_at(lists[-1].time)
-    inside = [listing for listing in lists if incarnation.holds(listing.time)]
-    counts = [listing.count for listing in inside]
-    unexplained = [
-        arrival
-        for arrival in incarnation.reached.get(backend, [])
-        if incarnation.burst_end is not None
-        and arrival.time > incarnation.burst_end
-        and not facts.sessions.why_reconnected(arrival)
-    ]
-    logs = facts.flow.logs
-    shown = logs["id"].isin([row for listing in inside for row in listing.records])
-    writers = logs.loc[shown & (logs["component"] == backend), "instance"]
-    if len(set(writers)) == 1 and writers.notna().all():
-        return []  # one process, whose list has changed
-    if unexplained and len(set(counts)) > 1:
-        text = f"it listed {listed(map(str, counts))} tools to different visitors"
-        return [Clue(text, 0.6, tuple(row for listing in inside for row in listing.records))]
-    return []
-
-
 def _unfinished(facts: Facts) -> Iterator[Call]:
     """The calls without an end, but for those under which their server broke."""
     found = facts.operations.roots.ended("pending", "lost", "timed_out")
@@ -335,15 +261,6 @@ def _cancelled_late(facts: Facts) -> Iterator[Call]:
             continue
         if router is not None and facts.wire.verbatim(router) and call.ended - last.ended >= _PATIENCE:
             yield call
-
-
-def _handed_on(call: Call, open_: Calls) -> Call | None:
-    """The same call where somebody who does not log sent it on, under a trace of its own."""
-    if call.legs:
-        return None
-    near = open_.after(call.started).before(call.started + _BRIEF).where("tool", call.tool)
-    alike = (other for other in near if other.arguments == call.arguments and other.caller != call.caller)
-    return next((other for other in alike if other.callee != call.callee), None)
 
 
 def _unheard(facts: Facts) -> Calls:

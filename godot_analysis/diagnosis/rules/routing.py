@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from godot_analysis.diagnosis.facts import Facts, Missing
-    from godot_analysis.reading.events import Event
 
 _SEVERAL: Final = 2
 
@@ -60,10 +59,6 @@ def came_late(facts: Facts) -> Iterator[Match]:
                     (start.record,),
                 )
             )
-        early, late = _unlogged_visitors(item, facts)
-        if late and not early:
-            who = f"somebody who does not log connected to {late[0].component} only after that"
-            clues.append(Clue(f"{who}, as {item.backend} may", 0.4, (late[0].record,)))
         again = [command for command in item.commands if command.verb == "reconnect"]
         later = [arrival for arrival in item.arrivals if again and arrival.time >= again[0].time]
         if later and item.refusals:
@@ -132,10 +127,6 @@ def never_reached(facts: Facts) -> Iterator[Match]:
         if not clues:
             continue
         clues += _before(item, facts)
-        early, _ = _unlogged_visitors(item, facts)
-        if early and item.refusals:
-            text = f"somebody who does not log was connected to {early[0].component} before that"
-            clues.append(Clue(f"{text}, as {item.backend} may be", 0.2, (early[0].record,)))
         if item.visitors:
             clues.append(Clue("somebody else connected to it without trouble", 0.2, item.visitors[0].records))
         named = item.backend in facts.topology.components or any(
@@ -276,22 +267,3 @@ def _addresses(item: Missing, facts: Facts) -> dict[str, str]:
 
 def _clock(item: Missing) -> str:
     return "an unknown time" if item.incarnation.begin is None else f"{item.incarnation.begin:%H:%M:%S}"
-
-
-def _unlogged_visitors(item: Missing, facts: Facts) -> tuple[list[Event], list[Event]]:
-    """Connections by somebody who does not log, before and after the relay connected."""
-    unnamed = item.backend not in facts.topology.backends and len(item.refusals) < _SEVERAL
-    if (
-        item.backend in facts.topology.components
-        or unnamed
-        or item.incarnation.begin is None
-        or item.incarnation.burst_end is None
-    ):
-        return [], []
-    inside = [
-        visit
-        for visit in facts.sessions.connections_without_handshake
-        if item.incarnation.end is None or visit.time < item.incarnation.end
-    ]
-    early = [visit for visit in inside if visit.time <= item.incarnation.begin]
-    return early, [visit for visit in inside if visit.time > item.incarnation.burst_end]

@@ -12,7 +12,6 @@ from godot_analysis.diagnosis.facts.call import HANDSHAKES, UNFINISHED
 from godot_analysis.diagnosis.matches import Clue, Match, logged, only_tool, rows_of
 from godot_analysis.diagnosis.rules._http import (
     CLOSE,
-    LOOKED_AT,
     client_of,
     failed_exchanges,
     failed_since,
@@ -235,62 +234,6 @@ def headers_differ(facts: Facts) -> Iterator[Match]:
         }
         numbers = facts.operations.operation_of(call).family
         yield Match(call.callee, call.caller or facts.topology.client, clues, call.tool, numbers, words)
-    yield from _told_by_http(facts)
-    yield from _other_version(facts)
-
-
-def _told_by_http(facts: Facts) -> Iterator[Match]:
-    """Requests whose refusal was logged as the body of an HTTP answer alone."""
-    for server, items in facts.incidents.failed_exchanges.items():
-        for item in (item for item in items if str(_HEADER_MISMATCH) in item.text):
-            call = facts.operations.under_way(item.component, item.time, failed=True)
-            if server is None or call is None or call.answered:
-                continue
-            words = {
-                "request": call.tool or call.method,
-                "status": item.status,
-                "error": item.text[:200],
-                "which": "",
-            }
-            clue = Clue(
-                f"{item.component} logged {item.status} “{item.text[:160]}”", 0.85, (item.record, *call.rows)
-            )
-            numbers = facts.operations.operation_of(call).family
-            yield Match(server, call.caller or facts.topology.client, (clue,), call.tool, numbers, words)
-
-
-def _other_version(facts: Facts) -> Iterator[Match]:
-    """Refused requests whose header names another protocol version than their body."""
-    for server, items in facts.incidents.failed_exchanges.items():
-        named = [item for item in items if item.status in _REFUSED and item.version]
-        if (
-            server is None
-            or not named
-            or facts.operations.requests.answered.where("callee", server).after(named[-1].time)
-        ):
-            continue
-        for item in named[:LOOKED_AT]:
-            call = facts.operations.under_way(item.component, item.time)
-            if call is None or call.callee != server:
-                continue
-            version = facts.operations.version_of(call)
-            if version in {None, item.version}:
-                continue
-            contradiction = f"the header says {item.version}, and the message {version}"
-            clues = (
-                Clue(f"{server} refused it with {item.status} “{item.text[:160]}”", 0.5, rows_of(named)),
-                Clue(contradiction, 0.7, call.rows),
-            )
-            words = {
-                "request": call.tool or call.method,
-                "status": item.status,
-                "error": contradiction,
-                "which": "",
-            }
-            hit = failed_since(item, server, facts)
-            numbers = facts.operations.families(hit)
-            yield Match(server, call.caller or facts.topology.client, clues, None, numbers, words)
-            break
 
 
 def _without_session(server: str, failed: list[Event], facts: Facts) -> list[Event]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,8 +30,6 @@ _BROKEN_OFF: Final = (
     "handshake.rejected",
 )
 _PAGE: Final = 4096
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)')
-_CLOSING: Final = {"{": "}", "[": "]"}
 
 
 @rule("B11")
@@ -129,17 +126,7 @@ def _given_up_on(facts: Facts) -> Iterator[Match]:
                 "end": "too long to be read",
             }
             sender, calls = row["sender"], lacking_calls(facts, row["sender"])
-            yield Match(sender, item.component, clues, row["tool"] or _missed(row, facts), calls, words)
-
-
-def _missed(row: dict[str, Any], facts: Facts) -> str | None:
-    """A tool that is not known because the list that names it was not read."""
-    result = row["payload"].get("result") if isinstance(row["payload"], dict) else None
-    tools = result.get("tools") if isinstance(result, dict) else None
-    names = (
-        {tool.get("name") for tool in tools if isinstance(tool, dict)} if isinstance(tools, list) else set()
-    )
-    return next((item.tool for item in facts.tools.refused_by_host if item.tool in names), None)
+            yield Match(sender, item.component, clues, row["tool"], calls, words)
 
 
 def _over_lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -154,20 +141,9 @@ def _over_lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             last = next(closing, None)
             part = part[: last + 1] if last is not None else part
             text = "\n".join(str(row["payload"]) for row in part)
-            if _is_message(text if last is not None else _completed(text)):
+            if _is_message(text):
                 return part
     return []
-
-
-def _completed(text: str) -> str:
-    """JSON that ends in the middle, between two of its parts, with the brackets that it lacks."""
-    lacking: list[str] = []
-    for sign in _STRING.sub("", text):
-        if sign in _CLOSING:
-            lacking.append(_CLOSING[sign])
-        elif lacking and sign == lacking[-1]:
-            lacking.pop()
-    return text.rstrip().removesuffix(",") + "".join(reversed(lacking))
 
 
 def _is_message(text: str) -> bool:

@@ -301,16 +301,6 @@ def test_f09_listed_but_unknown_to_its_own_backend(story):
     assert (found.code, found.component, found.cause_in) == ("F09", "gates", "gates")
 
 
-def test_f09_routed_there_and_unknown(story):
-    story.start_relay()
-    story.call("gates_list_capabilities")
-    story.call(
-        "gates_create_document", error={"code": -32601, "message": "Unknown tool: gates_create_document"}
-    )
-    found = story.only()
-    assert (found.code, found.component, found.cause_in) == ("F09", "gates", "gates")
-
-
 def test_r15_names_where_nobody_listens(story):
     """The relay could not connect for this call, and says where."""
     story.start_relay()
