@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from godot_analysis.columns import STATUSES
-from godot_analysis.diagnosis.facts import family, nearest
 from godot_analysis.printable import line
+from godot_analysis.reading.names import family, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,7 +108,7 @@ class Asked:
         names |= {item.tool for item in facts.tools.refused}
         for listing in facts.tools.listings:
             names |= listing.names or frozenset()
-        return names.union(*(table for _, table, _ in facts.tools.tables))
+        return names.union(*(table for _, table in facts.tools.tables))
 
     def _known_components(self) -> set[str]:
         facts = self._facts

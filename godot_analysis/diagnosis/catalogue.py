@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from godot_analysis.diagnosis.findings import Severity
 
 __all__ = ["Entry", "catalogue", "layers"]
@@ -18,7 +20,8 @@ __all__ = ["Entry", "catalogue", "layers"]
 class Entry:
     """One kind of finding: its place in the order of precedence, and the templates of its texts.
 
-    `about` says in one line what it is, `blames` who it is that usually causes it.
+    `about` says in one line what it is, `blames` who it is that usually causes it. `variants` hold the words,
+    themselves templates, that differ with how the fault shows.
     """
 
     code: str
@@ -35,6 +38,7 @@ class Entry:
     explains: bool = True
     stands: bool = False
     each_tool: bool = True
+    variants: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @cache

@@ -10,12 +10,13 @@ import pandas as pd
 
 from godot_analysis.collection import collection_paused
 from godot_analysis.diagnosis.asked import Asked
-from godot_analysis.diagnosis.facts import Facts, Gap, family, gather
+from godot_analysis.diagnosis.facts import Facts, Gap, gather
 from godot_analysis.diagnosis.findings import Diagnosis
 from godot_analysis.diagnosis.judge import judge
 from godot_analysis.diagnosis.rules import LEFTOVERS
 from godot_analysis.diagnosis.verdict import prove
 from godot_analysis.errors import BadFilter
+from godot_analysis.reading.names import family
 from godot_analysis.reconstruction.flow import Flow
 from godot_analysis.reconstruction.reconstruct import reconstruct
 

@@ -80,6 +80,8 @@ def _finding(cause: Cause, rows: frozenset[str], facts: Facts) -> Finding:
         "relay": facts.topology.relay,
         **match.words,
     }
+    if match.variant:
+        words |= {name: text.format(**words) for name, text in entry.variants[match.variant].items()}
     because = [clue.text for clue in sorted(match.clues, key=lambda clue: -clue.weight) if clue.text]
     explanation = entry.explanation.format(**words)
     if because:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Protocol
 
+    from godot_analysis.diagnosis.facts import Call, Remark
     from godot_analysis.diagnosis.findings import Severity
+    from godot_analysis.reading.events import Event
 
-__all__ = ["Clue", "Match"]
+    class _WithCalls(Protocol):
+        @property
+        def calls(self) -> frozenset[int]: ...
+
+
+__all__ = ["Clue", "Match", "calls_of", "logged", "only_tool", "rows_of"]
 
 _CERTAIN: Final = 0.99  # a log never proves: it may lie, and it may be incomplete
 
@@ -35,16 +44,17 @@ class Match:
 
     `component` is the one that suffers, `cause_in` where the fault lies. `calls` are the failed calls that it
     accounts for: what one match has explained, a less specific rule does not report again. `words` fill the
-    templates of the catalogue. `severity` overrides the catalogue's.
+    templates of the catalogue. `severity` overrides the catalogue's; `variant` names words of it.
     """
 
     component: str | None
     cause_in: str | None
-    clues: tuple[Clue, ...]
+    clues: Sequence[Clue]
     tool: str | None = None
     calls: frozenset[int] = frozenset()
     words: Mapping[str, object] = field(default_factory=dict)
     severity: Severity | None = None
+    variant: str = ""
 
     @property
     def confidence(self) -> float:
@@ -58,3 +68,24 @@ class Match:
         """The log rows behind all clues, the weightiest clue first, each row once."""
         ordered = sorted(self.clues, key=lambda clue: -clue.weight)
         return tuple(dict.fromkeys(record for clue in ordered for record in clue.records))
+
+
+def logged(item: Event | Remark, weight: float, rows: tuple[str, ...] = ()) -> Clue:
+    """That a component logged something; `rows` where it stands not only in its own record."""
+    return Clue(f"{item.component} logged: {item.text[:160]}", weight, rows or (item.record,))
+
+
+def rows_of(items: Iterable[Event]) -> tuple[str, ...]:
+    """The first records of these events."""
+    return tuple(item.record for item in islice(items, 10))
+
+
+def only_tool(calls: Iterable[Call]) -> str | None:
+    """The tool that all these calls are of, None where they are of several."""
+    tools = {call.tool for call in calls}
+    return tools.pop() if len(tools) == 1 else None
+
+
+def calls_of(items: Iterable[_WithCalls]) -> frozenset[int]:
+    """The failed calls that these tell of."""
+    return frozenset[int]().union(*(item.calls for item in items))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from godot_analysis.collection import collection_paused
 from godot_analysis.columns import EVENTS
-from godot_analysis.diagnosis.facts import error_words, gather
+from godot_analysis.diagnosis.facts import gather
+from godot_analysis.diagnosis.facts.blame import error_words
 from godot_analysis.reading.classify import UNKNOWN
 from godot_analysis.reconstruction.flow import Flow
 from godot_analysis.reconstruction.reconstruct import reconstruct
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Facts
 
 __all__ = ["events"]
-
-_ENDS: Final = ("error", "tool_error")
 
 
 def events(logs: pd.DataFrame | Flow) -> pd.DataFrame:
@@ -69,7 +68,7 @@ def _rows(facts: Facts) -> Iterator[tuple[Any, ...]]:
             item.time, item.component, item.level, item.what, item.kind, *told, item.server, item.tool,
             item.text, item.record, item.trace,
         )  # fmt: skip
-    for call in facts.operations.calls.leaves.ended(*_ENDS):
+    for call in facts.operations.calls.leaves.erred:
         time = call.started if call.ended is None else call.ended
         told = call.reading.kinds, call.reading.words
         yield (

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import HANDSHAKES, LIST, answers_no
+from godot_analysis.diagnosis.facts.blame import answers_no
+from godot_analysis.diagnosis.facts.call import HANDSHAKES, LIST
 from godot_analysis.diagnosis.wording import count, listed
 from godot_analysis.reading.classify import UNKNOWN
 from godot_analysis.reading.names import mentions
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Proof", "prove"]
 
-_GOOD: Final = ("answered", "tool_error")
 _MUCH: Final = 0.2  # more unread lines than this may hide anything
 _SHOWN: Final = 200
 _LONG: Final = pd.Timedelta(seconds=30)
@@ -75,7 +75,7 @@ def prove(facts: Facts, explained: frozenset[str], source: dict[str, Any]) -> Pr
 def _error_texts(facts: Facts) -> tuple[int, int]:
     """How many texts of errors there are, of records and of calls, and how many of them nobody understood."""
     kinds = [item.kind for item in facts.events.of("failure")]
-    kinds += [call.reading.kind for call in facts.operations.calls.leaves.ended("error", "tool_error")]
+    kinds += [call.reading.kind for call in facts.operations.calls.leaves.erred]
     return len(kinds), kinds.count(UNKNOWN)
 
 
@@ -87,7 +87,7 @@ class _Work:
         operations = facts.operations
         table = operations.table
         self._requests = operations.every
-        self.good: Calls = self._requests.only(~table.mask("method", *HANDSHAKES)).ended(*_GOOD)
+        self.good: Calls = self._requests.only(~table.mask("method", *HANDSHAKES)).served
         self.discovered = [
             item
             for item in facts.events.of("tools registered")
@@ -228,16 +228,8 @@ def _idle(server: str, facts: Facts) -> bool:
         return False
     started = [item.time for item in facts.events.of("start") if item.component == server]
     last = max([*started, *(call.started for call in hands[-1:])], default=facts.log.start)
-    return facts.log.end - last > _IDLE or _has_no_tools(server, facts)
-
-
-def _has_no_tools(server: str, facts: Facts) -> bool:
-    """Whether a server declared something else than tools, which nobody has to use."""
-    for arrival in facts.sessions.arrivals_at(server):
-        able = arrival.result.get("capabilities") if isinstance(arrival.result, dict) else None
-        if isinstance(able, dict) and able and "tools" not in able:
-            return True
-    return False
+    # A server that declared something else than tools nobody has to use.
+    return facts.log.end - last > _IDLE or any(one.lacks_tools for one in facts.sessions.arrivals_at(server))
 
 
 def _unexplained(work: _Work, explained: frozenset[str]) -> Iterator[tuple[str, str]]:
@@ -276,7 +268,7 @@ def _missed_tool(event: Event, work: _Work) -> bool:
     named = {event.tool} if event.tool else {name for name in work.listed if mentions(event.said, name)}
     if not named or event.component in work.servers:
         return False
-    calls = work.facts.operations.calls.ended("answered", "tool_error")
+    calls = work.facts.operations.calls.served
     return not any(calls.where("tool", tool).since(event.time - _MOMENT) for tool in named)
 
 

@@ -7,48 +7,23 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from godot_analysis.diagnosis.facts._lists import Arrival, Listing
-from godot_analysis.diagnosis.facts._management import Management
-from godot_analysis.diagnosis.facts._names import family, nearest, normalised
-from godot_analysis.diagnosis.facts._refused_http import refused_credentials, refused_sessions
-from godot_analysis.diagnosis.facts.absences import Missing, find_missing, lacking_calls, misnamed
-from godot_analysis.diagnosis.facts.addresses import known_before, listening, tried
-from godot_analysis.diagnosis.facts.blame import (
-    INTERNAL_ERROR,
-    INVALID_PARAMS,
-    INVALID_REQUEST,
-    METHOD_NOT_FOUND,
-    PARSE_ERROR,
-    answers_no,
-    at_fault,
-    error_words,
-    is_generic,
-    may_pass,
-    same_error,
-    says_nothing,
-)
+from godot_analysis.diagnosis.facts.absences import Missing, find_missing
 from godot_analysis.diagnosis.facts.breaches import Breach, find_breaches
-from godot_analysis.diagnosis.facts.call import HANDSHAKES, LIST, TOOL_CALL, UNFINISHED, Call
+from godot_analysis.diagnosis.facts.call import Call
 from godot_analysis.diagnosis.facts.calls import Calls, CallTable
-from godot_analysis.diagnosis.facts.connecting import broken_off, connected_later, crash_clue, said_of
 from godot_analysis.diagnosis.facts.crashes import Crash, find_crashes
-from godot_analysis.diagnosis.facts.declared import (
-    Declared,
-    Held,
-    ListComplaint,
-    says,
-    speaks_of_tools,
-)
-from godot_analysis.diagnosis.facts.foreign import find_foreign_answers, no_messages
+from godot_analysis.diagnosis.facts.declared import Declared, Held
+from godot_analysis.diagnosis.facts.foreign import find_foreign_answers
 from godot_analysis.diagnosis.facts.incarnations import Incarnation
 from godot_analysis.diagnosis.facts.incidents import Incidents
 from godot_analysis.diagnosis.facts.log import Gap, Log, Remark
 from godot_analysis.diagnosis.facts.operations import Operations
 from godot_analysis.diagnosis.facts.processes import Processes
-from godot_analysis.diagnosis.facts.roles import Roles
 from godot_analysis.diagnosis.facts.sessions import Sessions
 from godot_analysis.diagnosis.facts.tools import Refused, Tools
-from godot_analysis.diagnosis.facts.topology import Topology
+from godot_analysis.diagnosis.facts.topology import Management, Topology
 from godot_analysis.diagnosis.facts.wire import Wire
+from godot_analysis.diagnosis.matches import calls_of
 from godot_analysis.reading.events import Events, read_events
 
 if TYPE_CHECKING:
@@ -56,58 +31,8 @@ if TYPE_CHECKING:
 
     from godot_analysis.reconstruction.flow import Flow
 
-__all__ = [
-    "HANDSHAKES",
-    "INTERNAL_ERROR",
-    "INVALID_PARAMS",
-    "INVALID_REQUEST",
-    "LIST",
-    "METHOD_NOT_FOUND",
-    "PARSE_ERROR",
-    "TOOL_CALL",
-    "UNFINISHED",
-    "Arrival",
-    "Breach",
-    "Call",
-    "Calls",
-    "Crash",
-    "Facts",
-    "Gap",
-    "Held",
-    "Incarnation",
-    "ListComplaint",
-    "Listing",
-    "Management",
-    "Missing",
-    "Refused",
-    "Remark",
-    "Roles",
-    "answers_no",
-    "at_fault",
-    "broken_off",
-    "connected_later",
-    "crash_clue",
-    "error_words",
-    "family",
-    "gather",
-    "is_generic",
-    "known_before",
-    "lacking_calls",
-    "listening",
-    "may_pass",
-    "misnamed",
-    "nearest",
-    "no_messages",
-    "normalised",
-    "refused_credentials",
-    "refused_sessions",
-    "said_of",
-    "same_error",
-    "says",
-    "says_nothing",
-    "speaks_of_tools",
-    "tried",
-]
+__all__ = ["Arrival", "Breach", "Call", "Calls", "Crash", "Facts", "Gap", "Held", "Incarnation", "Listing"]
+__all__ += ["Management", "Missing", "Refused", "Remark", "gather"]
 
 
 @dataclass
@@ -138,6 +63,10 @@ class Facts:
         """Every backend that the relay lacks, the refused ones first, then those conspicuous by silence."""
         return find_missing(self)
 
+    def lacks_of(self, backend: str | None) -> list[Missing]:
+        """When the relay lacked one backend, by its incarnations."""
+        return [item for item in self.missing if item.backend == backend]
+
     @cached_property
     def crashes(self) -> list[Crash]:
         """The calls under which the process of their server ended of itself."""
@@ -146,7 +75,7 @@ class Facts:
     @cached_property
     def crashed(self) -> frozenset[int]:
         """The numbers of these calls, and of those that failed because the server was not back yet."""
-        return frozenset[int]().union(*(crash.calls for crash in self.crashes))
+        return calls_of(self.crashes)
 
     @cached_property
     def breaches(self) -> list[Breach]:

@@ -1,4 +1,4 @@
-"""Handshakes and lists of tools as their servers got and answered them."""
+"""Handshakes and lists of tools as their servers got and answered them, and tools that were refused."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.facts.call import UNFINISHED
+from godot_analysis.diagnosis.facts.timeline import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts.call import Call
     from godot_analysis.reconstruction.flow import Flow
 
-__all__ = ["Arrival", "Listing", "arrivals_of", "listings_of"]
+__all__ = ["Arrival", "Listing", "Refused", "arrivals_of", "listings_of"]
 
 _BESIDE: Final = pd.Timedelta(seconds=5)
 
@@ -33,6 +34,17 @@ class Arrival:
     text: str
     result: Any
     records: tuple[str, ...]
+
+    @property
+    def capabilities(self) -> dict[str, Any] | None:
+        """What the server declared that it is able to, None where its answer does not tell."""
+        able = self.result.get("capabilities") if isinstance(self.result, dict) else None
+        return able if isinstance(able, dict) else None
+
+    @property
+    def lacks_tools(self) -> bool:
+        """Whether the server declared something, and no tools."""
+        return bool(self.capabilities) and "tools" not in (self.capabilities or ())
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,25 @@ class Listing:
         return frozenset(str(tool.get("name")) for tool in self.tools)
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A tool that the relay, or the client by itself, said it does not know.
+
+    `table` is what the one who refused knew at that moment, None where the log does not tell. `server` is
+    whom the host's prefix names. `own` is a refusal by the very server that would run the tool.
+    """
+
+    time: pd.Timestamp
+    by: str
+    tool: str
+    table: frozenset[str] | None
+    records: tuple[str, ...]
+    calls: frozenset[int]
+    server: str | None = None
+    own: bool = False
+    remark: str = ""
+
+
 def arrivals_of(handshakes: Iterable[Call]) -> list[Arrival]:
     """Every handshake that its server logged or answered, in order of time."""
     found = [
@@ -82,9 +113,7 @@ def listings_of(
     asked: Iterable[Call], flow: Flow, counts: Iterable[tuple[pd.Timestamp, str, int, str]]
 ) -> list[Listing]:
     """Every `tools/list` that a server got; `counts` are the numbers that servers logged beside it."""
-    by_server: dict[str, list[tuple[pd.Timestamp, int, str]]] = {}
-    for time, server, count, record in counts:
-        by_server.setdefault(server, []).append((time, count, record))
+    by_server = grouped((server, (time, count, record)) for time, server, count, record in counts)
     cursors = _cursors(flow)
     found = []
     for call in asked:

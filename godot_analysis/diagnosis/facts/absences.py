@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from godot_analysis.diagnosis.facts._names import count_families, family, nearest, normalised
-from godot_analysis.diagnosis.facts.connecting import connected_later
+from godot_analysis.diagnosis.matches import calls_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,7 +57,7 @@ class Missing:
     @property
     def calls(self) -> frozenset[int]:
         """The calls that failed for it."""
-        return frozenset[int]().union(*(refusal.calls for refusal in self.refusals))
+        return calls_of(self.refusals)
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def find_missing(facts: Facts) -> list[Missing]:
 
 def lacking_calls(facts: Facts, backend: str | None) -> frozenset[int]:
     """The calls that failed because the relay had no tools of a backend, or nobody else can own theirs."""
-    mine = [item.calls for item in facts.missing if item.backend == backend]
+    mine = [item.calls for item in facts.lacks_of(backend)]
     mine += [
         item.calls
         for item in misnamed(facts)
@@ -233,7 +233,7 @@ def _silent(facts: Facts, incarnation: Incarnation) -> Iterator[str]:
     connected = {item.component for item in facts.events.of("connection") if incarnation.holds(item.time)}
     # Whom the relay routes calls to it has listed the tools of.
     routes = [route for route in facts.events.of("route") if incarnation.holds(route.time)]
-    connected |= {route.server for route in routes if route.server and not _only_tried(route, facts)}
+    connected |= {route.server for route in routes if route.server}
     for backend in sorted(_belonging(facts, incarnation)):
         there = _own(incarnation.reached.get(backend, ()), incarnation, facts)
         if not facts.topology.roles.relays:  # then whoever greets it is one of its clients
@@ -246,18 +246,6 @@ def _silent(facts: Facts, incarnation: Incarnation) -> Iterator[str]:
             ]
             if not (removed and removed[-1].verb == "remove"):
                 yield backend
-
-
-def _only_tried(route: Event, facts: Facts) -> bool:
-    """Whether a route is no more than an attempt to connect, which was then refused."""
-    refused = [
-        trouble
-        for trouble in (facts.incidents.troubles if (route.tool or route.trace) is None else ())
-        if trouble.link == "refused" and trouble.server == route.server and trouble.time >= route.time
-    ]
-    return bool(refused) and not connected_later(
-        refused[-1].component, route.server or "", refused[-1].time, facts
-    )
 
 
 def _belonging(facts: Facts, incarnation: Incarnation) -> set[str]:

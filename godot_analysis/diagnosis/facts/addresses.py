@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from godot_analysis.diagnosis.facts.timeline import grouped
 from godot_analysis.reading.errors import address_in
 
 if TYPE_CHECKING:
@@ -74,10 +75,7 @@ def listening(backend: str, facts: Facts) -> Place | None:
 
 
 def _mapped(facts: Facts) -> Iterator[bool]:
-    said: dict[str, set[int]] = {}
-    for start in facts.events.of("start"):
-        if start.port is not None:
-            said.setdefault(start.component, set()).add(start.port)
+    said = grouped((start.component, start.port) for start in facts.events.of("start") if start.port)
     for route in facts.events.of("route"):
         if route.server in said and route.url and facts.operations.well_answered(route.server) is not None:
             yield _port(route.url) not in said[route.server]

@@ -69,7 +69,7 @@ def _worth_a_look(facts: Facts) -> list[Call]:
     """Handshakes and lists that say something new, the first calls of each tool, the first that failed."""
     table = facts.operations.table
     failed = table.mask("status", "error", "tool_error")
-    fine = facts.operations.calls.leaves.ended("answered", "tool_error")
+    fine = facts.operations.calls.leaves.served
     unlucky = facts.operations.calls.only(failed | failed[table.tops])
     chosen = [unlucky.where("tool", None).places[:_SAMPLE]]
     for some in (fine, unlucky):

@@ -73,6 +73,16 @@ class Calls(Sequence[Call]):
         return self.ended(*ANSWERED)
 
     @property
+    def served(self) -> Calls:
+        """Those that got a result, be it one in which the tool says no."""
+        return self.ended("answered", "tool_error")
+
+    @property
+    def erred(self) -> Calls:
+        """Those that were answered with an error, of the protocol or of the tool."""
+        return self.ended("error", "tool_error")
+
+    @property
     def failed(self) -> Calls:
         """Those that did not end well, or not at all."""
         return self.ended(*FAILED)

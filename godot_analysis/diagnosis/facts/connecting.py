@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.matches import Clue
+from godot_analysis.diagnosis.matches import Clue, logged
 from godot_analysis.reading.classify import classify, ordinary
 from godot_analysis.reading.names import mentions
 
@@ -54,7 +54,7 @@ def said_of(client: str, server: str, since: pd.Timestamp, facts: Facts) -> list
         and since <= item.time <= since + _GIVEN_UP
         and (item.server == server or mentions(item.said, server))
     ]
-    return [Clue(f"{client} logged: {item.text[:160]}", 0.6, (item.record,)) for item in later[:1]]
+    return [logged(item, 0.6) for item in later[:1]]
 
 
 def crash_clue(call: Call, facts: Facts) -> list[Clue]:

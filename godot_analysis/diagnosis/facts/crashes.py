@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pandas as pd
 
+from godot_analysis.diagnosis.facts.timeline import grouped
 from godot_analysis.reading.classify import classify
 
 if TYPE_CHECKING:
@@ -39,11 +40,7 @@ def find_crashes(facts: Facts) -> list[Crash]:
     """The calls under which the process of their server ended of itself."""
     unwell = facts.operations.roots.ended(*_UNWELL) if facts.events.of("exit") else ()
     found = [crash for call in unwell if (crash := _crash(call, facts)) is not None]
-    times: dict[str, list[pd.Timestamp]] = {}
-    for crash in found:
-        times.setdefault(crash.backend, []).append(crash.exit.time)
-    for mine in times.values():
-        mine.sort()
+    times = grouped(sorted((crash.backend, crash.exit.time) for crash in found))
     return [crash._replace(calls=_numbers(crash, times[crash.backend], facts)) for crash in found]
 
 

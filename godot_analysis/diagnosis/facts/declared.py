@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from godot_analysis.schema.lint import lint_frame as lint
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts.incidents import Incidents
     from godot_analysis.diagnosis.facts.tools import Tools
     from godot_analysis.diagnosis.facts.topology import Topology
-    from godot_analysis.reading.events import Events
+    from godot_analysis.reading.events import Event, Events
 
-__all__ = ["Declared", "Held", "ListComplaint", "says", "speaks_of_tools"]
+__all__ = ["Declared", "Held", "says", "speaks_of_tools"]
 
 _KINDS: Final = {
     "F01": frozenset({"schema.root"}),
@@ -38,17 +38,6 @@ class Held(NamedTuple):
     listing: Listing
     problems: dict[str, list[tuple[str, str, bool]]]  # class → tool, message, whether a host refuses it
     names: frozenset[str]
-
-
-class ListComplaint(NamedTuple):
-    """An error that may be about a list of tools."""
-
-    time: Any
-    component: str
-    text: str
-    record: str
-    level: str
-    kinds: tuple[str, ...]
 
 
 class Declared:
@@ -83,21 +72,19 @@ class Declared:
         return last
 
     @cached_property
-    def complaints(self) -> list[ListComplaint]:
+    def complaints(self) -> list[Event]:
         """The errors that were logged, other than those of calls, and the HTTP requests that were refused."""
         said = [
-            ListComplaint(item.time, item.component, item.said, item.record, item.level, item.kinds)
+            replace(item, text=item.said)
             for item in self._incidents.complaints
             if not (item.method or "").startswith("tools/call")
         ]
         said += [
-            ListComplaint(item.time, item.component, item.text, item.record, "ERROR", item.kinds)
-            for item in self._events.of("http")
-            if item.status >= _BAD_STATUS
+            replace(item, level="ERROR") for item in self._events.of("http") if item.status >= _BAD_STATUS
         ]
         return said
 
-    def complaints_of(self, code: str) -> list[ListComplaint]:
+    def complaints_of(self, code: str) -> list[Event]:
         """The errors that speak of this class of fault in a list."""
         return [complaint for complaint in self.complaints if says(code, complaint.kinds)]
 

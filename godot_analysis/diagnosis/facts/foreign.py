@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
+
+from godot_analysis.diagnosis.facts.timeline import grouped
 
 if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Facts
@@ -33,10 +34,11 @@ def find_foreign_answers(facts: Facts) -> dict[str, list[dict[str, Any]]]:
 
     What HTTP refused is another matter, whatever JSON came with the refusal.
     """
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in facts.wire.invalid:
-        if row["sender"] and isinstance(row["payload"], dict) and not _FRAME & row["payload"].keys():
-            found[row["sender"]].append(row)
+    found = grouped(
+        (row["sender"], row)
+        for row in facts.wire.invalid
+        if row["sender"] and isinstance(row["payload"], dict) and not _FRAME & row["payload"].keys()
+    )
     others = facts.topology.roles.relays | facts.topology.roles.clients
     return {
         sender: rows

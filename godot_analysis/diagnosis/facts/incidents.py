@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from godot_analysis.diagnosis.facts.calls import Calls, micros
-from godot_analysis.diagnosis.facts.moments import LEEWAY
+from godot_analysis.diagnosis.facts.timeline import LEEWAY, Timelines, grouped
 from godot_analysis.reading.errors import WORD, names_duration
 from godot_analysis.reading.events import link_of
 from godot_analysis.reading.names import Speech, mentions
@@ -51,33 +50,21 @@ class Incidents:
     @cached_property
     def notification_errors(self) -> dict[str, list[tuple[str, str]]]:
         """Errors about notifications, which nobody waits for: by component, the method and the row."""
-        found: dict[str, list[tuple[str, str]]] = {}
-        for item in self._events.of("notification error"):
-            found.setdefault(item.component, []).append((item.method or "", item.record))
-        return found
+        errors = self._events.of("notification error")
+        return grouped((item.component, (item.method or "", item.record)) for item in errors)
 
     def first_complaint(self, component: str, since: pd.Timestamp) -> Event | None:
         """The first error that a component logged at `since` or later."""
-        first = bisect_left(self._complaint_times.get(component, []), since)
-        return next(iter(self._complaints.get(component, [])[first : first + 1]), None)
+        return self._complaints[component].since(since)
 
     def complaints_during(self, call: Call, component: str) -> list[Event]:
         """Errors that a component logged while a call was under way, or just after."""
-        logged = self._complaints.get(component, [])
         end = call.ended if call.ended is not None else call.started + 10 * LEEWAY
-        times = self._complaint_times.get(component, [])
-        return logged[bisect_left(times, call.started - LEEWAY) : bisect_right(times, end + LEEWAY)]
+        return self._complaints[component].between(call.started - LEEWAY, end + LEEWAY)
 
     @cached_property
-    def _complaints(self) -> dict[str, list[Event]]:
-        found: dict[str, list[Event]] = {}
-        for item in self.complaints:
-            found.setdefault(item.component, []).append(item)
-        return found
-
-    @cached_property
-    def _complaint_times(self) -> dict[str, list[pd.Timestamp]]:
-        return {component: [item.time for item in items] for component, items in self._complaints.items()}
+    def _complaints(self) -> Timelines[str, Event]:
+        return Timelines((item.component, item) for item in self.complaints)
 
     def server_of(self, exchange: Event) -> str | None:
         """Whom an HTTP request went to: named beside it, in its words or URL, or asked at that moment."""
@@ -105,11 +92,8 @@ class Incidents:
     @cached_property
     def failed_exchanges(self) -> dict[str | None, list[Event]]:
         """The HTTP requests that did not succeed, by the server that they went to."""
-        found: dict[str | None, list[Event]] = {}
-        for item in self._events.of("http"):
-            if item.status >= _NO_SUCCESS:
-                found.setdefault(self.server_of(item), []).append(item)
-        return found
+        failed = (item for item in self._events.of("http") if item.status >= _NO_SUCCESS)
+        return grouped((self.server_of(item), item) for item in failed)
 
     def spoken_of(self, server: str) -> bool:
         """Whether records that are no complaint speak of it as a server, too."""
@@ -191,24 +175,14 @@ class Incidents:
                 tool = min(named.tools, default=None)
                 yield replace(item, server=servers[0], link=link, tool=tool)
 
-    def troubles_at(self, backend: str) -> list[Event]:
-        """The connections to one backend that could not be made or used, in order of time."""
-        return self._troubles_at.get(backend, [])
+    @cached_property
+    def troubles_at(self) -> Timelines[str, Event]:
+        """The same by the backend that they name."""
+        return Timelines((trouble.server or "", trouble) for trouble in self.troubles)
 
     @cached_property
-    def _troubles_at(self) -> dict[str, list[Event]]:
-        found: dict[str, list[Event]] = {}
-        for trouble in self.troubles:
-            found.setdefault(trouble.server or "", []).append(trouble)
-        return found
-
-    @cached_property
-    def _troubles_in(self) -> dict[str, list[Event]]:
-        found: dict[str, list[Event]] = {}
-        for trouble in self.troubles:
-            if trouble.trace is not None:
-                found.setdefault(trouble.trace, []).append(trouble)
-        return found
+    def _troubles_in(self) -> Timelines[str, Event]:
+        return Timelines((item.trace, item) for item in self.troubles if item.trace is not None)
 
     def troubles_under(self, call: Call) -> list[Event]:
         """Troubles with a connection while a call was under way, in its own trace or at its backend."""
@@ -216,14 +190,14 @@ class Incidents:
             return []
         end = call.ended if call.ended is not None else self._log.end
         backend = self._operations.backend_of(call.last)
-        found = _between(self._untraced_at.get(backend or "", []), call.started, end)
+        found = self._untraced_at[backend or ""].between(call.started, end)
         for trace in call.traces:
-            own = self._troubles_in.get(trace, [])
+            own = self._troubles_in[trace].items
             if trace in self._shared_traces:  # which ties nothing: the server and the time must fit
                 asked = call.last.callee
                 own = [
                     trouble
-                    for trouble in _between(own, call.started, end)
+                    for trouble in self._troubles_in[trace].between(call.started, end)
                     if trouble.server == (backend or asked) or (not backend and trouble.component == asked)
                 ]
             found += own
@@ -236,11 +210,8 @@ class Incidents:
         return frozenset(trace for (trace,), number in counts.items() if trace and number > 1)
 
     @cached_property
-    def _untraced_at(self) -> dict[str, list[Event]]:
-        return {
-            backend: [trouble for trouble in troubles if trouble.trace is None]
-            for backend, troubles in self._troubles_at.items()
-        }
+    def _untraced_at(self) -> Timelines[str, Event]:
+        return Timelines((item.server or "", item) for item in self.troubles if item.trace is None)
 
     @cached_property
     def troubled(self) -> Calls:
@@ -257,12 +228,14 @@ class Incidents:
             return places[begun < np.searchsorted(times, ended[places], "right")]
 
         for backend in self._untraced_at.keys() & set(names):
-            hit[under(self._untraced_at[backend], np.flatnonzero(of_last == names.index(backend)))] = True
+            hit[under(self._untraced_at[backend].items, np.flatnonzero(of_last == names.index(backend)))] = (
+                True
+            )
         traces, ids = table.codes("trace_id")
         own = np.flatnonzero(table.mask("trace_id", *shared)) if shared else np.array([], dtype=np.int64)
         own = own[np.argsort(traces[own], kind="stable")]
         for of_one in np.split(own, np.flatnonzero(np.diff(traces[own])) + 1) if len(own) else ():
-            hit[under(self._troubles_in[ids[traces[of_one[0]]]], table.tops[of_one])] = True
+            hit[under(self._troubles_in[ids[traces[of_one[0]]]].items, table.tops[of_one])] = True
         return self._operations.roots.only(hit)
 
     def losses_under(self, call: Call) -> list[Event]:
@@ -337,8 +310,3 @@ class Incidents:
 
 def _time(item: Event) -> pd.Timestamp:
     return item.time
-
-
-def _between(troubles: list[Event], start: pd.Timestamp, end: pd.Timestamp) -> list[Event]:
-    """Those of some troubles in order of time that fall into this span."""
-    return troubles[bisect_left(troubles, start, key=_time) : bisect_right(troubles, end, key=_time)]

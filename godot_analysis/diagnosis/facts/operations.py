@@ -12,7 +12,7 @@ import pandas as pd
 
 from godot_analysis.diagnosis.facts.call import FAILED, HANDSHAKES, LIST, TOOL_CALL, UNFINISHED
 from godot_analysis.diagnosis.facts.calls import Calls, CallTable, micros
-from godot_analysis.diagnosis.facts.moments import LEEWAY, WAITED
+from godot_analysis.diagnosis.facts.timeline import LEEWAY, WAITED
 from godot_analysis.normal_form.jsonrpc import params_of, version_of
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class Operations:
         self.table = table
         self.calls = table.all(TOOL_CALL)
         self._alike: dict[tuple[str | None, str | None], tuple[Calls, NDArray[np.int64]]] = {}
-        self._requests_of: dict[str, Calls] = {}
         self._reporting: dict[str | None, bool] = {}
+        self._requests_of: dict[str, Calls] = {}
 
     @cached_property
     def roots(self) -> Calls:
@@ -121,6 +121,10 @@ class Operations:
             call = self.table.call(above)
         return call
 
+    def families(self, calls: Iterable[Call]) -> frozenset[int]:
+        """The numbers of all calls of the operations that these calls are legs of."""
+        return frozenset[int]().union(*(self.operation_of(call).family for call in calls))
+
     def overtaken(self, call: Call) -> bool:
         """Whether the system went on to something later: then the call did end, and only that is not logged.
 
@@ -188,10 +192,6 @@ class Operations:
             own = self.calls.where("caller", caller)
             self._reporting[caller] = len(own) < _MANY or bool(own.answered)
         return self._reporting[caller]
-
-    def tells_ends(self, backend: str) -> bool:
-        """Whether an end of any call to `backend` is in the log; some never log ends."""
-        return bool(self.sent_to_backend(backend).answered)
 
     def calls_like(self, call: Call) -> Iterator[Call]:
         """The later calls of the same tool by the same caller."""
@@ -280,18 +280,6 @@ class Operations:
     def asked(self, call: Call) -> dict[str, Any]:
         """The parameters of a request, empty when it has none or nobody logged them."""
         return params_of(self.table.request(call))
-
-    def last_before(self, time: pd.Timestamp) -> Call | None:
-        """The last call that had ended by `time`."""
-        ended = self._by_end
-        at = np.searchsorted(self.table.ended[ended.places], micros(time), "right")
-        return ended[int(at) - 1] if at else None
-
-    @cached_property
-    def _by_end(self) -> Calls:
-        """The calls without legs that ended, in the order of their ends."""
-        ended = self.calls.leaves.only(~self.table.is_open)
-        return Calls(self.table, ended.places[np.argsort(self.table.ended[ended.places], kind="stable")])
 
 
 def _same(call: Call) -> tuple[str | None, str | None, str]:

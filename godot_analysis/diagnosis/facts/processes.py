@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts.moments import LEEWAY, WAITED
+from godot_analysis.diagnosis.facts.timeline import LEEWAY, WAITED, Timelines
 from godot_analysis.reading.errors import WORD
 
 if TYPE_CHECKING:
@@ -35,21 +34,13 @@ class Processes:
         """That the process of the backend failed while a call was under way."""
         backend = self._operations.backend_of(call.last) or call.last.callee
         until = call.ended if call.ended is not None else call.started + WAITED
-        ends, times = self._failed_of.get(backend or "", []), self._failed_at.get(backend or "", [])
-        return ends[bisect_left(times, call.started) : bisect_right(times, until)]
+        return self._failed_of[backend or ""].between(call.started, until)
 
     @cached_property
-    def _failed_at(self) -> dict[str, list[pd.Timestamp]]:
-        return {server: [item.time for item in items] for server, items in self._failed_of.items()}
-
-    @cached_property
-    def _failed_of(self) -> dict[str, list[Event]]:
+    def _failed_of(self) -> Timelines[str, Event]:
         """The ends with a code by whose process it was."""
-        found: dict[str, list[Event]] = {}
-        for item in self._events.of("exit"):
-            for server in self._ended_in(item) if item.code else ():
-                found.setdefault(server, []).append(item)
-        return found
+        failed = (item for item in self._events.of("exit") if item.code)
+        return Timelines((server, item) for item in failed for server in self._ended_in(item))
 
     def _ended_in(self, item: Event) -> frozenset[str]:
         """Whose process ended: whom the record names, else whoever wrote it."""
@@ -69,7 +60,7 @@ class Processes:
         return [
             (server, item, missed)
             for server, exits in self._failed_of.items()
-            for item in exits
+            for item in exits.items
             if item.record not in under and (missed := self._missed_of(server, item.time)) is not None
         ]
 
@@ -79,16 +70,11 @@ class Processes:
         if not greeted or greeted[0] > since:
             return None
         back = next((time for time in greeted if time > since), self._log.end + LEEWAY)
-        told = self._about_tools_of.get(server, [])
-        at = bisect_left(told, since, key=lambda item: item.time)
-        return told[at] if at < len(told) and told[at].time < back else None
+        told = self._about_tools_of[server].since(since)
+        return told if told is not None and told.time < back else None
 
     @cached_property
-    def _about_tools_of(self) -> dict[str, list[Event]]:
-        """The errors that name a tool and its server, by server, in the order of time."""
-        found: dict[str, list[Event]] = {}
-        for item in sorted(self._incidents.complaints, key=lambda item: item.time):
-            named = self._incidents.speech.about(item.said, {})
-            for server in named.servers if named.tools else ():
-                found.setdefault(server, []).append(item)
-        return found
+    def _about_tools_of(self) -> Timelines[str, Event]:
+        """The errors that name a tool and its server, by server."""
+        named = ((item, self._incidents.speech.about(item.said, {})) for item in self._incidents.complaints)
+        return Timelines((server, item) for item, about in named if about.tools for server in about.servers)

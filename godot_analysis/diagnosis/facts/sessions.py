@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import Counter
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from godot_analysis.diagnosis.facts._lists import arrivals_of
-from godot_analysis.diagnosis.facts._rows import chosen, records
+from godot_analysis.diagnosis.facts._rows import chosen
 from godot_analysis.diagnosis.facts.call import HANDSHAKES
 from godot_analysis.diagnosis.facts.incarnations import Incarnation, incarnations
-from godot_analysis.diagnosis.facts.moments import LEEWAY
+from godot_analysis.diagnosis.facts.timeline import LEEWAY, Timeline, Timelines, grouped
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from godot_analysis.diagnosis.facts._lists import Arrival
-    from godot_analysis.diagnosis.facts._management import Management
     from godot_analysis.diagnosis.facts.call import Call
     from godot_analysis.diagnosis.facts.calls import Calls
     from godot_analysis.diagnosis.facts.incidents import Incidents
     from godot_analysis.diagnosis.facts.log import Log
     from godot_analysis.diagnosis.facts.operations import Operations
-    from godot_analysis.diagnosis.facts.topology import Topology
+    from godot_analysis.diagnosis.facts.topology import Management, Topology
     from godot_analysis.reading.events import Event, Events
     from godot_analysis.reconstruction.flow import Flow
 
@@ -131,21 +131,19 @@ class Sessions:
 
     def incarnation_at(self, time: pd.Timestamp) -> Incarnation:
         """The incarnation of the relay that `time` falls into."""
-        before = len(self.incarnations) - len(self._begins)  # what came before the first start has no begin
-        return self.incarnations[max(bisect_right(self._begins, time) + before - 1, 0)]
+        return self._begun.until(time) or self.incarnations[0]
 
     @cached_property
-    def _begins(self) -> list[pd.Timestamp]:
-        return [incarnation.begin for incarnation in self.incarnations if incarnation.begin is not None]
+    def _begun(self) -> Timeline[Incarnation]:
+        begun = (one for one in self.incarnations if one.begin is not None)
+        return Timeline(begun, attrgetter("begin"))
 
     def why_reconnected(self, arrival: Arrival) -> str | None:
         """What in the log explains a handshake that is not part of a start of the relay."""
         times = self._hands.get(arrival.backend, [])
         before = bisect_left(times, arrival.time)
         since = times[before - 1] if before else self._log.start
-        troubles = self._incidents.troubles_at(arrival.backend)
-        first = bisect_left(troubles, since, key=_time)
-        if first < len(troubles) and troubles[first].time <= arrival.time:
+        if self._incidents.troubles_at[arrival.backend].between(since, arrival.time):
             return "the connection was lost"
         # Entries travel alone: the command may be logged a little after what it caused.
         until = arrival.time + LEEWAY
@@ -156,56 +154,31 @@ class Sessions:
 
     def connect_commands(self, backend: str | None) -> list[Management]:
         """The commands that were to connect `backend`, in order of time."""
-        return self._connect_commands.get(backend or "", [])
+        return self._connect_commands.get(backend, [])
 
     @cached_property
-    def _connect_commands(self) -> dict[str, list[Management]]:
-        found: dict[str, list[Management]] = {}
-        for item in self._topology.commands:
-            if item.name and item.verb in {"add", "reconnect"}:
-                found.setdefault(item.name, []).append(item)
-        return found
+    def _connect_commands(self) -> dict[str | None, list[Management]]:
+        connecting = (item for item in self._topology.commands if item.verb in {"add", "reconnect"})
+        return grouped((item.name, item) for item in connecting if item.name)
 
     def arrival_after(self, backend: str, time: pd.Timestamp) -> Arrival | None:
         """The first handshake at `backend` later than `time`."""
-        own = self.arrivals_at(backend)
-        first = bisect_right(own, time, key=_time)
-        return own[first] if first < len(own) else None
+        return self._arrivals_at[backend].after(time)
 
     def arrivals_at(self, backend: str) -> list[Arrival]:
         """The handshakes that reached `backend`, in order of time."""
-        return self._arrivals_at.get(backend, [])
+        return self._arrivals_at[backend].items
 
     @cached_property
-    def _arrivals_at(self) -> dict[str, list[Arrival]]:
-        found: dict[str, list[Arrival]] = {}
-        for arrival in self.arrivals:
-            found.setdefault(arrival.backend, []).append(arrival)
-        return found
+    def _arrivals_at(self) -> Timelines[str, Arrival]:
+        return Timelines((arrival.backend, arrival) for arrival in self.arrivals)
 
     @cached_property
     def _hands(self) -> dict[str, list[pd.Timestamp]]:
-        found: dict[str, list[pd.Timestamp]] = {}
-        for arrival in self.relay_arrivals:
-            found.setdefault(arrival.backend, []).append(arrival.time)
-        return found
+        return grouped((arrival.backend, arrival.time) for arrival in self.relay_arrivals)
 
     def served_in(self, backend: str, incarnation: Incarnation) -> Calls:
         """Calls that `backend` answered in one incarnation of the relay."""
         served = self._operations.sent_to_backend(backend).answered
         since = served if incarnation.begin is None else served.since(incarnation.begin)
         return since if incarnation.end is None else since.before(incarnation.end)
-
-    @cached_property
-    def list_changes(self) -> list[tuple[pd.Timestamp, str]]:
-        """When a client received word that a list of tools had changed: time and row."""
-        messages = self._flow.observed
-        told = messages[messages["method"] == "notifications/tools/list_changed"]
-        told = told[~told["observer"].isin(self._topology.roles.relays) | (told["direction"] == "sent")]
-        # What a backend tells its relay, no client has heard.
-        told = told[~told["receiver"].isin(self._topology.roles.relays - self._topology.roles.hosts)]
-        return [(row["time"], row["record"]) for row in records(told)]
-
-
-def _time(item: Event | Arrival) -> pd.Timestamp:
-    return item.time

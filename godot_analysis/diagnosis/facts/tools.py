@@ -5,12 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from godot_analysis.diagnosis.facts._lists import listings_of
+from godot_analysis.diagnosis.facts._lists import Refused, listings_of
 from godot_analysis.diagnosis.facts._names import Owners, count_families, family, split_front
-from godot_analysis.diagnosis.facts._refused import Refused
 from godot_analysis.diagnosis.facts.call import LIST
+from godot_analysis.diagnosis.facts.timeline import Timeline, Timelines, grouped
+from godot_analysis.diagnosis.matches import calls_of
 from godot_analysis.schema import takes
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from godot_analysis.diagnosis.facts._lists import Listing
+    from godot_analysis.diagnosis.facts._lists import Arrival, Listing
     from godot_analysis.diagnosis.facts.call import Call
     from godot_analysis.diagnosis.facts.calls import Calls
     from godot_analysis.diagnosis.facts.operations import Operations
@@ -45,7 +47,7 @@ class Tools:
             (item.time, item.component, item.count or 0, item.record) for item in events.of("tools counted")
         ]
         self.listings = listings_of(operations.table.all(LIST), flow, counts)
-        self._given: dict[str, dict[str, list[Listing]]] = {}
+        self._given: dict[str, Timelines[str, Listing]] = {}
         self._described: dict[str, dict[str, list[tuple[pd.Timestamp, dict[str, Any]]]]] = {}
 
     @cached_property
@@ -67,15 +69,15 @@ class Tools:
         return owners
 
     @cached_property
-    def tables(self) -> list[tuple[pd.Timestamp, frozenset[str], tuple[str, ...]]]:
-        """What the relay knew, each time the log shows it: time, names, rows."""
-        found: list[tuple[pd.Timestamp, frozenset[str], tuple[str, ...]]] = [
-            (refusal.time, refusal.names, (refusal.record,))
+    def tables(self) -> list[tuple[pd.Timestamp, frozenset[str]]]:
+        """What the relay knew, each time the log shows it: time and names."""
+        found = [
+            (refusal.time, refusal.names)
             for refusal in self._events.of("refusal")
             if refusal.names is not None and refusal.component in self._topology.roles.relays
         ]
         found += [
-            (listing.time, self.held(listing.server, listing.time), listing.records)
+            (listing.time, self.held(listing.server, listing.time))
             for listing in self.listings
             if listing.server in self._topology.roles.relays and listing.names is not None
         ]
@@ -83,14 +85,14 @@ class Tools:
 
     def table_at(self, time: pd.Timestamp) -> frozenset[str] | None:
         """The relay's tool table at `time`, as it was last shown in the same incarnation of the relay."""
-        at = bisect_right(self._table_times, time) - 1
-        if at < 0 or not self._sessions.incarnation_at(time).holds(self._table_times[at]):
+        last = self._tables.until(time)
+        if last is None or not self._sessions.incarnation_at(time).holds(last[0]):
             return None
-        return self.tables[at][1]
+        return last[1]
 
     @cached_property
-    def _table_times(self) -> list[pd.Timestamp]:
-        return [time for time, _, _ in self.tables]
+    def _tables(self) -> Timeline[tuple[pd.Timestamp, frozenset[str]]]:
+        return Timeline(self.tables, itemgetter(0))
 
     def lists_of(self, server: str) -> list[Listing]:
         """What a server answered to `tools/list`, in order of time."""
@@ -98,16 +100,13 @@ class Tools:
 
     @cached_property
     def _lists(self) -> dict[str, list[Listing]]:
-        found: dict[str, list[Listing]] = {}
-        for listing in self.listings:
-            found.setdefault(listing.server, []).append(listing)
-        return found
+        return grouped((listing.server, listing) for listing in self.listings)
 
     @cached_property
     def refused(self) -> list[Refused]:
         """Every tool that was refused, by record or by answer, in order of time."""
         found = [self._refused_in(refusal) for refusal in self._events.of("refusal")]
-        told = frozenset[int]().union(*(item.calls for item in found))
+        told = calls_of(found)
         codes, _ = self._operations.backend_codes
         for call in self._refusing(self._operations.roots.only(codes[self._operations.table.lasts] < 0)):
             if call.number not in told:
@@ -180,41 +179,30 @@ class Tools:
 
     def last_list(self, server: str, time: pd.Timestamp) -> Listing | None:
         """The last list with names that `server` gave until `time`."""
-        lists = self._named_lists.get(server, [])
-        at = bisect_right(lists, time, key=_time) - 1
-        return lists[at] if at >= 0 else None
+        return self._named_lists[server].until(time)
 
     @cached_property
-    def _named_lists(self) -> dict[str, list[Listing]]:
-        return {
-            server: [listing for listing in lists if listing.names is not None]
-            for server, lists in self._lists.items()
-        }
+    def _named_lists(self) -> Timelines[str, Listing]:
+        return Timelines((item.server, item) for item in self.listings if item.names is not None)
 
     def relay_list(self, time: pd.Timestamp) -> Listing | None:
         """The last list with names that a relay gave until `time`."""
-        at = bisect_right(self._relay_lists, time, key=_time) - 1
-        return self._relay_lists[at] if at >= 0 else None
+        return self._relay_lists.until(time)
 
     @cached_property
-    def _relay_lists(self) -> list[Listing]:
+    def _relay_lists(self) -> Timeline[Listing]:
         relays = self._topology.roles.relays
-        return [item for item in self.listings if item.server in relays and item.names is not None]
+        return Timeline(item for item in self.listings if item.server in relays and item.names is not None)
 
     def backend_list(self, tool: str, time: pd.Timestamp) -> Listing | None:
         """The last list of a backend until `time` that had a refused tool."""
-        lists = self._lists_of_refused.get(tool, [])
-        at = bisect_right(lists, time, key=_time) - 1
-        return lists[at] if at >= 0 else None
+        return self._lists_of_refused[tool].until(time)
 
     @cached_property
-    def _lists_of_refused(self) -> dict[str, list[Listing]]:
-        found: dict[str, list[Listing]] = {item.tool: [] for item in self.refused}
-        for listing in self.listings:
-            if listing.server not in self._topology.roles.relays:
-                for tool in found.keys() & (listing.names or frozenset()):
-                    found[tool].append(listing)
-        return found
+    def _lists_of_refused(self) -> Timelines[str, Listing]:
+        refused = frozenset(item.tool for item in self.refused)
+        lists = (item for item in self.listings if item.server not in self._topology.roles.relays)
+        return Timelines((tool, item) for item in lists for tool in refused & (item.names or frozenset()))
 
     def given_to(self, client: str, time: pd.Timestamp) -> dict[str, Listing]:
         """The last lists that a client got until `time`, by server; those of the relay if it logs none."""
@@ -222,11 +210,10 @@ class Tools:
             relays = self._topology.roles.relays - self._topology.roles.hosts
             named = [item for item in self.listings if item.names is not None]
             own = [item for item in named if item.caller == client]
-            for item in own or [item for item in named if item.server in relays]:
-                self._given.setdefault(client, {}).setdefault(item.server, []).append(item)
-        known = self._given.get(client, {})
-        places = {server: bisect_right(lists, time, key=_time) - 1 for server, lists in known.items()}
-        return {server: known[server][at] for server, at in places.items() if at >= 0}
+            lists = own or [item for item in named if item.server in relays]
+            self._given[client] = Timelines((item.server, item) for item in lists)
+        last = ((server, lists.until(time)) for server, lists in self._given[client].items())
+        return {server: item for server, item in last if item is not None}
 
     def described(self, server: str, tool: str | None, time: pd.Timestamp) -> dict[str, Any] | None:
         """What the last list of `server` before `time` says of a tool; None when it is not in it."""
@@ -310,15 +297,10 @@ class Tools:
         unlisted = {
             server
             for server in filter(None, servers - told)
-            if not any(self._uses(one.result) for one in self._sessions.arrivals_at(server))
+            if not any(_serves_else(one) for one in self._sessions.arrivals_at(server))
             and self._operations.well_answered(server) is None
         }
         return frozenset(unlisted | partly) - self._topology.roles.relays - self._topology.roles.clients
-
-    @staticmethod
-    def _uses(result: Any) -> bool:
-        able = result.get("capabilities") if isinstance(result, dict) else None
-        return isinstance(able, dict) and bool(able.keys() & _OTHER_USES) and "tools" not in able
 
     def _refused_in(self, refusal: Event) -> Refused:
         tool, owner = self._without_prefix(refusal)
@@ -329,7 +311,7 @@ class Tools:
             calls = [] if near is None else [near]
         table = refusal.names if refusal.names is not None else self._known_by(refusal)
         rows = (refusal.record, *(row for call in calls for row in call.rows if row != refusal.record))
-        numbers = frozenset[int]().union(*(call.family for call in calls))
+        numbers = self._operations.families(calls)
         named = owner or refusal.prefix.removeprefix("mcp__").removesuffix("__") or None
         server = named if named in self._servers else None
         return Refused(
@@ -354,10 +336,7 @@ class Tools:
     def _of_refused(self) -> dict[str, list[Call]]:
         """The operations of those traces in which a tool was refused."""
         traces = {refusal.trace for refusal in self._events.of("refusal") if refusal.trace}
-        found: dict[str, list[Call]] = {}
-        for call in self._operations.roots.where("trace_id", *traces):
-            found.setdefault(call.trace or "", []).append(call)
-        return found
+        return grouped((call.trace or "", call) for call in self._operations.roots.where("trace_id", *traces))
 
     def _without_prefix(self, refusal: Event) -> tuple[str, str | None]:
         """The refused tool as its server names it, and the server, if its host puts that in front."""
@@ -376,22 +355,19 @@ class Tools:
         return frozenset[str]().union(*(listing.names or () for listing in self.listings))
 
     def _known_by(self, refusal: Event) -> frozenset[str] | None:
-        offers = self._offers.get(refusal.component, [])
-        at = bisect_right(offers, refusal.time, key=lambda offer: offer.time) - 1
-        if at >= 0:
+        offer = self._offers[refusal.component].until(refusal.time)
+        if offer is not None:
             tool, _ = self._without_prefix(refusal)
             prefix = refusal.prefix or (refusal.tool or "").removesuffix(tool)
-            return frozenset(name.removeprefix(prefix) for name in offers[at].names or ())
+            return frozenset(name.removeprefix(prefix) for name in offer.names or ())
         return self.table_at(refusal.time)
 
     @cached_property
-    def _offers(self) -> dict[str, list[Event]]:
-        found: dict[str, list[Event]] = {}
-        for offer in self._events.of("tools offered"):
-            if offer.names is not None:
-                found.setdefault(offer.component, []).append(offer)
-        return found
+    def _offers(self) -> Timelines[str, Event]:
+        offers = self._events.of("tools offered")
+        return Timelines((offer.component, offer) for offer in offers if offer.names is not None)
 
 
-def _time(listing: Listing) -> pd.Timestamp:
-    return listing.time
+def _serves_else(arrival: Arrival) -> bool:
+    """Whether a server declared that it is there for something else than tools."""
+    return arrival.lacks_tools and not _OTHER_USES.isdisjoint(arrival.capabilities or ())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from godot_analysis.diagnosis.facts._rows import chosen, records, repeated
 from godot_analysis.diagnosis.facts.call import UNFINISHED
+from godot_analysis.diagnosis.facts.timeline import grouped
 from godot_analysis.loading.frames import texts
 
 if TYPE_CHECKING:
@@ -124,9 +125,7 @@ class Wire:
         if not waiting:
             return []
         answers = answers[answers["rpc_id"].isin({_other_type(call.rpc_id or "") for call in waiting})]
-        by_id: dict[str, list[dict[str, Any]]] = {}
-        for row in records(answers):
-            by_id.setdefault(row["rpc_id"], []).append(row)
+        by_id = grouped((row["rpc_id"], row) for row in records(answers))
         found = []
         for call in waiting:
             for row in by_id.get(_other_type(call.rpc_id or ""), ()):

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import connected_later, lacking_calls, speaks_of_tools
+from godot_analysis.diagnosis.facts.absences import lacking_calls
+from godot_analysis.diagnosis.facts.connecting import connected_later
+from godot_analysis.diagnosis.facts.declared import speaks_of_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,16 +16,8 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Call, Facts
     from godot_analysis.reading.events import Event
 
-__all__ = [
-    "CLOSE",
-    "LOOKED_AT",
-    "client_of",
-    "failed_exchanges",
-    "failed_since",
-    "open_calls",
-    "rows_of",
-    "unserved",
-]
+__all__ = ["CLOSE", "LOOKED_AT", "client_of", "failed_exchanges", "failed_since", "open_calls"]
+__all__ += ["refused_credentials", "refused_sessions", "unserved"]
 
 CLOSE: Final = pd.Timedelta(seconds=5)
 """Within which a request of HTTP and what it carries are logged."""
@@ -31,6 +25,10 @@ CLOSE: Final = pd.Timedelta(seconds=5)
 LOOKED_AT: Final = 10
 """How many of a kind are looked at."""
 
+_STALE: Final = frozenset({400, 401, 404})
+_UNAUTHORIZED: Final = 401
+_CHALLENGE: Final = "www-authenticate"
+_TOKENS: Final = ("token", "bearer", _CHALLENGE)
 _UNKNOWN_ADDRESS: Final = "a server that the log does not name"
 
 
@@ -70,18 +68,8 @@ def unserved(facts: Facts) -> Iterator[tuple[str, list[Event]]]:
         if server not in facts.topology.participants and bridge != server and works:
             continue  # what it asked for came by another way
         reached = answered.where(*theirs)
-        if not reached.ended("answered", "tool_error") and all(_stands_for(call, items) for call in reached):
+        if not reached.served:
             yield server or _UNKNOWN_ADDRESS, items
-
-
-def _stands_for(call: Call, items: list[Event]) -> bool:
-    """Whether an error is what the client's own library made of a request that HTTP refused."""
-    ended = call.ended
-    return (
-        call.status == "error"
-        and ended is not None
-        and any(call.started <= item.time <= ended and item.component == call.caller for item in items)
-    )
 
 
 def open_calls(server: str, first: Event, facts: Facts) -> frozenset[int]:
@@ -90,6 +78,21 @@ def open_calls(server: str, first: Event, facts: Facts) -> frozenset[int]:
     return frozenset[int]().union(lacking_calls(facts, server), *(call.family for call in hit))
 
 
-def rows_of(items: list[Event]) -> tuple[str, ...]:
-    """The first records of these events."""
-    return tuple(item.record for item in items[:10])
+def refused_sessions(items: list[Event]) -> list[Event]:
+    """Those that a server may have refused because it does not know their session.
+
+    Some say so with 401. A server that speaks of tokens anywhere means its 401 as HTTP does.
+    """
+    stale = _STALE - {item.status for item in items if refused_credentials(item)}
+    return [
+        item
+        for item in items
+        if (item.status in stale or item.tells("session.unknown")) and item.verb in {"POST", "GET", None}
+    ]
+
+
+def refused_credentials(item: Event) -> bool:
+    """Whether a 401 speaks of a token, and not of a session."""
+    text = item.text.lower()
+    about = _CHALLENGE in item.headers or any(word in text for word in _TOKENS)
+    return item.status == _UNAUTHORIZED and about and "session" not in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, logged
 from godot_analysis.diagnosis.wording import count
 from godot_analysis.reading.errors import keyword_in, named_tool, place_in_list
 from godot_analysis.reading.names import mentions
@@ -13,7 +13,8 @@ from godot_analysis.schema import subschemas
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Facts, Held, ListComplaint, Refused
+    from godot_analysis.diagnosis.facts import Facts, Held, Refused
+    from godot_analysis.reading.events import Event
 
 __all__ = ["find"]
 
@@ -92,10 +93,10 @@ def _match(
         words["problem"] = f" ({fault.removeprefix(f'{tool}: ')})"
         said = f"the list of {item.listing.server} says so: {fault}"
         clues = [*clues, Clue(said, 0.6, item.listing.records)]
-    return Match(server, server, tuple(clues), tool, calls, words, "warning" if warning else None)
+    return Match(server, server, clues, tool, calls, words, "warning" if warning else None)
 
 
-def _unlisted(complaint: ListComplaint, facts: Facts) -> Match:
+def _unlisted(complaint: Event, facts: Facts) -> Match:
     """A refusal of a tool where the log shows no list that it could be in."""
     tool = named_tool(complaint.text)
     server = facts.tools.owners.of(tool) if tool else None
@@ -105,7 +106,7 @@ def _unlisted(complaint: ListComplaint, facts: Facts) -> Match:
         "wider": "",
         "problem": "",
     }
-    clue = Clue(f"{complaint.component} logged: “{complaint.text[:160]}”", 0.7, (complaint.record,))
+    clue = logged(complaint, 0.7)
     return Match(server, server, (clue,), tool, words=words)
 
 
@@ -120,7 +121,7 @@ def _fault(item: Held, tool: str | None, code: str, said: str = "") -> str | Non
     return next((message for name, message, _ in item.problems.get(code, ()) if name == tool), None)
 
 
-def _guilty(complaint: ListComplaint, held: list[Held], code: str) -> tuple[Held, str | None] | None:
+def _guilty(complaint: Event, held: list[Held], code: str) -> tuple[Held, str | None] | None:
     """The list, and the tool in it, that a complaint is about: named, numbered, or breaking the rule."""
     before = [item for item in held if item.listing.time <= complaint.time]
     named = [

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import (
+from godot_analysis.diagnosis.facts.blame import (
     METHOD_NOT_FOUND,
-    TOOL_CALL,
-    UNFINISHED,
     at_fault,
-    connected_later,
     error_words,
     is_generic,
-    refused_credentials,
     same_error,
 )
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.facts.call import TOOL_CALL, UNFINISHED
+from godot_analysis.diagnosis.facts.connecting import connected_later
+from godot_analysis.diagnosis.matches import Clue, Match, only_tool, rows_of
+from godot_analysis.diagnosis.rules._http import refused_credentials
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 
@@ -27,11 +26,8 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Call, Facts
     from godot_analysis.reading.events import Event
 
-__all__: list[str] = []
-
 _ENOUGH: Final = 2
 _CLOSE: Final = pd.Timedelta(seconds=5)
-_GOOD: Final = ("answered", "tool_error")
 
 
 @rule("R08")
@@ -69,19 +65,9 @@ def _dispatched_wrong(facts: Facts) -> Iterator[Match]:
             )
         ]
         clues += _around(backend, told[0], facts)
-        words = {
-            "alike": "with the same protocol error",
-            "what": f"{backend} lists its tools, but answers each of {number}{since} "
-            f"with “{error}”; nothing else fails that way",
-            "meaning": f"Not one tool is broken but the way in which {backend} handles `tools/call`: it does "
-            "not pass the call on as what it is (as when the tool's name is sent on as the method), or looks "
-            "tools up in another place than it lists them from.",
-            "remedy": f"Send one `tools/call` straight to {backend} and see what it makes of it; correct its "
-            "dispatch of `tools/call`. The relay and the client are not to blame.",
-        }
-        tool = errors[0].tool if len(tools) == 1 else None
-        numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in errors))
-        yield Match(backend, backend, tuple(clues), tool, numbers, words)
+        words = {"number": number, "since": since, "error": error}
+        numbers = facts.operations.families(errors)
+        yield Match(backend, backend, clues, only_tool(errors), numbers, words, variant="dispatch")
 
 
 def _around(backend: str, failed: Call, facts: Facts) -> Iterator[Clue]:
@@ -121,7 +107,7 @@ def _without_token(server: str, witness: str, refused: list[Event], facts: Facts
     asked = facts.operations.requests.where("callee", server)
     if witness != server:
         asked = asked.where("caller", witness, None)
-    good = asked.ended(*_GOOD).by_time()
+    good = asked.served.by_time()
     if not good:
         return  # nobody ever got in, which is another matter
     own = [item for item in refused if item.component == witness and item.time > good[-1].started]
@@ -133,27 +119,13 @@ def _without_token(server: str, witness: str, refused: list[Event], facts: Facts
         return
     first = own[0]
     clues = (
-        Clue(
-            f"{witness} logged {first.status} “{first.text[:160]}”",
-            0.7,
-            tuple(item.record for item in own[:10]),
-        ),
+        Clue(f"{witness} logged {first.status} “{first.text[:160]}”", 0.7, rows_of(own)),
         Clue(f"{server} had answered {client} before", 0.4, good[-1].rows),
         Clue(f"nothing that {client} asked later was answered", 0.3, hurt[-1].rows),
     )
     calls = [call for call in hurt if call.method == TOOL_CALL]
-    words = {
-        "alike": "for its client's token",
-        "what": f"{server} answered {client} at first, refuses every request since then with {first.status} "
-        f"for its token, and {client} does not get a new one",
-        "meaning": "A token is good for a while. A client that is told so with 401 has to renew it, or to "
-        "ask a person to sign in again, and then to repeat the request.",
-        "remedy": f"Make {client} renew its token when {server} answers {first.status}, or sign in again.",
-    }
-    tools = {call.tool for call in calls}
-    tool = calls[0].tool if len(tools) == 1 else None
-    numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in calls))
-    yield Match(server, client, clues, tool, numbers, words)
+    numbers = facts.operations.families(calls)
+    yield Match(server, client, clues, only_tool(calls), numbers, {"status": first.status}, variant="token")
 
 
 def _say_nothing(calls: Sequence[Call]) -> bool:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from godot_analysis.diagnosis.facts import at_fault, nearest
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.facts.blame import at_fault
+from godot_analysis.diagnosis.matches import Clue, Match, logged
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import listed
+from godot_analysis.reading.names import nearest
 from godot_analysis.schema import Check, takes, unknown_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from godot_analysis.diagnosis.facts import Call, Calls, Facts
-
-__all__: list[str] = []
 
 _Told = TypeVar("_Told")
 
@@ -41,27 +40,14 @@ def output_unlike_schema(facts: Facts) -> Iterator[Match]:
         if worded is None and (call.status != "answered" or odd is None):
             continue
         what = odd if worded is None else f"the call was answered with “{worded[:120]}”"
-        refused = [
-            item
-            for item in complaints
-            if call.started <= item.time
-            and (str(call.tool) in item.said or facts.operations.last_before(item.time) is call)
-        ]
+        refused = [one for one in complaints if call.started <= one.time and str(call.tool) in one.said]
         clues = [Clue(f"{call.tool} was listed with an outputSchema, and {what}", 0.75, call.rows)]
-        clues += [
-            Clue(f"{one.component} logged: {one.text[:160]}", 0.6, (one.record,)) for one in refused[:1]
-        ]
+        clues += [logged(one, 0.6) for one in refused[:1]]
         effect = "" if refused or worded else " Nobody seems to have checked it here: it works by luck."
         numbers = facts.operations.operation_of(call).family
         words = {"what": what, "effect": effect}
         yield Match(
-            backend,
-            backend,
-            tuple(clues),
-            call.tool,
-            numbers,
-            words,
-            None if refused or worded else "warning",
+            backend, backend, clues, call.tool, numbers, words, None if refused or worded else "warning"
         )
 
 
@@ -84,13 +70,7 @@ def argument_as_text(facts: Facts) -> Iterator[Match]:
             continue
         numbers = facts.operations.operation_of(call).family
         yield Match(
-            backend,
-            _sender(call, facts),
-            tuple(clues),
-            call.tool,
-            numbers,
-            words,
-            None if failed else "warning",
+            backend, _sender(call, facts), clues, call.tool, numbers, words, None if failed else "warning"
         )
 
     yield from _lost_on_the_way(facts)
@@ -99,7 +79,7 @@ def argument_as_text(facts: Facts) -> Iterator[Match]:
 def _lost_on_the_way(facts: Facts) -> Iterator[Match]:
     """Calls that a backend refused, and whose arguments a hop had handed on without a part of them."""
     for backend, calls in facts.operations.by_backend.items():
-        for call in calls.ended("error", "tool_error"):
+        for call in calls.erred:
             top = facts.operations.operation_of(call)
             near = call.parent == top.number and top.tool == call.tool
             if not near or call.caller is None or at_fault(call) != "caller":
@@ -161,7 +141,7 @@ def argument_ignored(facts: Facts) -> Iterator[Match]:
             clues.append(Clue(f"{meant} is almost the same name, and was not sent", 0.5))
         words = {"names": listed(unknown), "meant": f" (perhaps {meant})" if meant else ""}
         numbers = facts.operations.operation_of(call).family
-        yield Match(backend, _sender(call, facts), tuple(clues), call.tool, numbers, words)
+        yield Match(backend, _sender(call, facts), clues, call.tool, numbers, words)
 
 
 def _unlike(

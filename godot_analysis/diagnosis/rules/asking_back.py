@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from godot_analysis.diagnosis.facts import Call, Facts
-    from godot_analysis.reading.events import Event
-
-__all__: list[str] = []
 
 _ASKS: Final = {
     "sampling/createMessage": "sampling",
@@ -28,6 +25,7 @@ _CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
 _INPUT: Final = "input_required"
 _CONTINUED: Final = frozenset({"inputResponses", "requestState"})
 _UNANSWERED: Final = ("pending", "lost", "timed_out")
+_LONG: Final = pd.Timedelta(minutes=2)  # a person answers sooner, or not at all
 _NEXT: Final = 20  # calls among which the one is that goes on
 _SOON: Final = pd.Timedelta(minutes=10)  # so long a person may be asked
 
@@ -40,7 +38,6 @@ class _Need(NamedTuple):
     wanted: str
     what: str
     clues: tuple[Clue, ...]
-    told: list[Event]
     refused: bool = False
 
 
@@ -56,16 +53,17 @@ def _asked_back(facts: Facts) -> Iterator[_Need]:
         call = _under_way(ask, facts)
         if call is None or ask.callee is None:
             continue
-        told = _told(call, ask.started, ask.callee, facts)
         # A person who says no is no fault; a client that does not know what it is asked is one.
         if ask.status == "error" and not ask.tells("user.declined"):
             what = f"{ask.callee} answered “{ask.error_text[:120]}”"
             clues = (Clue(what, 0.7, ask.rows),)
-            yield _Need(call, ask.callee, _ASKS[ask.method], what, clues, told, refused=True)
-        elif ask.status in _UNANSWERED and (call.answered or call.status == "timed_out" or told):
+            yield _Need(call, ask.callee, _ASKS[ask.method], what, clues, refused=True)
+        elif ask.status in _UNANSWERED and (
+            call.answered or call.status == "timed_out" or facts.log.end - ask.started >= _LONG
+        ):
             clues = (Clue(f"{ask.method} was not answered", 0.6, ask.rows),)
             what = f"{ask.callee} never answered"
-            yield _Need(call, ask.callee, _ASKS[ask.method], what, clues, told)
+            yield _Need(call, ask.callee, _ASKS[ask.method], what, clues)
 
 
 def _input_wanted(facts: Facts) -> Iterator[_Need]:
@@ -74,12 +72,11 @@ def _input_wanted(facts: Facts) -> Iterator[_Need]:
         again = list(itertools.islice(facts.operations.calls_like(call), _NEXT))
         if call.caller is None or any(_CONTINUED & facts.operations.asked(one).keys() for one in again):
             continue
-        told = _told(call, call.ended or call.started, call.caller, facts)
         clue = Clue(f"the result of {call.tool} was {_INPUT}, and no answer to it followed", 0.6, call.rows)
-        anew = (Clue(f"{call.tool} was called anew instead", 0.4, again[0].rows),) if again else ()
-        if told or anew:
+        if again:
+            anew = Clue(f"{call.tool} was called anew instead", 0.4, again[0].rows)
             what = f"{call.caller} did not call again with an answer"
-            yield _Need(call, call.caller, wanted, what, (clue, *anew), told)
+            yield _Need(call, call.caller, wanted, what, (clue, anew))
 
 
 def _input_required(result: Any) -> str | None:
@@ -99,18 +96,6 @@ def _under_way(ask: Call, facts: Facts) -> Call | None:
     return open_then[-1] if open_then else None
 
 
-def _told(call: Call, since: pd.Timestamp, client: str, facts: Facts) -> list[Event]:
-    """What either end says about the call after that."""
-    ends = {client, call.callee, call.last.callee}
-    return [
-        item
-        for item in facts.incidents.complaints
-        if item.component in ends
-        and since <= item.time <= since + _SOON
-        and (item.tool == call.tool or (call.tool or "") in item.said)
-    ]
-
-
 def _match(need: _Need, facts: Facts) -> Match:
     call, client, wanted = need.call, need.client, need.wanted
     server = facts.operations.backend_of(call.last) or call.callee
@@ -124,12 +109,9 @@ def _match(need: _Need, facts: Facts) -> Match:
             f"Let {server} ask only for what its client has declared: {client} has not declared {wanted}."
         )
         clues.append(Clue(f"{client} did not declare {wanted}", 0.4))
-    if need.told:
-        said = need.told[0]
-        clues.append(Clue(f"{said.component} logged: {said.text[:120]}", 0.5, (said.record,)))
     clues.append(Clue(f"{call.tool} did not end well", 0.2, call.rows))
     words = {"client": client, "wanted": wanted, "what": need.what, "remedy": remedy}
-    return Match(server, cause, tuple(clues), call.tool, facts.operations.operation_of(call).family, words)
+    return Match(server, cause, clues, call.tool, facts.operations.operation_of(call).family, words)
 
 
 def _capabilities(call: Call, client: str, facts: Facts) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, logged
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.reading.classify import classify
 from godot_analysis.reading.errors import address_in
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from godot_analysis.diagnosis.facts import Call, Facts
-
-__all__: list[str] = []
 
 _LINK: Final = (
     "connect.refused",
@@ -54,9 +52,9 @@ def broke_under_the_call(facts: Facts) -> Iterator[Match]:
         text = f"the error says “{call.error_text[:120]}”" if call.error_text else "the call was not answered"
         clues = [Clue(text, 0.6, rows)]
         if died:
-            clues.append(Clue(f"{died[0].component} logged: {died[0].text[:120]}", 0.6, (died[0].record,)))
+            clues.append(logged(died[0], 0.6))
         if broken:
-            clues.append(Clue(f"{broken[-1].component} logged: {broken[-1].text[:120]}", 0.5))
+            clues.append(logged(broken[-1], 0.5))
         said = call.error_text or (broken[-1].text if broken else died[0].text if died else "")
         refused = link_of(classify(said).kinds) == "refused"
         place = address_in(said) if refused else None
@@ -67,7 +65,7 @@ def broke_under_the_call(facts: Facts) -> Iterator[Match]:
             "lost": "could not connect to" if refused else "lost its connection to",
             "where": f" (nobody listens at {place}: has it moved to another port?)" if place else "",
         }
-        yield Match(backend, backend, tuple(clues), call.tool, call.family, words)
+        yield Match(backend, backend, clues, call.tool, call.family, words)
 
 
 def _unreached(call: Call, facts: Facts) -> str | None:

@@ -1,4 +1,4 @@
-"""Rules about calls that reached their backend and failed there, or only looked as if they had succeeded."""
+"""Rules about calls that failed at their backend, only seemed to succeed, or failed for no known reason."""
 
 from __future__ import annotations
 
@@ -6,29 +6,27 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts import (
+from godot_analysis.diagnosis.facts.blame import (
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
-    TOOL_CALL,
     answers_no,
     at_fault,
     error_words,
     may_pass,
     says_nothing,
 )
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.facts.call import TOOL_CALL
+from godot_analysis.diagnosis.matches import Clue, Match, logged
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.reading.lexicon import kinds
 from godot_analysis.reading.results import failure_inside, is_what_was_asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from godot_analysis.diagnosis.facts import Call, Facts
     from godot_analysis.diagnosis.findings import Severity
     from godot_analysis.reading.events import Event
-
-__all__: list[str] = []
 
 _LOOK = (
     "Look at {component} at this moment, with its stack trace; repeat the call with the same arguments to "
@@ -49,17 +47,15 @@ def unserialisable_result(facts: Facts) -> Iterator[Match]:
             if call.answered and call.tells("result.unserialisable"):
                 clues.append(Clue(f"the answer says: {call.error_text}", 0.85, _rows(call, facts)))
             if told:
-                clues.append(
-                    Clue(f"{backend} logged: {told[0].text}", 0.8, (told[0].record, *_rows(call, facts)))
-                )
+                clues.append(logged(told[0], 0.8, (told[0].record, *_rows(call, facts))))
             if clues:
                 error = call.error_text or told[0].text
-                yield _match(call, facts, backend, tuple(clues), {"error": error})
+                yield _match(call, facts, backend, clues, {"error": error})
 
 
 @rule("F09")
 def listed_but_unknown(facts: Facts) -> Iterator[Match]:
-    for call in facts.operations.calls.leaves.ended("error", "tool_error"):
+    for call in facts.operations.calls.leaves.erred:
         if not call.tool or not call.callee:
             continue
         if not (call.tells("tool.unknown") or call.error_code == METHOD_NOT_FOUND):
@@ -68,25 +64,16 @@ def listed_but_unknown(facts: Facts) -> Iterator[Match]:
         clues = [Clue(f"it answered the call with “{error_words(call)}”", 0.6, call.rows)]
         if last is not None and call.tool in (last.names or ()):
             clues.append(Clue(f"{call.callee} listed {call.tool}", 0.7, last.records))
-        elif (
-            last is None
-            and call.parent is not None
-            and call.tells("tool.unknown")
-            and call.callee not in facts.topology.roles.relays
-        ):
-            clues.append(
-                Clue(f"{call.caller or facts.topology.relay} would not have sent it there unlisted", 0.3)
-            )
         else:
             continue
-        yield _match(call, facts, call.callee, tuple(clues), {"error": error_words(call)})
+        yield _match(call, facts, call.callee, clues, {"error": error_words(call)})
 
 
 @rule("F32")
 def failure_in_result(facts: Facts) -> Iterator[Match]:
     relays = facts.topology.roles.relays
     heard: set[tuple[str | None, str]] = set()
-    own = facts.operations.calls.ended("answered", "tool_error").only(~facts.operations.table.passing_on)
+    own = facts.operations.calls.served.only(~facts.operations.table.passing_on)
     at_relay = facts.operations.table.mask("callee", *relays)  # a relay only hands it on
     telling = (own.only(where).telling("result", failure_inside) for where in (~at_relay, at_relay))
     for call, told in chain.from_iterable(telling):
@@ -138,9 +125,7 @@ def mistake_of_caller(facts: Facts) -> Iterator[Match]:
         if facts.operations.put_right(call):
             # A call that its schema forbids was wrong from the start; any other no was an answer to go by.
             severity = "warning" if call.tells("arguments.missing", "arguments.invalid") else "info"
-        yield _match(
-            call, facts, backend, tuple(clues), words, cause=facts.topology.client, severity=severity
-        )
+        yield _match(call, facts, backend, clues, words, cause=facts.topology.client, severity=severity)
 
 
 @rule("R09")
@@ -159,16 +144,14 @@ def defect_of_backend(facts: Facts) -> Iterator[Match]:
         if says_nothing(call) and not own:
             continue
         if own:
-            clues.append(
-                Clue(f"{backend} logged an error itself: {own[0].text[:120]}", 0.5, (own[0].record,))
-            )
+            clues.append(logged(own[0], 0.5))
         fine = facts.operations.well_answered(backend)
         if fine is not None:
             clues.append(Clue(f"other calls to {backend} were answered", 0.2, fine.rows[-1:]))
         words = _words(error_words(call), call.reading.kind, backend, call.tool)
         over = may_pass(call) and facts.operations.succeeded_later(call)
         severity: Severity | None = "info" if over else _severity(call)
-        yield _match(call, facts, backend, tuple(clues), words, severity=severity)
+        yield _match(call, facts, backend, clues, words, severity=severity)
 
 
 def _refused_by_http(facts: Facts) -> Iterator[Match]:
@@ -236,7 +219,7 @@ def _broke_while_running(facts: Facts) -> Iterator[Match]:
         yield Match(
             crash.backend,
             crash.backend,
-            tuple(clues),
+            clues,
             call.tool,
             crash.calls,
             _words(told, "process.crash", crash.backend, call.tool),
@@ -254,13 +237,13 @@ def timed_out(facts: Facts) -> Iterator[Match]:
         late = late or last.status == "answered" or "answer came after" in f"{call.note} {last.note}"
         clues = [Clue(f"{call.tool} was given up without an answer", 0.6, call.rows)]
         if word is not None:
-            clues.append(Clue(f"{word.component} logged: {word.text[:120]}", 0.5, (word.record,)))
+            clues.append(logged(word, 0.5))
         if late:
             clues.append(Clue(f"{backend} finished it afterwards", 0.6, last.rows))
         end = call.ended if word is None else word.time
         waited = "" if end is None else f" after {(end - call.started).total_seconds():.0f} s"
         words = {"when": waited, "late": "answered too late" if late else "had not answered by then"}
-        yield Match(backend, backend, tuple(clues), call.tool, call.family, words)
+        yield Match(backend, backend, clues, call.tool, call.family, words)
 
 
 def _given_up(facts: Facts) -> Iterator[tuple[Call, Event | None]]:
@@ -281,10 +264,47 @@ def _given_up(facts: Facts) -> Iterator[tuple[Call, Event | None]]:
             yield top, word
 
 
+@rule("R12")
+def failed_somehow(facts: Facts) -> Iterator[Match]:
+    for call in facts.operations.roots.ended("error", "tool_error", "lost"):
+        if answers_no(call) or (call.status == "error" and call.reading.kind == "session.unknown"):
+            continue
+        missed = next(
+            (facts.incidents.given_up[leg] for leg in call.family if leg in facts.incidents.given_up), None
+        )
+        if (
+            call.status == "lost"
+            and missed is None
+            and (facts.operations.overtaken(call) or facts.operations.end_unlogged(call))
+        ):
+            continue  # only its end is missing from the log
+        if not call.family.isdisjoint(facts.incidents.ended_by_http):
+            continue  # HTTP tells of its end
+        where = facts.operations.backend_of(call.last) or call.callee or facts.topology.relay
+        # An error that no backend sent was made by the relay.
+        own = call.status == "error" and call.last is not call and not call.last.answered
+        error = f": “{error_words(call)}”" if call.error_text else ""
+        clues = [Clue(call.note or f"its end is {call.status}", 0.4, call.rows)]
+        if missed is not None:
+            clues.append(logged(missed, 0.5))
+            error = error or f": {missed.component} logged “{missed.text[:200]}”"
+        words = {"status": call.status.replace("_", " "), "error": error}
+        cause = (call.callee if own else None) or where
+        severity: Severity | None = "info" if _mended(call, facts) else None
+        yield Match(where, cause, clues, call.tool, call.family, words, severity)
+
+
+def _mended(call: Call, facts: Facts) -> bool:
+    """Whether its caller, by what it was told, came to a result in the end."""
+    if says_nothing(call):
+        return False
+    return facts.operations.put_right(call) or (may_pass(call) and facts.operations.succeeded_later(call))
+
+
 def _failed(facts: Facts) -> Iterator[tuple[str, Call]]:
     """The calls that a backend answered with an error."""
     for backend, calls in facts.operations.by_backend.items():
-        for call in calls.ended("error", "tool_error"):
+        for call in calls.erred:
             yield backend, call
 
 
@@ -292,7 +312,7 @@ def _match(
     call: Call,
     facts: Facts,
     backend: str,
-    clues: tuple[Clue, ...],
+    clues: Sequence[Clue],
     words: Mapping[str, object],
     *,
     cause: str | None = None,

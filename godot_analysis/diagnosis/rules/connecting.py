@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import (
-    INVALID_PARAMS,
-    broken_off,
-    connected_later,
-    crash_clue,
-    lacking_calls,
-    said_of,
-)
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.facts.absences import lacking_calls
+from godot_analysis.diagnosis.facts.blame import INVALID_PARAMS
+from godot_analysis.diagnosis.facts.connecting import broken_off, connected_later, crash_clue, said_of
+from godot_analysis.diagnosis.facts.timeline import grouped
+from godot_analysis.diagnosis.matches import Clue, Match, logged, rows_of
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.wording import listed
 from godot_analysis.reading.classify import UNKNOWN
 from godot_analysis.reading.errors import WORD
 from godot_analysis.reading.lexicon import kinds
@@ -28,12 +22,9 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Call, Calls, Facts
     from godot_analysis.reading.events import Event
 
-__all__: list[str] = []
-
 _REFUSED: Final = 400  # the first status that is an error
 _BROKEN: Final = 500
 _CREDENTIALS: Final = frozenset({401, 403, 407})
-_GOOD: Final = ("answered", "tool_error")
 _WORK: Final = ("tools/call", "tools/list")
 _NO_START: Final = ("process.not_found", "process.start")
 _NO_CONNECTION: Final = (
@@ -91,10 +82,11 @@ def _is_about_mcp(item: Event) -> bool:
 
 def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
     """Servers that could not be started or connected to, as their client says, and nobody ever reached."""
-    failed: dict[tuple[str, str], list[Event]] = defaultdict(list)
-    for item in facts.incidents.failures:
-        if item.tool is None and (server := _not_reached(item, facts)) is not None:
-            failed[item.component, server].append(item)
+    failed = grouped(
+        ((item.component, server), item)
+        for item in facts.incidents.failures
+        if item.tool is None and (server := _not_reached(item, facts)) is not None
+    )
     for (client, server), items in failed.items():
         last = next((item for item in items if item.tells(*_NO_START)), items[-1])
         offered = any(
@@ -106,10 +98,7 @@ def _not_started(tried: set[str | None], facts: Facts) -> Iterator[Match]:
             continue
         if last.kind in _VAGUE and not _is_connecting(last) and not facts.incidents.spoken_of(server):
             continue  # it may be the name of anything
-        clues = (
-            Clue(f"{client} logged: {last.text[:160]}", 0.7, tuple(item.record for item in items)),
-            Clue(f"nobody ever sent {server} a message", 0.4),
-        )
+        clues = (logged(last, 0.7, rows_of(items)), Clue(f"nobody ever sent {server} a message", 0.4))
         kind = kinds().get(last.kind)
         remedy = (
             kind.fix.format(component=server) if kind else ""
@@ -154,11 +143,11 @@ def _failing(caller: str | None, server: str, hands: Calls, facts: Facts) -> Ite
     client = caller or facts.topology.client
     first, last = hands[0], hands[-1]
     asked = facts.operations.sent_to(server).where("caller", caller, None)
-    worked = asked.ended(*_GOOD).after(last.started - _CLOCKS)
+    worked = asked.served.after(last.started - _CLOCKS)
     numbers = lacking_calls(facts, server)
     rejected = _rejected(client, server, hands, facts)
     if rejected is not None and not worked.where("method", *_WORK):
-        clue = Clue(f"{client} logged: {rejected.text[:160]}", 0.7, (rejected.record,))
+        clue = logged(rejected, 0.7)
         words = {
             "client": client,
             "why": "it does not accept the answer to the handshake",
@@ -171,7 +160,7 @@ def _failing(caller: str | None, server: str, hands: Calls, facts: Facts) -> Ite
         return
     if worked or (last.answered and last.status != "error"):
         return
-    ever = asked.ended(*_GOOD)
+    ever = asked.served
     refused = _refused(facts.incidents.failed_exchanges.get(server, []), {client, server})
     if told := hands.ended("error"):
         error = told[-1]
@@ -233,9 +222,8 @@ def _unanswered(client: str, server: str, last: Call, facts: Facts) -> Iterator[
         return
     if client in facts.topology.roles.relays and not (ends or complaints or crash):
         return  # a relay that has no connection to its backend
-    behind = _stuck_itself(server, facts)
     told = (*crash, *ends, *complaints)
-    clues = [Clue(f"{last.method} was not answered", 0.3, last.rows), *ends, *complaints, *crash, *behind]
+    clues = [Clue(f"{last.method} was not answered", 0.3, last.rows), *ends, *complaints, *crash]
     what = f"{server} never answered {last.method}"
     if given_up:
         clues.append(Clue(f"{client} gave it up after {waited.total_seconds():.0f} s", 0.5, last.rows))
@@ -251,16 +239,7 @@ def _unanswered(client: str, server: str, last: Call, facts: Facts) -> Iterator[
         "what": what,
         "remedy": f"Start {server} by hand as {client} does, see what it writes, and mend that.",
     }
-    yield Match(server, server, tuple(clues), None, lacking_calls(facts, server), words)
-
-
-def _stuck_itself(server: str, facts: Facts) -> list[Clue]:
-    """The doubt whether a server that only connects to another one, and could not, is to blame itself."""
-    tried = facts.operations.handshakes.where("caller", server)
-    behind = {call.callee for call in tried if call.callee}
-    if not behind or facts.operations.requests.ended(*_GOOD).where("caller", server):
-        return []
-    return [Clue(f"but {server} itself could not connect to {listed(sorted(behind))}", -0.4, tried[0].rows)]
+    yield Match(server, server, clues, None, lacking_calls(facts, server), words)
 
 
 def _refused(items: list[Event], by: set[str]) -> list[Event]:
@@ -282,11 +261,7 @@ def _by_http(client: str, server: str, refused: list[Event], facts: Facts) -> Ma
     elif last.status in _CREDENTIALS:
         remedy = f"Give {client} credentials that are valid for {server}."
     clues = (
-        Clue(
-            f"{told.component} logged {told.status} “{told.text[:160]}”",
-            0.7,
-            tuple(x.record for x in refused),
-        ),
+        Clue(f"{told.component} logged {told.status} “{told.text[:160]}”", 0.7, rows_of(refused)),
         Clue("no handshake with it succeeded", 0.4),
     )
     words = {

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import said_of
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.facts.connecting import said_of
+from godot_analysis.diagnosis.facts.timeline import grouped
+from godot_analysis.diagnosis.matches import Clue, Match, calls_of
 from godot_analysis.diagnosis.rules._absence import refused_clue
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Facts, Listing
     from godot_analysis.diagnosis.findings import Severity
     from godot_analysis.reading.events import Event
-
-__all__: list[str] = []
 
 _CLOCKS: Final = pd.Timedelta(seconds=2)  # no clocks that are used as they are differ by more
 _LOOP: Final = 3
@@ -33,7 +32,7 @@ def too_early(facts: Facts) -> Iterator[Match]:
         if not empty:
             continue
         full = [listing for listing in lists if listing.count and listing.time > empty[0].time]
-        lacks = [item for item in facts.missing if item.backend == backend]
+        lacks = facts.lacks_of(backend)
         refused = [
             item
             for item in facts.tools.missed(backend)
@@ -56,7 +55,7 @@ def too_early(facts: Facts) -> Iterator[Match]:
         yield Match(
             backend,
             backend,
-            tuple(clues),
+            clues,
             first.tool if first else None,
             first.calls if first else frozenset(),
             {"asker": empty[0].caller or facts.topology.relay, "later": later},
@@ -75,9 +74,8 @@ def _left_with(empty: Listing, later: Listing, facts: Facts) -> bool:
     hands = facts.sessions.arrivals_at(server)
     if later.caller != empty.caller or any(empty.time < one.time <= later.time for one in hands):
         return True
-    results = [one.result for one in hands if one.time <= empty.time and isinstance(one.result, dict)]
-    able = results[-1].get("capabilities") if results else None
-    tools = able.get("tools") if isinstance(able, dict) else None
+    able = [one.capabilities for one in hands if one.time <= empty.time and one.capabilities is not None]
+    tools = able[-1].get("tools") if able else None
     return isinstance(tools, dict) and tools.get("listChanged") is True and not facts.wire.stateless(server)
 
 
@@ -113,7 +111,7 @@ def _registered_after(empty: Listing, full: list[Listing], facts: Facts) -> list
 @rule("R03")
 def no_list(facts: Facts) -> Iterator[Match]:
     for backend, lists in _by_server(facts).items():
-        lacks = [item for item in facts.missing if item.backend == backend]
+        lacks = facts.lacks_of(backend)
         usable = [listing for listing in lists if _usable(listing)]
         for listing in lists:
             what = _fault(listing, backend, facts)
@@ -132,9 +130,9 @@ def no_list(facts: Facts) -> Iterator[Match]:
             ][:1]
             for item in lacks:
                 clues += refused_clue(item, 0.6)
-            numbers = frozenset[int]().union(*(item.calls for item in lacks))
+            numbers = calls_of(lacks)
             tool = lacks[0].tool if lacks else None
-            yield Match(backend, backend, tuple(clues), tool, numbers, {"what": what})
+            yield Match(backend, backend, clues, tool, numbers, {"what": what})
             break
 
 
@@ -152,21 +150,7 @@ def misread(facts: Facts) -> Iterator[Match]:
             Clue(f"it listed {said} without an error", 0.5, last.records),
             *refused_clue(item, 0.6),
         ]
-        frame = ""
-        shrugs = [
-            s
-            for s in facts.events.of("notification error")
-            if s.component == item.backend and item.incarnation.holds(s.time)
-        ]
-        if shrugs:
-            frame = (
-                f" {item.backend} also answers a notification with an error; a reader that takes the next "
-                "message for its answer reads that error instead of the list."
-            )
-            clues.append(
-                Clue(f"it logged an error about {shrugs[0].method} in between", 0.2, (shrugs[0].record,))
-            )
-        yield Match(item.backend, facts.topology.relay, tuple(clues), item.tool, item.calls, {"frame": frame})
+        yield Match(item.backend, facts.topology.relay, clues, item.tool, item.calls)
     yield from _serves_none(facts)
 
 
@@ -185,7 +169,7 @@ def _serves_none(facts: Facts) -> Iterator[Match]:
                     Clue(listed_then, 0.5, got[-1].records),
                     Clue(f"the list of {relay} after that is empty", 0.6, own[-1].records),
                 )
-                yield Match(backend, relay, clues, words={"frame": ""})
+                yield Match(backend, relay, clues)
 
 
 @rule("F14")
@@ -217,11 +201,11 @@ def next_page_not_read(facts: Facts) -> Iterator[Match]:
                 clues.append(Clue(f"{refused.tool} was then refused as unknown", 0.4, refused.records))
             reader = listing.caller or facts.topology.relay
             tool = lacking[0].tool if lacking else None
-            numbers = frozenset[int]().union(*(refusal.calls for refusal in lacking))
+            numbers = calls_of(lacking)
             beyond = f"{tool} is on a later page" if tool else "some tools are on a later page"
             words = {"lacking": f"{reader} did not ask for the rest: {beyond}"}
             severity: Severity | None = None if lacking else "warning"
-            yield Match(backend, reader, tuple(clues), tool, numbers, words, severity)
+            yield Match(backend, reader, clues, tool, numbers, words, severity)
             break
 
 
@@ -235,8 +219,6 @@ def list_change_missed(facts: Facts) -> Iterator[Match]:
         last = facts.log.start if seen is None else seen.time
         routed = None if seen is None else facts.tools.backend_list(refusal.tool, refusal.time)
         fresh = routed if routed is not None and routed.time > last else None
-        if fresh is not None and seen is not None and _had_before(fresh, seen, facts):
-            fresh = None
         backend = facts.tools.owner_of(refusal)
         added = [
             command for command in facts.sessions.connect_commands(backend) if command.time <= refusal.time
@@ -246,11 +228,10 @@ def list_change_missed(facts: Facts) -> Iterator[Match]:
         )
         if fresh is None and not (added and added[-1].time > last and (seen is not None or reached)):
             continue
-        told = any(last <= time <= refusal.time for time, _ in facts.sessions.list_changes)
+        heard = facts.sessions.list_changed_notifications
+        told = any(last <= time <= refusal.time and ear == refusal.by for _, ear, time, _ in heard)
         link = "the second" if told else "the first"
-        clues = [
-            Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records),
-        ]
+        clues = [Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records)]
         if seen is not None:
             clues.append(Clue("its last tools/list is older than the tool", 0.5, seen.records))
         if fresh is not None:
@@ -261,17 +242,7 @@ def list_change_missed(facts: Facts) -> Iterator[Match]:
             clues.append(Clue(f"{backend} was added with {added[-1].call.tool}", 0.4, added[-1].call.rows))
         cause = refusal.by if told else facts.topology.relay
         words = {"client": refusal.by, "link": link}
-        yield Match(backend, cause, tuple(clues), refusal.tool, refusal.calls, words)
-
-
-def _had_before(got: Listing, given: Listing, facts: Facts) -> bool:
-    """Whether the relay logged that it got a list before it gave its own, whatever others' clocks show."""
-    if got.time - given.time > _CLOCKS:
-        return False
-    logs = facts.flow.logs
-    own = logs[(logs["component"] == given.server) & logs["id"].isin((*got.records, *given.records))]
-    came, went = (own.loc[own["id"].isin(one.records), "event_created_at"].max() for one in (got, given))
-    return bool(came <= went)
+        yield Match(backend, cause, clues, refusal.tool, refusal.calls, words)
 
 
 @rule("R16")
@@ -293,11 +264,8 @@ def added_and_unused(facts: Facts) -> Iterator[Match]:
 
 
 def _by_server(facts: Facts) -> dict[str, list[Listing]]:
-    found: dict[str, list[Listing]] = {}
-    for listing in facts.tools.listings:
-        if listing.server not in facts.topology.roles.relays:
-            found.setdefault(listing.server, []).append(listing)
-    return found
+    lists = facts.tools.listings
+    return grouped((item.server, item) for item in lists if item.server not in facts.topology.roles.relays)
 
 
 def _usable(listing: Listing) -> bool:
@@ -305,7 +273,8 @@ def _usable(listing: Listing) -> bool:
 
 
 def _fault(listing: Listing, backend: str, facts: Facts) -> str | None:
-    if listing.failed and _has_no_tools(backend, listing, facts):
+    hands = [one for one in facts.sessions.arrivals_at(backend) if one.time <= listing.time]
+    if listing.failed and any(one.lacks_tools for one in hands[-1:]):
         return None  # it says that it has none, and was asked all the same
     if listing.failed:
         return f"failed: “{listing.text or 'an error'}”"
@@ -317,16 +286,6 @@ def _fault(listing: Listing, backend: str, facts: Facts) -> str | None:
     ):
         return "was never answered"
     return None
-
-
-def _has_no_tools(backend: str, listing: Listing, facts: Facts) -> bool:
-    """Whether a server declared something, and no tools, and refused to list any."""
-    able = [
-        arrival.result.get("capabilities")
-        for arrival in facts.sessions.arrivals_at(backend)
-        if isinstance(arrival.result, dict) and arrival.time <= listing.time
-    ]
-    return bool(able) and isinstance(able[-1], dict) and bool(able[-1]) and "tools" not in able[-1]
 
 
 def _never_telling(backend: str, facts: Facts) -> bool:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts import at_fault
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, logged
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 from godot_analysis.reading.classify import classify, ordinary
 from godot_analysis.reading.errors import makes_names_unique, names_exception
 from godot_analysis.reading.names import mentions
-from godot_analysis.schema import Check, unknown_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Call, Facts, Listing, Remark
-
-__all__: list[str] = []
+    from godot_analysis.diagnosis.facts import Facts, Listing, Remark
 
 
 @rule("F16")
@@ -59,7 +55,7 @@ def same_name(facts: Facts) -> Iterator[Match]:
         clues = [
             Clue(f"{listed(sorted(lists))} list {tool}, and {holder} {made}", 0.6, rows),
             Clue(f"{count(len(calls), 'call')} of it reached {winner} alone", 0.3, calls[0].rows),
-            *(Clue(f"{holder} logged: {one.text[:160]}", 0.4, (one.record,)) for one in told[:1]),
+            *(logged(one, 0.4) for one in told[:1]),
         ]
         words = {
             "servers": listed(sorted(lists)),
@@ -68,24 +64,12 @@ def same_name(facts: Facts) -> Iterator[Match]:
             "end": f"has one name for both, and every call went to {winner}",
         }
         other = min(set(lists) - {winner})
-        if told and all(_misled(call, other, facts) for call in calls):
-            clues.append(Clue(f"{winner} refused arguments that {other} takes", 0.4, calls[-1].rows))
-            numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in calls))
-            yield Match(other, holder, tuple(clues), tool, numbers, words, "error")
+        if told and len(calls.erred) == len(calls):
+            clues.append(Clue(f"{winner} answered none of them well", 0.4, calls[-1].rows))
+            numbers = facts.operations.families(calls)
+            yield Match(other, holder, clues, tool, numbers, words, "error")
         else:
-            yield Match(other, holder, tuple(clues), tool, words=words)
-
-
-def _misled(call: Call, other: str, facts: Facts) -> bool:
-    """Whether a call was refused for its arguments, which are as another server of the tool wants them."""
-    schema, arguments = facts.tools.input_schema(call, other), call.arguments or {}
-    return (
-        call.status in {"error", "tool_error"}
-        and at_fault(call) in {"caller", "nobody"}
-        and bool(schema and arguments)
-        and Check(schema)(arguments) is None
-        and not unknown_keys(arguments, schema)
-    )
+            yield Match(other, holder, clues, tool, words=words)
 
 
 def _given_up(
@@ -97,7 +81,7 @@ def _given_up(
         rows = tuple(row for item in lists.values() for row in item.records)
         clues = (
             Clue(f"{listed(sorted(lists))} list {tool}", 0.5, rows),
-            Clue(f"{holder} logged: {raised[0].text[:160]}", 0.5, (raised[0].record,)),
+            logged(raised[0], 0.5),
             Clue(f"{holder} made no call after that", 0.2),
         )
         words = {

@@ -6,33 +6,22 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import (
-    HANDSHAKES,
-    INTERNAL_ERROR,
-    INVALID_PARAMS,
-    UNFINISHED,
-    broken_off,
-    crash_clue,
-    lacking_calls,
-    no_messages,
-    said_of,
-)
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.facts.absences import lacking_calls
+from godot_analysis.diagnosis.facts.blame import INTERNAL_ERROR, INVALID_PARAMS
+from godot_analysis.diagnosis.facts.call import HANDSHAKES, UNFINISHED
+from godot_analysis.diagnosis.facts.connecting import broken_off, crash_clue, said_of
+from godot_analysis.diagnosis.matches import Clue, Match, logged, rows_of
 from godot_analysis.diagnosis.rules._absence import refused_clue
-from godot_analysis.diagnosis.rules._foreign import NOT_UNDERSTOOD, all_unknown, mute_visits, not_understood
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.wording import count, listed
+from godot_analysis.diagnosis.wording import count
 from godot_analysis.reading.classify import classify
 from godot_analysis.reading.errors import leaves_model_without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from collections.abc import Set as AbstractSet
 
-    from godot_analysis.diagnosis.facts import Arrival, Call, Facts, Refused
+    from godot_analysis.diagnosis.facts import Arrival, Call, Facts
     from godot_analysis.reading.events import Event
-
-__all__: list[str] = []
 
 _AROUND: Final = pd.Timedelta(seconds=2)
 _ABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
@@ -49,54 +38,6 @@ _OF_MESSAGES: Final = (
     "version.unsupported",
     "stdout.polluted",
 )
-
-
-@rule("B05")
-def no_mcp_layer(facts: Facts) -> Iterator[Match]:
-    for backend in sorted(
-        (facts.topology.backends | set(facts.topology.components) | _greeted(facts))
-        - facts.topology.roles.relays
-        - facts.topology.roles.clients
-    ):
-        lacks = [item for item in facts.missing if item.backend == backend]
-        hands = [arrival for arrival in facts.sessions.arrivals if arrival.backend == backend]
-        foreign = no_messages(backend, facts)
-        # Of an answer that is no message nothing is left but that the request arrived.
-        well = [hand for hand in hands if not hand.failed and (hand.result is not None or not foreign)]
-        if well and not all_unknown(backend, facts):
-            continue
-        refusals = [
-            *(
-                ("initialize", arrival.text, arrival.records)
-                for arrival in hands
-                if arrival.failed and (not arrival.text or classify(arrival.text).tells(*NOT_UNDERSTOOD))
-            ),
-            *(
-                ("tools/list", listing.text, listing.records)
-                for listing in facts.tools.lists_of(backend)
-                if listing.failed and classify(listing.text).tells(*NOT_UNDERSTOOD)
-            ),
-            *(
-                (item.method or "initialize", item.text, (item.record,))
-                for item in not_understood(backend, lacks, facts)
-            ),
-            *(("initialize", text, (record,)) for text, record in foreign),
-        ]
-        clues = [
-            Clue(f"it answered {method} with “{text[:120] or 'an error'}”", 0.65, rows)
-            for method, text, rows in refusals[:3]
-        ]
-        if not clues and not hands:
-            clues = mute_visits(backend, lacks, facts)
-        if not clues:
-            continue
-        clues += [
-            Clue(f"{listed(item.tools) or 'its tools'} are unknown to {facts.topology.relay}", 0.4, item.rows)
-            for item in lacks
-        ]
-        numbers = frozenset[int]().union(*(item.calls for item in lacks))
-        words = {"methods": listed(dict.fromkeys(method for method, _, _ in refusals)) or "initialize"}
-        yield Match(backend, backend, tuple(clues), lacks[0].tool if lacks else None, numbers, words)
 
 
 @rule("F19")
@@ -130,12 +71,7 @@ def not_confirmed(facts: Facts) -> Iterator[Match]:
                 Clue("initialize was answered and never confirmed", 0.6, hand.rows),
                 Clue(f"what followed was answered with “{refused[0][0]}”", 0.6, refused[0][1]),
             )
-            numbers = frozenset[int]().union(
-                *(
-                    facts.operations.operation_of(call).family
-                    for call in facts.operations.sent_to_backend(hand.callee)
-                )
-            )
+            numbers = facts.operations.families(facts.operations.sent_to_backend(hand.callee))
             yield Match(hand.callee, hand.caller, clues, None, numbers, {"error": f", “{refused[0][0]}”,"})
         else:
             yield from _met_with_silence(hand, facts)
@@ -149,18 +85,16 @@ def _told_by_server(facts: Facts) -> Iterator[Match]:
             said.setdefault(item.component, []).append(item)
     for server, items in said.items():
         asked = facts.operations.requests.where("callee", server)
-        good = asked.ended("answered", "tool_error").after(items[0].time)
+        good = asked.served.after(items[0].time)
         if server in facts.topology.roles.clients or good or facts.wire.stateless(server):
             continue  # who needs no handshake is F18
         clues = (
-            Clue(f"{server} logged: {items[0].text[:160]}", 0.7, tuple(item.record for item in items[:10])),
+            logged(items[0], 0.7, rows_of(items)),
             Clue(f"it says so {count(len(items), 'time')}, and no request succeeds", 0.3),
         )
         words = {"error": f", “{items[0].text[:160]}”,"}
         refused = asked.ended("error").since(items[0].time - _AROUND)
-        numbers = frozenset[int]().union(
-            lacking_calls(facts, server), *(facts.operations.operation_of(call).family for call in refused)
-        )
+        numbers = lacking_calls(facts, server) | facts.operations.families(refused)
         client = facts.topology.client if not refused else refused[0].caller or facts.topology.client
         yield Match(server, client, clues, None, numbers, words)
 
@@ -185,7 +119,7 @@ def _met_with_silence(hand: Call, facts: Facts) -> Iterator[Match]:
         Clue(f"{client} sent no notifications/initialized after the answer to initialize", 0.6, hand.rows),
         Clue(f"{silent[0].method}, which followed, got no answer", 0.5, silent[0].rows),
     )
-    numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in silent))
+    numbers = facts.operations.families(silent)
     yield Match(
         server, client, clues, None, numbers | lacking_calls(facts, server), {"error": ", if there is one,"}
     )
@@ -194,13 +128,13 @@ def _met_with_silence(hand: Call, facts: Facts) -> Iterator[Match]:
 @rule("F11")
 def no_tools_declared(facts: Facts) -> Iterator[Match]:
     for arrival in facts.sessions.arrivals:
-        declared = arrival.result.get("capabilities") if isinstance(arrival.result, dict) else None
+        declared = arrival.capabilities
         # An array is no MCP at all, and harmless where it occurs: only a proper declaration can lack
         # something.
-        if arrival.failed or not isinstance(declared, dict) or "tools" in declared:
+        if arrival.failed or declared is None or "tools" in declared:
             continue
         asked = any(listing.time >= arrival.time for listing in facts.tools.lists_of(arrival.backend)[-1:])
-        lacks = [item for item in facts.missing if item.backend == arrival.backend]
+        lacks = facts.lacks_of(arrival.backend)
         refused = [item for item in facts.tools.missed(arrival.backend) if item.time > arrival.time]
         if asked or facts.operations.well_answered(arrival.backend) is not None:
             continue
@@ -228,14 +162,14 @@ def no_tools_declared(facts: Facts) -> Iterator[Match]:
             clues += refused_clue(item, 0.4)
         first = (lacks or refused)[0]
         if not lacks:
-            clues += _expected_all_the_same(arrival.backend, refused[0], declared.keys() & _USES, facts)
-        yield Match(arrival.backend, arrival.backend, tuple(clues), first.tool, first.calls, words)
+            clues.append(Clue(f"{refused[0].by} refused {refused[0].tool}", 0.2, refused[0].records))
+        yield Match(arrival.backend, arrival.backend, clues, first.tool, first.calls, words)
 
 
 def _left_without(arrival: Arrival, facts: Facts) -> list[Clue]:
     """That the client minds: for want of a declaration the model gets no tools of the server."""
     return [
-        Clue(f"{item.component} logged: {item.text[:120]}", 0.5, (item.record,))
+        logged(item, 0.5)
         for item in facts.incidents.complaints
         if item.time >= arrival.time
         and arrival.backend in item.said
@@ -243,24 +177,6 @@ def _left_without(arrival: Arrival, facts: Facts) -> list[Clue]:
         and item.tells("tools.undeclared")
         and leaves_model_without(item.said)
     ][:1]
-
-
-def _expected_all_the_same(
-    server: str, refused: Refused, uses: AbstractSet[str], facts: Facts
-) -> Iterator[Clue]:
-    """What tells a server that forgot to declare its tools from one that has none."""
-    yield Clue(f"{refused.by} refused {refused.tool}", 0.2, refused.records)
-    told = [item for item in facts.events.of("tools registered") if item.component == server and item.count]
-    said = [(item.text, item.record) for item in told]
-    said += [
-        (item.said, item.record)
-        for item in facts.incidents.complaints
-        if server in item.said and item.tells("tools.undeclared")
-    ]
-    for text, record in said:
-        yield Clue(f"somebody logged: {text[:120]}", 0.4, (record,))
-    if uses and not said:
-        yield Clue(f"but it serves {listed(sorted(uses))}, and may have no tools", -0.3)
 
 
 @rule("F18")
@@ -294,7 +210,7 @@ def no_fallback(facts: Facts) -> Iterator[Match]:
 def _without_handshake(facts: Facts) -> Iterator[Match]:
     """Clients that need no handshake, at servers which say that they wait for one."""
     greeted = facts.operations.handshakes.counts("caller", "callee").keys()
-    good = facts.operations.requests.ended("answered", "tool_error").counts("caller", "callee").keys()
+    good = facts.operations.requests.served.counts("caller", "callee").keys()
     for caller, server in facts.operations.requests.failed.counts("caller", "callee"):
         if server is None or {(caller, server), (None, server)} & (greeted | good):
             continue
@@ -318,9 +234,7 @@ def _without_handshake(facts: Facts) -> Iterator[Match]:
             ),
             Clue("no initialize was sent on any connection to it", 0.5),
         )
-        numbers = lacking_calls(facts, server).union(
-            *(facts.operations.operation_of(one).family for one in asked)
-        )
+        numbers = lacking_calls(facts, server) | facts.operations.families(asked)
         words = {
             "client": client,
             "told": "answered" if call.answered else "refused",
@@ -359,8 +273,3 @@ def _not_of_itself(call: Call, facts: Facts) -> bool:
     if last_words:
         return any(classify(clue.text).tells(*_OF_MESSAGES) for clue in last_words)
     return bool(broken) or call.status != "pending"
-
-
-def _greeted(facts: Facts) -> set[str]:
-    """The servers that somebody shook hands with, or tried to."""
-    return {callee for (callee,) in facts.operations.handshakes.counts("callee") if callee}

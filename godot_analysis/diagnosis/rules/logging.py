@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.facts.timeline import grouped
+from godot_analysis.diagnosis.matches import Clue, Match, rows_of
 from godot_analysis.diagnosis.rules._registry import leftover, rule
 from godot_analysis.diagnosis.wording import count, listed
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from godot_analysis.diagnosis.facts import Facts
-    from godot_analysis.reading.events import Event
-
-__all__: list[str] = []
 
 
 @rule("L01")
@@ -35,7 +33,7 @@ def gap(facts: Facts) -> Iterator[Match]:
 @rule("L02")
 def works_without_log(facts: Facts) -> Iterator[Match]:
     for backend, calls in sorted(facts.operations.by_backend.items()):
-        good = calls.ended("answered", "tool_error")
+        good = calls.served
         if good and backend not in facts.topology.components:
             text = f"{count(len(good), 'call')} answered by it, no record from it"
             yield Match(backend, None, (Clue(text, 0.9, good[0].rows),))
@@ -63,15 +61,13 @@ def lonely_errors(facts: Facts, explained: frozenset[str]) -> Iterator[Match]:
             told |= {item.record for item in facts.incidents.complaints_during(call, end)}
             if call.ended is None:
                 waiting.setdefault(end, call.started)
-    by_component: dict[str, list[Event]] = {}
-    for item in facts.incidents.complaints:
-        if item.record not in told and not (
-            item.component in waiting and item.time >= waiting[item.component]
-        ):
-            by_component.setdefault(item.component, []).append(item)
+    lonely = (item for item in facts.incidents.complaints if item.record not in told)
+    by_component = grouped(
+        (item.component, item)
+        for item in lonely
+        if item.component not in waiting or item.time < waiting[item.component]
+    )
     for component, items in sorted(by_component.items()):
-        clue = Clue(
-            f"{count(len(items), 'record')} at WARN or ERROR", 0.5, tuple(item.record for item in items[:10])
-        )
+        clue = Clue(f"{count(len(items), 'record')} at WARN or ERROR", 0.5, rows_of(items))
         words = {"number": f"{count(len(items), 'record')} at WARN or ERROR", "text": items[0].text[:120]}
         yield Match(component, None, (clue,), words=words)

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts import Call, Facts
 
-__all__: list[str] = []
-
 _WHERE: Final = {
     "sender": "got lost inside {callee}, before it was sent",
     "wire": "got lost on the wire between {caller} and {callee}",

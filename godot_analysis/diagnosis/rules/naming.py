@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts import family, misnamed, nearest, normalised
+from godot_analysis.diagnosis.facts.absences import misnamed
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
+from godot_analysis.reading.names import family, nearest, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
 
     from godot_analysis.diagnosis.facts import Facts, Refused
-
-__all__: list[str] = []
 
 
 @rule("F08")
@@ -33,18 +32,12 @@ def name_rewritten(facts: Facts) -> Iterator[Match]:
         )
         if same and refusal.tool not in known:
             clue = Clue(f"{same[0]} is known, {refusal.tool} is not", 0.9, refusal.records)
-            words = {
-                "meant": same[0],
-                "how": "A host or a model rewrote the name (`-` for `_`, a doubled prefix)",
-                "fix": f"Call {same[0]} exactly as listed; use only letters, digits and underscores in "
-                "names so that nothing rewrites them.",
-            }
-            yield _named(refusal, facts, (clue,), words)
+            yield _named(refusal, facts, (clue,), {"meant": same[0]}, "misspelt")
 
 
 def _not_put_back(facts: Facts) -> Iterator[Match]:
     """Calls that a relay passed on under a name of its own, where the backend lists another."""
-    for call in facts.operations.calls.leaves.ended("error", "tool_error"):
+    for call in facts.operations.calls.leaves.erred:
         relay, backend = call.caller, call.callee
         if call.parent is None or not relay or not backend or not call.tool or not call.tells("tool.unknown"):
             continue
@@ -60,21 +53,18 @@ def _not_put_back(facts: Facts) -> Iterator[Match]:
         if meant:
             name = asked if asked in meant else meant[0]
             kept = f"{call.tool} is the name that {relay} lists"
-            how = f"{relay} lists the tools of {backend} under names of its own, and passed the call on "
-            how += "without putting the name back"
             if asked != call.tool:
                 kept = f"{relay} was called with {asked}, the name that it lists"
-                how = f"{relay} was called with {asked}, and passed that on as {call.tool}"
             clues = (
                 Clue(f"{backend} lists {name}, and was called with {call.tool}", 0.7, own.records),
                 Clue(kept, 0.6, shown.records),
             )
-            words = {
-                "meant": name,
-                "how": how,
-                "fix": f"Make {relay} call {name} at {backend}, by the name that {backend} listed.",
-            }
-            yield Match(backend, relay, clues, call.tool, facts.operations.operation_of(call).family, words)
+            words, numbers = (
+                {"meant": name, "relay": relay, "asked": asked},
+                facts.operations.families([call]),
+            )
+            variant = "not_put_back" if asked == call.tool else "changed"
+            yield Match(backend, relay, clues, call.tool, numbers, words, variant=variant)
 
 
 def _rewritten(name: str, shown: str) -> bool:
@@ -110,14 +100,14 @@ def wrong_name(facts: Facts) -> Iterator[Match]:
             else "As far as the log shows, nobody has listed a tool of this name or of its family."
         )
         words = {"others": others, "suggestion": f", perhaps {meant}" if meant else "", "known": known}
-        yield _named(refusal, facts, tuple(clues), words)
+        yield _named(refusal, facts, clues, words)
 
 
-def _named(refusal: Refused, facts: Facts, clues: tuple[Clue, ...], words: Mapping[str, object]) -> Match:
-    backend = facts.tools.owner_of(refusal)
-    return Match(
-        backend or facts.topology.client, facts.topology.client, clues, refusal.tool, refusal.calls, words
-    )
+def _named(
+    refusal: Refused, facts: Facts, clues: Sequence[Clue], words: Mapping[str, object], variant: str = ""
+) -> Match:
+    client, backend = facts.topology.client, facts.tools.owner_of(refusal)
+    return Match(backend or client, client, clues, refusal.tool, refusal.calls, words=words, variant=variant)
 
 
 def _listed(facts: Facts, time: pd.Timestamp) -> frozenset[str]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, calls_of, logged, rows_of
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count
-from godot_analysis.reading.classify import classify, ordinary
+from godot_analysis.reading.classify import classify
 from godot_analysis.reading.errors import tool_limit
 from godot_analysis.reading.names import mentions, plain_name
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Facts, Listing, Refused
     from godot_analysis.diagnosis.findings import Severity
     from godot_analysis.reading.events import Event
-
-__all__: list[str] = []
 
 _PATIENCE: Final = pd.Timedelta(seconds=5)
 _LISTEN: Final = "subscriptions/listen"
@@ -52,8 +49,8 @@ def cut_off_at_limit(facts: Facts) -> Iterator[Match]:
         }
         server = facts.tools.owner_of(refused[0]) if refused else None
         tool = refused[0].tool if refused else None
-        calls = frozenset[int]().union(*(item.calls for item in refused))
-        yield Match(server, offer.component, tuple(clues), tool, calls, words, None if refused else "warning")
+        calls = calls_of(refused)
+        yield Match(server, offer.component, clues, tool, calls, words, None if refused else "warning")
         return
     yield from _request_refused(facts)
 
@@ -69,7 +66,7 @@ def _request_refused(facts: Facts) -> Iterator[Match]:
         # Lists that the log does not show may be long enough.
         if latest and held <= limit:
             continue
-        clues = [Clue(f"{said.component} logged: “{said.text[:160]}”", 0.7, (said.record,))]
+        clues = [logged(said, 0.7)]
         if held:
             rows = tuple(row for item in latest.values() for row in item.records)
             clues.append(Clue(f"it was given {count(held, 'tool')}", 0.7, rows))
@@ -85,7 +82,7 @@ def _request_refused(facts: Facts) -> Iterator[Match]:
         }
         server, tool = (facts.tools.owner_of(refused[0]), refused[0].tool) if refused else (None, None)
         severity: Severity | None = None if failed or refused else "warning"
-        yield Match(server, said.component, tuple(clues), tool, words=words, severity=severity)
+        yield Match(server, said.component, clues, tool, words=words, severity=severity)
         return
 
 
@@ -168,15 +165,10 @@ def list_out_of_date(facts: Facts) -> Iterator[Match]:
         clues += [Clue("it went on with other calls", 0.2, since[0].rows)] if since else []
         words = {"client": client, "what": "was told so and did not list them again", "link": "the second"}
         tool = refused[0].tool if refused else None
-        yield Match(server, client, tuple(clues), tool, words=words, severity=None if refused else "warning")
-    missed: dict[tuple[str | None, object], str | None] = {}
+        yield Match(server, client, clues, tool, words=words, severity=None if refused else "warning")
     for refusal in facts.tools.refused_by_host:
         if not _told(facts.tools.owner_of(refusal), refusal.by, facts):
-            for match in (*_grown_unheard(refusal, facts), *_registered_unheard(refusal, facts)):
-                missed.setdefault((match.component, match.words["client"]), match.tool)
-                yield match
-    for match in _dropped_unheard(facts):  # with a tool that came, it is one change
-        yield replace(match, tool=missed.get((match.component, match.words["client"]), match.tool))
+            yield from _grown_unheard(refusal, facts)
 
 
 def _told(server: str | None, client: str, facts: Facts) -> bool:
@@ -208,42 +200,6 @@ def _grown_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
     yield _unheard(refusal, server, mine.caller or refusal.by, clue, facts)
 
 
-def _dropped_unheard(facts: Facts) -> Iterator[Match]:
-    """A call of a tool that is in the list of its caller, and no more in the one that others got since."""
-    for refusal in facts.tools.refused:
-        server = refusal.server
-        if not refusal.own or server is None:
-            continue
-        call = next((one for one in facts.operations.numbered(refusal.calls) if one.callee == server), None)
-        client = call.caller if call is not None else None
-        if client is None or refusal.tool not in facts.tools.held(server, refusal.time, client):
-            continue
-        newer = facts.tools.last_list(server, refusal.time)
-        if newer is not None and newer.caller not in {client, None} and not _told(server, client, facts):
-            text = f"the list that {server} gave to {newer.caller} since has it no more"
-            yield _unheard(refusal, server, client, Clue(text, 0.5, newer.records), facts)
-
-
-def _registered_unheard(refusal: Refused, facts: Facts) -> Iterator[Match]:
-    """A refused tool that its server says it has got since it was last asked for a list."""
-    lists = facts.tools.given_to(refusal.by, refusal.time)
-    for said in facts.log.remarks_on(refusal.tool):
-        listing = lists.get(said.component)
-        if (
-            listing is not None
-            and not _told(said.component, refusal.by, facts)
-            and listing.time < said.time < refusal.time
-            and ordinary(said.text).tells("tools.registered")
-            and refusal.tool not in facts.tools.held(said.component, refusal.time, refusal.by)
-            and not any(item.time > refusal.time for item in facts.tools.lists_of(said.component))
-        ):
-            clue = Clue(
-                f"{said.component} logged after its last list: {said.text[:120]}", 0.6, (said.record,)
-            )
-            yield _unheard(refusal, said.component, refusal.by, clue, facts)
-            return
-
-
 def _unheard(refusal: Refused, server: str, client: str, clue: Clue, facts: Facts) -> Match:
     messages = facts.flow.observed
     asked = messages[(messages["method"] == _LISTEN) & (messages["receiver"] == server)]
@@ -262,13 +218,7 @@ def _unheard(refusal: Refused, server: str, client: str, clue: Clue, facts: Fact
 @rule("F10")
 def dropped_by_host(facts: Facts) -> Iterator[Match]:
     for refusal in facts.tools.refused_by_host:
-        words = {
-            "client": refusal.by,
-            "what": refusal.tool,
-            "holder": refusal.by,
-            "does": "which refuses it all the same",
-            "unless": "",
-        }
+        words, variant = {"client": refusal.by, "what": refusal.tool}, "refused"
         seen, listed_behind = _seen(refusal, facts), facts.tools.backend_list(refusal.tool, refusal.time)
         if seen is not None:
             source = Clue(f"{seen.server} had listed it to {refusal.by}", 0.7, seen.records)
@@ -283,20 +233,15 @@ def dropped_by_host(facts: Facts) -> Iterator[Match]:
             holder = listed_behind.caller or facts.topology.relay
             text = f"{listed_behind.server} had listed it to {holder}, which does not log what it handed on"
             source = Clue(text, 0.3, listed_behind.records)
-            words |= {
-                "holder": holder,
-                "does": f"and {refusal.by} refuses it",
-                "unless": f" Or {holder} did not hand it on.",
-            }
+            words["holder"], variant = holder, "behind"
         else:
             continue
         severity: Severity | None = None
         if facts.tools.works_otherwise(refusal):
-            severity = "info"
-            words["unless"] = " It let it be called before and after that: only the name may have been wrong."
+            severity, variant = "info", "refused_at_times"
         clues = (Clue(f"{refusal.by} refused {refusal.tool}", 0.5, refusal.records), source)
         server = facts.tools.owner_of(refusal) or facts.topology.client
-        yield Match(server, refusal.by, clues, refusal.tool, refusal.calls, words, severity)
+        yield Match(server, refusal.by, clues, refusal.tool, refusal.calls, words, severity, variant)
     yield from _server_left_out(facts)
     yield from _never_sent(facts)
 
@@ -314,21 +259,14 @@ def _never_sent(facts: Facts) -> Iterator[Match]:
         if facts.operations.every.where("tool", tool):
             continue
         listing = names[tool]
-        words = {
-            "client": client,
-            "what": tool,
-            "holder": client,
-            "does": f"which says {count(len(items), 'time')} that it could not make the call: "
-            "no tools/call was sent",
-            "unless": "",
-        }
+        words = {"client": client, "what": tool, "number": count(len(items), "time")}
         clues = (
-            Clue(f"{client} logged: {items[0].text[:160]}", 0.6, tuple(item.record for item in items)),
+            logged(items[0], 0.6, rows_of(items)),
             Clue(
                 f"{listing.server} had listed it, and no tools/call of it is in the log", 0.6, listing.records
             ),
         )
-        yield Match(listing.server, client, clues, tool, frozenset(), words)
+        yield Match(listing.server, client, clues, tool, words=words, variant="never_sent")
 
 
 def _server_left_out(facts: Facts) -> Iterator[Match]:
@@ -344,14 +282,8 @@ def _server_left_out(facts: Facts) -> Iterator[Match]:
                 Clue(f"{server} listed {count(len(held), 'tool')} to {last.component}", 0.4, item.records),
                 Clue("none of them is among those offered to the model", 0.5, (last.record,)),
             )
-            words = {
-                "client": last.component,
-                "what": f"every tool of {server}",
-                "holder": last.component,
-                "does": "which offers only those of others",
-                "unless": "",
-            }
-            yield Match(server, last.component, clues, words=words, severity="warning")
+            words = {"client": last.component, "what": f"every tool of {server}"}
+            yield Match(server, last.component, clues, words=words, severity="warning", variant="left_out")
 
 
 def _any_offered(held: frozenset[str], offer: Event) -> bool:

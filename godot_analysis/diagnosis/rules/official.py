@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import Breach, lacking_calls, speaks_of_tools
+from godot_analysis.diagnosis.facts.absences import lacking_calls
+from godot_analysis.diagnosis.facts.declared import speaks_of_tools
+from godot_analysis.diagnosis.facts.timeline import grouped
 from godot_analysis.diagnosis.findings import SEVERITIES
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, logged
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.normal_form.sightings import REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from godot_analysis.diagnosis.facts import Call, Facts
+    from godot_analysis.diagnosis.facts import Breach, Call, Facts
     from godot_analysis.diagnosis.findings import Severity
     from godot_analysis.reading.events import Event
 
     _Find = Callable[[Facts], Iterator[Match]]
-
-__all__: list[str] = []
 
 _CLOSE: Final = pd.Timedelta(seconds=5)
 _CALL: Final = "tools/call"
@@ -36,10 +36,7 @@ def _gravest(find: _Find) -> _Find:
 
     @wraps(find)
     def gravest(facts: Facts) -> Iterator[Match]:
-        ranks: dict[tuple[str | None, str | None], list[Match]] = {}
-        for match in find(facts):
-            ranks.setdefault((match.component, match.tool), []).append(match)
-        for same in ranks.values():
+        for same in grouped(((match.component, match.tool), match) for match in find(facts)).values():
             first = min(_rank(match) for match in same)
             yield from (match for match in same if _rank(match) == first)
 
@@ -77,7 +74,7 @@ def result_breaks_schema(facts: Facts) -> Iterator[Match]:
             continue  # there the output schema of the tool says more
         top = facts.operations.operation_of(call)
         said = [
-            Clue(f"{item.component} logged: {item.text[:160]}", 0.6, (item.record,))
+            logged(item, 0.6)
             for name in {call.caller, top.caller} - {None, call.callee}
             for item in _complaints_on(call, name or "", facts)
             if item.tells(*_FORM)
@@ -107,13 +104,11 @@ def _complaints_on(call: Call, component: str, facts: Facts) -> list[Event]:
 
 @rule("R19")
 def request_breaks_schema(facts: Facts) -> Iterator[Match]:
-    alike: dict[tuple[str, str, str], list[Breach]] = {}
-    for breach in facts.breaches:
-        call = breach.call
-        if breach.kind == REQUEST and call.callee is not None:
-            alike.setdefault((call.caller or facts.topology.client, call.method, breach.path), []).append(
-                breach
-            )
+    alike = grouped(
+        ((breach.call.caller or facts.topology.client, breach.call.method, breach.path), breach)
+        for breach in facts.breaches
+        if breach.kind == REQUEST and breach.call.callee is not None
+    )
     for (sender, method, _), found in alike.items():
         refused = [breach for breach in found if _refused_for_form(breach.call.last)]
         first, calls = (refused or found)[0], [breach.call for breach in refused]
@@ -126,7 +121,7 @@ def request_breaks_schema(facts: Facts) -> Iterator[Match]:
         tool = first.call.tool if len(tools) == 1 else None
         numbers = frozenset[int]().union(*(call.family for call in calls))
         severity: Severity | None = None if refused else "info"
-        yield Match(server, sender, tuple(clues), tool, numbers, _words(first), severity)
+        yield Match(server, sender, clues, tool, numbers, _words(first), severity)
 
 
 def _refused_for_form(call: Call) -> bool:
@@ -137,7 +132,7 @@ def _harm(breach: Breach, facts: Facts) -> tuple[tuple[Clue, ...], Severity | No
     """What shows that its client could not use an answer; nothing where it used the tools all the same."""
     call = breach.call
     server, client = call.callee or "", call.caller
-    used = facts.operations.sent_to(server).ended("answered", "tool_error").where("method", _CALL)
+    used = facts.operations.sent_to(server).served.where("method", _CALL)
     used = used.where("caller", client, None)
     if (used if breach.tool is None else used.where("tool", breach.tool)) or _borne(breach, facts):
         return (), "info"
@@ -179,11 +174,7 @@ def _borne(breach: Breach, facts: Facts) -> bool:
     """Whether its client works with another server that breaks the schema in the very same way."""
     client, kind = breach.call.caller, (breach.call.method, breach.path)
     others = {item.call.callee for item in facts.breaches if (item.call.method, item.path) == kind}
-    used = (
-        facts.operations.requests.ended("answered", "tool_error")
-        .where("method", _CALL)
-        .where("caller", client)
-    )
+    used = facts.operations.requests.served.where("method", _CALL).where("caller", client)
     return client is not None and bool(used.where("callee", *others - {breach.call.callee, None}))
 
 

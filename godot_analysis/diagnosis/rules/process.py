@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.matches import Clue, Match, logged, rows_of
 from godot_analysis.diagnosis.rules._registry import rule
-from godot_analysis.diagnosis.wording import count, listed
+from godot_analysis.diagnosis.wording import count
 from godot_analysis.reconstruction.endings import WITHHELD
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts import Call, Calls, Facts
     from godot_analysis.diagnosis.findings import Severity
-
-__all__: list[str] = []
 
 _PATIENCE: Final = pd.Timedelta(seconds=5)
 _LONG: Final = pd.Timedelta(seconds=30)  # a tool may take so long
@@ -56,21 +54,21 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
             Clue(
                 f"{facts.topology.relay} lost its connection to {backend}: {losses[-1].text}",
                 0.7,
-                tuple(loss.record for loss in losses),
+                rows_of(losses),
             ),
             Clue(f"the call of {call.tool} has no end in the log", 0.5, call.rows),
         ]
         if back is None:
             clues.append(Clue(f"no new handshake arrived at {backend} afterwards", 0.3))
-        yield Match(backend, backend, tuple(clues), call.tool, call.family)
+        yield Match(backend, backend, clues, call.tool, call.family)
 
 
 @rule("B08")
 def never_ends(facts: Facts) -> Iterator[Match]:
     open_ = facts.operations.roots.ended("pending", "lost")
     told = np.zeros(len(facts.operations.table), dtype=bool)
-    for call, inner in _endless(facts, open_):
-        last, behind = (inner or call).last, open_.after((inner or call).started)
+    for call in _endless(facts):
+        last, behind = call.last, open_.after(call.started)
         backend = facts.operations.backend_of(last)
         waited = facts.log.end - call.started
         if last.answered and (call.status == "cancelled" or WITHHELD in call.note):
@@ -89,7 +87,7 @@ def never_ends(facts: Facts) -> Iterator[Match]:
             clues.append(Clue(f"{count(len(behind), 'later call')} got no answer either", 0.4, rows))
         complaint = facts.incidents.first_complaint(backend or "", call.started - _PATIENCE / 5)
         if complaint is not None:
-            clues.append(Clue(f"{backend} logged: {complaint.text[:120]}", 0.4, (complaint.record,)))
+            clues.append(logged(complaint, 0.4))
         cut_short = not behind and complaint is None and (waited < _BRIEF or _under_way(call, facts))
         where, told_as = backend or facts.topology.relay, _CUT_SHORT if cut_short else _ENDLESS
         words = {
@@ -100,11 +98,10 @@ def never_ends(facts: Facts) -> Iterator[Match]:
             else "",
         }
         # What an earlier match accounts for is not told again: n open calls make n²/2 pairs.
-        own = call.family if inner is None else call.family | inner.family
-        numbers = own.union(*(other.family for other in behind.only(~told)))
+        numbers = call.family.union(*(other.family for other in behind.only(~told)))
         told[behind.places] = True
         severity: Severity | None = "info" if cut_short else None
-        yield Match(where, where, tuple(clues), call.tool, numbers, words, severity)
+        yield Match(where, where, clues, call.tool, numbers, words, severity)
 
 
 def _under_way(call: Call, facts: Facts) -> bool:
@@ -134,28 +131,19 @@ def _withheld(call: Call) -> Match:
     return Match(router, router, clues, call.tool, call.family, words)
 
 
-def _endless(facts: Facts, open_: Calls) -> Iterator[tuple[Call, Call | None]]:
-    """The calls that nothing ended, each with the same call further on, where only its content tells."""
-    further: set[int] = set()
+def _endless(facts: Facts) -> Iterator[Call]:
+    """The calls that nothing ended."""
     for call in (*_unfinished(facts), *_unheard(facts), *_cancelled_late(facts)):
-        if (
-            call.number in further
-            or facts.operations.overtaken(call)
-            or not call.family.isdisjoint(facts.incidents.ended_by_http)
-        ):
+        ended = not call.family.isdisjoint(facts.incidents.ended_by_http)
+        if ended or facts.operations.overtaken(call):
             continue
-        inner = _handed_on(call, open_)
-        further |= frozenset() if inner is None else inner.family
-        last = (inner or call).last
+        last = call.last
         backend = facts.operations.backend_of(last)
-        if (
-            not last.sent
-            and backend
-            and not (facts.operations.tells_ends(backend) or facts.wire.verbatim(backend))
-        ):
-            continue  # seen by the backend alone, which never logs an end
+        if not last.sent and backend and not facts.wire.verbatim(backend):
+            continue  # seen by the backend alone, which may never log an end
         if last.sent and not (
-            facts.wire.verbatim(call.caller or "", last.callee or "") or _hears(call, facts)
+            facts.wire.verbatim(call.caller or "", last.callee or "")
+            or facts.operations.reports_ends(call.caller)
         ):
             continue  # in whose words the ends of calls are not told, or not so that they can be read
         waited = facts.log.end - call.started
@@ -163,18 +151,13 @@ def _endless(facts: Facts, open_: Calls) -> Iterator[tuple[Call, Call | None]]:
             continue
         if (waited < _BRIEF and not last.received) or facts.operations.end_unlogged(call):
             continue  # the log ends before even its arrival could be logged, or lacks what came then
-        yield call, inner
-
-
-def _hears(call: Call, facts: Facts) -> bool:
-    """Whether the caller's records tell of any end, or of so few calls that none may have come to one."""
-    return facts.operations.reports_ends(call.caller)
+        yield call
 
 
 @rule("R05")
 def repeated(facts: Facts) -> Iterator[Match]:
     told = {trouble.record for trouble in facts.incidents.reported}
-    for call in facts.incidents.troubled.ended("answered", "tool_error"):
+    for call in facts.incidents.troubled.served:
         losses = facts.incidents.losses_under(call)
         if not losses:
             continue
@@ -185,11 +168,7 @@ def repeated(facts: Facts) -> Iterator[Match]:
         if not (told_apart or sent_there):
             continue  # it may never have gone there, or another stream than its own may have broken
         clues = [
-            Clue(
-                f"the connection was lost under this call: {losses[-1].text}",
-                0.7,
-                tuple(x.record for x in losses),
-            ),
+            Clue(f"the connection was lost under this call: {losses[-1].text}", 0.7, rows_of(losses)),
             Clue(f"the same call was answered {_seconds(call)} s after it was made", 0.5, call.rows),
         ]
         if fresh is not None:
@@ -198,7 +177,7 @@ def repeated(facts: Facts) -> Iterator[Match]:
         if arrived > 1:
             twice = f"; {backend} received it {arrived} times"
             clues.append(Clue(f"{backend} received the call {arrived} times", 0.6))
-        yield Match(backend, backend, tuple(clues), call.tool, frozenset(), {"twice": twice})
+        yield Match(backend, backend, clues, call.tool, frozenset(), {"twice": twice})
 
 
 @rule("R11")
@@ -207,7 +186,7 @@ def connection_lost(facts: Facts) -> Iterator[Match]:
     for trouble in facts.incidents.reported:
         if trouble.record in told or trouble.link not in {"lost", "timeout"}:
             continue
-        clue = Clue(f"{trouble.component} logged: {trouble.text}", 0.7, (trouble.record,))
+        clue = logged(trouble, 0.7)
         words = {"holder": trouble.component, "error": trouble.text, "after": _IDLE}
         later = facts.operations.sent_to(trouble.server or "").answered.after(trouble.time)
         anew = facts.sessions.arrival_after(trouble.server or "", trouble.time)
@@ -215,10 +194,7 @@ def connection_lost(facts: Facts) -> Iterator[Match]:
         severity: Severity | None = "info" if trouble.level == "WARN" and later and anew is None else None
         yield Match(trouble.server, trouble.server, (clue,), trouble.tool, words=words, severity=severity)
     for server, item, missed in facts.processes.died_idle:
-        clues = (
-            Clue(f"{item.component} logged: {item.text}", 0.7, (item.record,)),
-            Clue(f"{missed.component} logged: {missed.text[:160]}", 0.5, (missed.record,)),
-        )
+        clues = (logged(item, 0.7), logged(missed, 0.5))
         words = {"holder": item.component, "error": item.text, "after": _MISSED.format(component=server)}
         yield Match(server, server, clues, missed.tool, words=words, severity="error")
 
@@ -226,15 +202,15 @@ def connection_lost(facts: Facts) -> Iterator[Match]:
 @rule("R06")
 def old_instance(facts: Facts) -> Iterator[Match]:
     for backend, calls in facts.operations.by_backend.items():
-        served = calls.answered
+        replies = calls.answered
         hands = [arrival.time for arrival in facts.sessions.relay_arrivals if arrival.backend == backend]
         late = hands[-1] + _SKEW if hands else None
         starts = [s for s in facts.events.of("start") if s.component == backend and late and s.time > late]
         clues = []
         for start in () if facts.wire.stateless(backend) else starts[::-1]:
-            if facts.log.same_process(start.record, served):
+            if facts.log.same_process(start.record, replies):
                 continue  # the process that started is the one that answers, whatever the clocks say
-            if after := served.after(start.time)[:1]:
+            if after := replies.after(start.time)[:1]:
                 clues.append(
                     Clue(
                         f"{backend} started anew, and calls were answered afterwards without a new handshake",
@@ -243,19 +219,19 @@ def old_instance(facts: Facts) -> Iterator[Match]:
                     )
                 )
                 break
-        clues += _instances(backend, served, facts) + _lists(backend, facts) + _address(backend, facts)
+        clues += _instances(backend, replies, facts)
         if clues:
-            yield Match(backend, facts.topology.relay, tuple(clues), None)
+            yield Match(backend, facts.topology.relay, clues, None)
 
 
-def _instances(backend: str, served: Calls, facts: Facts) -> list[Clue]:
+def _instances(backend: str, replies: Calls, facts: Facts) -> list[Clue]:
     """That the process which answers is not the one that started last, where records name their process."""
     logs = facts.flow.logs
     own = logs.loc[
         (logs["component"] == backend) & logs["instance"].notna(), ["id", "instance", "event_created_at"]
     ]
     first_seen = own.groupby("instance")["event_created_at"].min().sort_values()
-    if len(first_seen) < 2 or not served:  # noqa: PLR2004 - two make a choice
+    if len(first_seen) < 2 or not replies:  # noqa: PLR2004 - two make a choice
         return []
     newest = first_seen.index[-1]
     since = first_seen.iloc[-1]
@@ -265,68 +241,9 @@ def _instances(backend: str, served: Calls, facts: Facts) -> list[Clue]:
         by = {process_of[record] for record in shown if record in process_of}
         return by if by and newest not in by else None
 
-    for call, by in served.after(since).telling("evidence", others):
+    for call, by in replies.after(since).telling("evidence", others):
         text = f"{call.tool} was answered by {min(by)}, while {newest} had been running"
         return [Clue(text, 0.85, call.rows)]
-    return []
-
-
-def _address(backend: str, facts: Facts) -> list[Clue]:
-    """That a restart took the route back to another address, where somebody answers as well."""
-    routes = [route for route in facts.events.of("route") if route.server == backend and route.url]
-    if not routes:
-        return []
-    last = routes[-1]
-    incarnation = facts.sessions.incarnation_at(last.time)
-    before = [route for route in routes if incarnation.begin is not None and route.time < incarnation.begin]
-    set_here = [
-        c
-        for c in facts.topology.commands
-        if c.name == backend and c.verb == "add" and incarnation.holds(c.time)
-    ]
-    if not before or before[-1].url == last.url or set_here:
-        return []
-    moved = [c for c in facts.topology.commands if c.name == backend and c.url == before[-1].url]
-    text = (
-        f"calls went to {before[-1].url} before {facts.topology.relay} was restarted, "
-        f"and go to {last.url} since"
-    )
-    clues = [Clue(text, 0.6, (before[-1].record, last.record))]
-    if moved:
-        clues.append(
-            Clue(f"the former had been set at run time with {moved[-1].call.tool}", 0.5, moved[-1].call.rows)
-        )
-    return clues
-
-
-def _lists(backend: str, facts: Facts) -> list[Clue]:
-    """That a visitor who asked the same name was shown another list than the relay at the same time."""
-    lists = [
-        item
-        for item in facts.tools.lists_of(backend)
-        if item.count is not None and item.cursor is None and item.next_cursor is None
-    ]
-    mine = {arrival.time for arrival in facts.sessions.relay_arrivals if arrival.backend == backend}
-    if len(lists) < 2 or len(mine) < 2:  # noqa: PLR2004 - two make a difference
-        return []
-    incarnation = facts.sessions.incarnation_at(lists[-1].time)
-    inside = [listing for listing in lists if incarnation.holds(listing.time)]
-    counts = [listing.count for listing in inside]
-    unexplained = [
-        arrival
-        for arrival in incarnation.reached.get(backend, [])
-        if incarnation.burst_end is not None
-        and arrival.time > incarnation.burst_end
-        and not facts.sessions.why_reconnected(arrival)
-    ]
-    logs = facts.flow.logs
-    shown = logs["id"].isin([row for listing in inside for row in listing.records])
-    writers = logs.loc[shown & (logs["component"] == backend), "instance"]
-    if len(set(writers)) == 1 and writers.notna().all():
-        return []  # one process, whose list has changed
-    if unexplained and len(set(counts)) > 1:
-        text = f"it listed {listed(map(str, counts))} tools to different visitors"
-        return [Clue(text, 0.6, tuple(row for listing in inside for row in listing.records))]
     return []
 
 
@@ -344,15 +261,6 @@ def _cancelled_late(facts: Facts) -> Iterator[Call]:
             continue
         if router is not None and facts.wire.verbatim(router) and call.ended - last.ended >= _PATIENCE:
             yield call
-
-
-def _handed_on(call: Call, open_: Calls) -> Call | None:
-    """The same call where somebody who does not log sent it on, under a trace of its own."""
-    if call.legs:
-        return None
-    near = open_.after(call.started).before(call.started + _BRIEF).where("tool", call.tool)
-    alike = (other for other in near if other.arguments == call.arguments and other.caller != call.caller)
-    return next((other for other in alike if other.callee != call.callee), None)
 
 
 def _unheard(facts: Facts) -> Calls:

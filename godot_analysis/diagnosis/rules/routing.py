@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import Missing, known_before, listening, tried
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.facts.addresses import known_before, listening, tried
+from godot_analysis.diagnosis.matches import Clue, Match, rows_of
 from godot_analysis.diagnosis.rules._absence import absence_clue, refused_clue
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import listed
@@ -15,10 +15,7 @@ from godot_analysis.diagnosis.wording import listed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from godot_analysis.diagnosis.facts import Facts
-    from godot_analysis.reading.events import Event
-
-__all__: list[str] = []
+    from godot_analysis.diagnosis.facts import Facts, Missing
 
 _SEVERAL: Final = 2
 
@@ -39,7 +36,7 @@ def removed_on_purpose(facts: Facts) -> Iterator[Match]:
         ]
         readd = (removal.call.tool or "").replace("remove", "add") or "add server"
         words = {"command": removal.call.tool, "readd": readd}
-        yield Match(item.backend, facts.topology.client, tuple(clues), item.tool, item.calls, words)
+        yield Match(item.backend, facts.topology.client, clues, item.tool, item.calls, words)
 
 
 @rule("R02")
@@ -62,10 +59,6 @@ def came_late(facts: Facts) -> Iterator[Match]:
                     (start.record,),
                 )
             )
-        early, late = _unlogged_visitors(item, facts)
-        if late and not early:
-            who = f"somebody who does not log connected to {late[0].component} only after that"
-            clues.append(Clue(f"{who}, as {item.backend} may", 0.4, (late[0].record,)))
         again = [command for command in item.commands if command.verb == "reconnect"]
         later = [arrival for arrival in item.arrivals if again and arrival.time >= again[0].time]
         if later and item.refusals:
@@ -76,7 +69,7 @@ def came_late(facts: Facts) -> Iterator[Match]:
             yield Match(
                 item.backend,
                 facts.topology.relay,
-                tuple(clues),
+                clues,
                 item.tool,
                 item.calls,
                 severity=None if _wanted(item, facts) else "info",
@@ -120,7 +113,7 @@ def not_persisted(facts: Facts) -> Iterator[Match]:
             )
         place = known_before(item, facts)
         words = {"where": f" ({place.where})" if place else ""}
-        yield Match(item.backend, facts.topology.relay, tuple(clues), item.tool, item.calls, words)
+        yield Match(item.backend, facts.topology.relay, clues, item.tool, item.calls, words)
 
 
 @rule("B13")
@@ -134,10 +127,6 @@ def never_reached(facts: Facts) -> Iterator[Match]:
         if not clues:
             continue
         clues += _before(item, facts)
-        early, _ = _unlogged_visitors(item, facts)
-        if early and item.refusals:
-            text = f"somebody who does not log was connected to {early[0].component} before that"
-            clues.append(Clue(f"{text}, as {item.backend} may be", 0.2, (early[0].record,)))
         if item.visitors:
             clues.append(Clue("somebody else connected to it without trouble", 0.2, item.visitors[0].records))
         named = item.backend in facts.topology.components or any(
@@ -146,7 +135,7 @@ def never_reached(facts: Facts) -> Iterator[Match]:
         if len(item.refusals) == 1 and not named:
             clues.append(Clue("only one call asked for it, and nothing else in the log names it", -0.25))
         words = _addresses(item, facts)
-        yield Match(item.backend, facts.topology.relay, tuple(clues), item.tool, item.calls, words)
+        yield Match(item.backend, facts.topology.relay, clues, item.tool, item.calls, words)
 
 
 @rule("R14")
@@ -203,7 +192,7 @@ def _attempts(item: Missing, facts: Facts) -> list[Clue]:
     if refusing:
         url = refusing[-1].url
         where = f" at {url}" if url and url not in refusing[-1].text else ""
-        rows = tuple(trouble.record for trouble in refusing)
+        rows = rows_of(refusing)
         clues.append(
             Clue(f"{facts.topology.relay} could not connect{where}: {refusing[-1].text}", 0.75, rows)
         )
@@ -278,22 +267,3 @@ def _addresses(item: Missing, facts: Facts) -> dict[str, str]:
 
 def _clock(item: Missing) -> str:
     return "an unknown time" if item.incarnation.begin is None else f"{item.incarnation.begin:%H:%M:%S}"
-
-
-def _unlogged_visitors(item: Missing, facts: Facts) -> tuple[list[Event], list[Event]]:
-    """Connections by somebody who does not log, before and after the relay connected."""
-    unnamed = item.backend not in facts.topology.backends and len(item.refusals) < _SEVERAL
-    if (
-        item.backend in facts.topology.components
-        or unnamed
-        or item.incarnation.begin is None
-        or item.incarnation.burst_end is None
-    ):
-        return [], []
-    inside = [
-        visit
-        for visit in facts.sessions.connections_without_handshake
-        if item.incarnation.end is None or visit.time < item.incarnation.end
-    ]
-    early = [visit for visit in inside if visit.time <= item.incarnation.begin]
-    return early, [visit for visit in inside if visit.time > item.incarnation.burst_end]

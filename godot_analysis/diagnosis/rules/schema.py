@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING
 
-from godot_analysis.diagnosis.facts import at_fault, says
+from godot_analysis.diagnosis.facts.blame import at_fault
+from godot_analysis.diagnosis.facts.declared import says
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._refused_lists import find
 from godot_analysis.diagnosis.rules._registry import rule
@@ -14,44 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from godot_analysis.diagnosis.facts import Facts
-
-__all__: list[str] = []
-
-_EXPLANATION: Final = (
-    "Hosts hand every listed tool to their model's provider, and a provider that refuses one schema or name "
-    "often refuses the whole list; some hosts drop the tool, or its whole server, silently.{wider}"
-)
-_SUPERSEDES: Final = ("F10", "F33", "R13", "B13", "R02", "R03", "R01", "B29", "R17")
+    from godot_analysis.diagnosis.findings import Severity
 
 
-@rule("F01")
-def root_refused(facts: Facts) -> Iterator[Match]:
-    yield from find(facts, "F01")
-
-
-@rule("F03")
-def array_without_items(facts: Facts) -> Iterator[Match]:
-    yield from find(facts, "F03", silently=False)
-
-
-@rule("F04")
-def no_properties(facts: Facts) -> Iterator[Match]:
-    yield from find(facts, "F04", silently=False)
-
-
-@rule("F05")
-def keyword_refused(facts: Facts) -> Iterator[Match]:
-    yield from find(facts, "F05", silently=False)
-
-
-@rule("F06")
-def name_too_long(facts: Facts) -> Iterator[Match]:
-    yield from find(facts, "F06")
-
-
-@rule("F07")
-def name_refused(facts: Facts) -> Iterator[Match]:
-    yield from find(facts, "F07")
+for _code in ("F01", "F03", "F04", "F05", "F06", "F07"):
+    # Only some classes are worth a look where nobody complains: a list may break the others and work.
+    rule(_code)(partial(find, code=_code, silently=_code in {"F01", "F06", "F07"}))
 
 
 @rule("F02")
@@ -82,31 +52,19 @@ def definitions_stripped(facts: Facts) -> Iterator[Match]:
             harmless = not (said or worded or (failed and whole))
             cause = listing.server if whole or owner is None else owner
             words = {
-                "fault": "refers to a definition that is not in its schema",
-                "problem": f"refers to {message.split(': ')[-1].split(' is ')[0]}, which is not there",
-                "why": "A hop that keeps `$ref` and drops `$defs` leaves a schema that nobody can read: the "
-                "model guesses the arguments, and strict validators refuse the tool.",
-                "fix": f"Make {cause} pass schemas on whole, `$defs` included, or write the definitions in "
-                "place.",
+                "definition": message.split(": ")[-1].split(" is ")[0],
                 "origin": f" {owner} sent it whole." if whole else "",
             }
-            numbers = frozenset[int]().union(*(call.family for call in worded or (failed if whole else ())))
-            yield Match(
-                owner or listing.server,
-                cause,
-                tuple(clues),
-                tool,
-                numbers,
-                words,
-                "info" if harmless else None,
-            )
+            numbers = facts.operations.families(worded or (failed if whole else ()))
+            severity: Severity | None = "info" if harmless else None
+            yield Match(owner or listing.server, cause, clues, tool, numbers, words, severity, "stripped")
     yield from _another_schema(facts)
 
 
 def _another_schema(facts: Facts) -> Iterator[Match]:
     """Calls that fit the schema of a relay's list, and not the one that its backend had listed."""
     for backend, calls in facts.operations.by_backend.items():
-        for call in calls.ended("error", "tool_error"):
+        for call in calls.erred:
             top, relay = facts.operations.operation_of(call), call.caller
             near = call.parent == top.number and top.tool == call.tool
             if not near or relay is None or top.arguments != call.arguments:
@@ -119,11 +77,4 @@ def _another_schema(facts: Facts) -> Iterator[Match]:
                 Clue(f"the call is as {relay} lists {call.tool}, but for {backend} {wrong}", 0.8, top.rows),
                 Clue(f"{backend} refused it: “{call.error_text[:160]}”", 0.4, call.rows),
             )
-            words = {
-                "fault": "is listed with another schema than its own",
-                "problem": f"is not the one that {backend} listed: for that one, {wrong}",
-                "why": "A model can only go by the list that it was given.",
-                "origin": "",
-                "fix": f"Make {relay} list {call.tool} again as {backend} lists it, without a change.",
-            }
-            yield Match(backend, relay, clues, call.tool, top.family, words)
+            yield Match(backend, relay, clues, call.tool, top.family, {"wrong": wrong}, variant="another")

@@ -7,21 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from godot_analysis.diagnosis.facts import (
-    HANDSHAKES,
-    UNFINISHED,
-    error_words,
-    refused_sessions,
-)
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.facts.blame import error_words
+from godot_analysis.diagnosis.facts.call import HANDSHAKES, UNFINISHED
+from godot_analysis.diagnosis.matches import Clue, Match, logged, only_tool, rows_of
 from godot_analysis.diagnosis.rules._http import (
     CLOSE,
-    LOOKED_AT,
     client_of,
     failed_exchanges,
     failed_since,
     open_calls,
-    rows_of,
+    refused_sessions,
     unserved,
 )
 from godot_analysis.diagnosis.rules._registry import rule
@@ -34,8 +29,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Call, Facts
     from godot_analysis.diagnosis.findings import Severity
     from godot_analysis.reading.events import Event
-
-__all__: list[str] = []
 
 _SESSION: Final = "mcp-session-id"
 _REFUSED: Final = range(400, 500)
@@ -72,11 +65,7 @@ def stale_session(facts: Facts) -> Iterator[Match]:
             continue
         client = first.component if first.component != server else worked[-1].caller or facts.topology.client
         clues = [
-            Clue(
-                f"{server} answered {first.status}: {first.text[:120]}",
-                0.5,
-                tuple(item.record for item in failed),
-            ),
+            Clue(f"{server} answered {first.status}: {first.text[:120]}", 0.5, rows_of(failed)),
             Clue(f"{client} sent no initialize after that", 0.4),
         ]
         if restarted:
@@ -84,26 +73,18 @@ def stale_session(facts: Facts) -> Iterator[Match]:
         if named:
             clues.append(Clue("the request names a session of before", 0.4, (named[0].record,)))
         hit = failed_since(first, server, facts)
-        numbers = frozenset[int]().union(*(call.family for call in hit))
+        numbers = facts.operations.families(hit)
         words = {
             # Both ends may have logged each of them.
             "number": count(Counter(item.component for item in failed).most_common(1)[0][1], "request"),
             "status": first.status,
             "client": client,
-            "misuse": f"goes on with a session that {server} has forgotten",
-            "reason": f"it does not know the session any more, and {client} did not initialize again",
-            "code": " After a restart the id means nothing: the server has to say 404 then, and the "
-            "client to send `initialize` without an id."
-            + (
-                ""
-                if first.status == _NOT_FOUND
-                else f" Here it says {first.status}, which no client can know."
-            ),
-            "remedy": f"Make {client} initialize again when a request with a session is answered with 404; "
-            f"make {server} answer 404, and nothing else, for a session that it does not know.",
+            "unusual": "",
         }
-        cause = client if first.status == _NOT_FOUND else server
-        yield Match(server, cause, tuple(clues), hit[0].tool if len(hit) == 1 else None, numbers, words)
+        cause = client
+        if first.status != _NOT_FOUND:
+            cause, words["unusual"] = server, f" Here it says {first.status}, which no client can know."
+        yield Match(server, cause, clues, only_tool(hit), numbers, words, variant="forgotten")
 
 
 def _told_in_errors(facts: Facts) -> Iterator[Match]:
@@ -116,12 +97,13 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
             call = facts.operations.under_way(item.component, item.time, failed=True)
             if call is not None and call.callee == item.server and call.status in UNFINISHED:
                 told.append(replace(call, error_text=item.text))
+    severity: Severity | None
     for server in sorted({call.callee for call in told if call.callee}):
         refused = [call for call in told if call.callee == server]
         first = refused[0]
         asked = facts.operations.sent_to(server)
         anew = facts.operations.handshakes.answered.where("callee", server).after(first.started)
-        good = asked.ended("answered", "tool_error").after(first.started)
+        good = asked.served.after(first.started)
         kept = [call for call in good if call.session == first.session and call.method not in HANDSHAKES]
         client = first.caller or facts.topology.client
         clues = [
@@ -131,48 +113,21 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
                 tuple(row for call in refused[:10] for row in call.rows),
             )
         ]
+        cause, variant, severity = server, "renewed", "info"
         if kept and not anew:
             clues.append(Clue("after that it answered others of the same session well", 0.6, kept[0].rows))
-            words = _misuse(
-                server,
-                "answers with instances that do not share their sessions",
-                "the instance that got it does not know the session, which another instance began",
-                "Several instances answer in turn, and the session is in the memory of one of them.",
-                f"Send all requests of a session to the same instance of {server} (sticky sessions), or keep "
-                "the sessions where all instances find them.",
-            )
-            cause = server
+            variant, severity = "not_shared", None
         elif not (anew or good):
             clues.append(Clue(f"{client} sent no initialize after that", 0.4))
-            words = _misuse(
-                client,
-                f"goes on with a session that {server} has forgotten",
-                f"it does not know the session any more, and {client} did not initialize again",
-                "After a restart or a time of silence the id means nothing: the client has to send "
-                "`initialize` without an id.",
-                f"Make {client} initialize again when a session is unknown; "
-                f"make {server} answer HTTP 404 then.",
-            )
-            cause = client
-        else:
-            words = _misuse(
-                client,
-                f"had to initialize a session with {server} anew",
-                "it did not know the session any more",
-                f"{client} initialized again, as it should.",
-                f"Nothing, unless it happens often: then see why {server} forgets its sessions.",
-            )
-            cause = server
-        words |= {"number": count(len(refused), "request"), "status": f"“{error_words(first)}”"}
-        numbers = frozenset[int]().union(*(facts.operations.operation_of(call).family for call in refused))
-        tools = {call.tool for call in refused}
-        tool = tools.pop() if len(tools) == 1 else None
-        severity: Severity | None = None if cause == client or (kept and not anew) else "info"
-        yield Match(server, cause, tuple(clues), tool, numbers, words, severity)
-
-
-def _misuse(who: str, misuse: str, reason: str, code: str, remedy: str) -> dict[str, object]:
-    return {"client": who, "misuse": misuse, "reason": reason, "code": f" {code}", "remedy": remedy}
+            cause, variant, severity = client, "forgotten", None
+        words = {
+            "number": count(len(refused), "request"),
+            "status": f"“{error_words(first)}”",
+            "client": server if variant == "not_shared" else client,
+            "unusual": "",
+        }
+        numbers = facts.operations.families(refused)
+        yield Match(server, cause, clues, only_tool(refused), numbers, words, severity, variant)
 
 
 @rule("F28")
@@ -188,11 +143,7 @@ def host_refused(facts: Facts) -> Iterator[Match]:
         first = guarded[0]
         host = first.headers.get("origin") or first.headers.get("host") or urlsplit(first.url or "").netloc
         clue = Clue(f"{first.component} logged {first.status} “{first.text[:120]}”", 0.9, rows_of(guarded))
-        words = {
-            "status": first.status,
-            "path": first.path,
-            "host": host or "the name that clients use",
-        }
+        words = {"status": first.status, "path": first.path, "host": host or "the name that clients use"}
         yield Match(server, server, (clue,), None, open_calls(server, first, facts), words)
     yield from _guarding(facts)
 
@@ -213,7 +164,7 @@ def _guarding(facts: Facts) -> Iterator[Match]:
             and facts.incidents.server_of(other) in {None, item.component}
         ]
         if near:
-            clue = Clue(f"{item.component} logged: {item.text[:120]}", 0.9, (item.record, *rows_of(near)))
+            clue = logged(item, 0.9, (item.record, *rows_of(near)))
             words = {
                 "status": near[0].status,
                 "path": near[0].path,
@@ -282,65 +233,7 @@ def headers_differ(facts: Facts) -> Iterator[Match]:
             "which": which,
         }
         numbers = facts.operations.operation_of(call).family
-        yield Match(
-            call.callee, call.caller or facts.topology.client, tuple(clues), call.tool, numbers, words
-        )
-    yield from _told_by_http(facts)
-    yield from _other_version(facts)
-
-
-def _told_by_http(facts: Facts) -> Iterator[Match]:
-    """Requests whose refusal was logged as the body of an HTTP answer alone."""
-    for server, items in facts.incidents.failed_exchanges.items():
-        for item in (item for item in items if str(_HEADER_MISMATCH) in item.text):
-            call = facts.operations.under_way(item.component, item.time, failed=True)
-            if server is None or call is None or call.answered:
-                continue
-            words = {
-                "request": call.tool or call.method,
-                "status": item.status,
-                "error": item.text[:200],
-                "which": "",
-            }
-            clue = Clue(
-                f"{item.component} logged {item.status} “{item.text[:160]}”", 0.85, (item.record, *call.rows)
-            )
-            numbers = facts.operations.operation_of(call).family
-            yield Match(server, call.caller or facts.topology.client, (clue,), call.tool, numbers, words)
-
-
-def _other_version(facts: Facts) -> Iterator[Match]:
-    """Refused requests whose header names another protocol version than their body."""
-    for server, items in facts.incidents.failed_exchanges.items():
-        named = [item for item in items if item.status in _REFUSED and item.version]
-        if (
-            server is None
-            or not named
-            or facts.operations.requests.answered.where("callee", server).after(named[-1].time)
-        ):
-            continue
-        for item in named[:LOOKED_AT]:
-            call = facts.operations.under_way(item.component, item.time)
-            if call is None or call.callee != server:
-                continue
-            version = facts.operations.version_of(call)
-            if version in {None, item.version}:
-                continue
-            contradiction = f"the header says {item.version}, and the message {version}"
-            clues = (
-                Clue(f"{server} refused it with {item.status} “{item.text[:160]}”", 0.5, rows_of(named)),
-                Clue(contradiction, 0.7, call.rows),
-            )
-            words = {
-                "request": call.tool or call.method,
-                "status": item.status,
-                "error": contradiction,
-                "which": "",
-            }
-            hit = failed_since(item, server, facts)
-            numbers = frozenset[int]().union(*(failed.family for failed in hit))
-            yield Match(server, call.caller or facts.topology.client, clues, None, numbers, words)
-            break
+        yield Match(call.callee, call.caller or facts.topology.client, clues, call.tool, numbers, words)
 
 
 def _without_session(server: str, failed: list[Event], facts: Facts) -> list[Event]:
@@ -362,19 +255,10 @@ def _session_not_sent(server: str, failed: list[Event], facts: Facts) -> Match:
         Clue(f"{server} answered {first.status}: {first.text[:120]}", 0.7, rows_of(failed)),
         Clue(f"{client} had sent initialize, and goes on without the id of a session", 0.5),
     )
-    words = {
-        "number": count(len(failed), "request"),
-        "status": first.status,
-        "client": client,
-        "misuse": f"does not send the session id that {server} gave it",
-        "reason": f"{client} does not name its session",
-        "code": "",
-        "remedy": f"Make {client}, or the proxy between, repeat the `Mcp-Session-Id` of the answer to "
-        "`initialize` in every later request.",
-    }
+    words = {"number": count(len(failed), "request"), "status": first.status, "client": client}
     hit = failed_since(first, server, facts)
-    numbers = frozenset[int]().union(*(call.family for call in hit))
-    return Match(server, client, clues, hit[0].tool if len(hit) == 1 else None, numbers, words)
+    numbers = facts.operations.families(hit)
+    return Match(server, client, clues, only_tool(hit), numbers, words, variant="not_sent")
 
 
 def _differing(item: Event, call: Call) -> list[str]:

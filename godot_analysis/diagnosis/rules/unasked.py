@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from godot_analysis.diagnosis.facts import INVALID_REQUEST, PARSE_ERROR, TOOL_CALL, UNFINISHED, lacking_calls
+from godot_analysis.diagnosis.facts.absences import lacking_calls
+from godot_analysis.diagnosis.facts.blame import INVALID_REQUEST, PARSE_ERROR
+from godot_analysis.diagnosis.facts.call import TOOL_CALL, UNFINISHED
 from godot_analysis.diagnosis.matches import Clue, Match
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.reading.classify import ordinary
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from godot_analysis.diagnosis.facts import Facts
-
-__all__: list[str] = []
 
 _ENDED: Final = ("connect.lost", "process.exit", "process.crash")
 _UNREADABLE: Final = ("answer.unexpected", "message.malformed", "stdout.polluted")
@@ -71,11 +71,11 @@ def answers_unasked(facts: Facts) -> Iterator[Match]:
             clues.append(Clue(f"{call.method} got no other answer", 0.6, call.rows))
             words["and_then"] = f" in the place of the one to {call.method}"
             lacking = lacking_calls(facts, server) | call.family
-            yield Match(server, server, tuple(clues), call.tool, lacking, words)
+            yield Match(server, server, clues, call.tool, lacking, words)
             continue
         if not after or recovered:
-            yield Match(server, server, tuple(clues), words=words, severity="info")
+            yield Match(server, server, clues, words=words, severity="info")
             continue
         clues += [Clue(text, 0.6, (record,)) for _, record, text in after[:2]]
         words["and_then"] = ", and the connection ends"
-        yield Match(server, server, tuple(clues), calls=lacking_calls(facts, server), words=words)
+        yield Match(server, server, clues, calls=lacking_calls(facts, server), words=words)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from godot_analysis.diagnosis.facts import lacking_calls
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.facts.absences import lacking_calls
+from godot_analysis.diagnosis.matches import Clue, Match, logged
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.reading.classify import classify
 from godot_analysis.reading.errors import dates_in
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from godot_analysis.diagnosis.facts import Call, Facts
-
-__all__: list[str] = []
 
 _UNSUPPORTED_VERSION: Final = -32022  # since 2026-07-28
 
@@ -46,7 +44,7 @@ def version_rejected(facts: Facts) -> Iterator[Match]:
                 and item.server in {None, arrival.backend, item.component}
             ):
                 clues = (
-                    Clue(f"{item.component} logged: {item.text[:160]}", 0.7, (item.record,)),
+                    logged(item, 0.7),
                     Clue(f"{arrival.backend} had answered {answered}", 0.5, arrival.records),
                 )
                 numbers, words = lacking_calls(facts, arrival.backend), {"error": item.text[:160]}
@@ -72,7 +70,7 @@ def _refused_version(facts: Facts) -> Iterator[Match]:
             clues.append(Clue("the handshake had agreed on a version before", 0.3, agreed[0].rows))
         numbers, words = lacking_calls(facts, server), {"error": first.text[:160]}
         cause = client if agreed and not broken else server  # a server may not refuse what it agreed to
-        yield Match(server, cause, tuple(clues), calls=numbers, words=words)
+        yield Match(server, cause, clues, calls=numbers, words=words)
 
 
 def _refused_requests(facts: Facts) -> Iterator[Match]:
@@ -84,15 +82,13 @@ def _refused_requests(facts: Facts) -> Iterator[Match]:
         if call.callee is not None and call.method not in {"initialize", "server/discover"}:
             refused[call.callee, call.caller].append(call)
     for (server, client), calls in refused.items():
-        good = facts.operations.requests.ended("answered", "tool_error").where("callee", server)
+        good = facts.operations.requests.served.where("callee", server)
         last = max(calls, key=lambda call: call.started)
         if good.where("caller", client, None).after(last.started):
             continue  # they have agreed in the end
         error = last.error_text or "unsupported protocol version"
         clue = Clue(f"{last.method} was answered with “{error}”", 0.85, last.rows)
-        numbers = lacking_calls(facts, server).union(
-            *(facts.operations.operation_of(call).family for call in calls)
-        )
+        numbers = lacking_calls(facts, server) | facts.operations.families(calls)
         yield Match(server, server, (clue,), calls=numbers, words={"error": error})
 
 

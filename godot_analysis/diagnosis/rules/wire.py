@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from godot_analysis.diagnosis.facts import lacking_calls
-from godot_analysis.diagnosis.matches import Clue, Match
+from godot_analysis.diagnosis.facts.absences import lacking_calls
+from godot_analysis.diagnosis.facts.timeline import grouped
+from godot_analysis.diagnosis.matches import Clue, Match, calls_of, logged, rows_of
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.diagnosis.wording import count, listed
 from godot_analysis.reading.names import mentions, server_in
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.findings import Severity
     from godot_analysis.reading.events import Event
 
-__all__: list[str] = []
-
 _BROKEN_OFF: Final = (
     "connect.lost",
     "connect.timeout",
@@ -32,8 +30,6 @@ _BROKEN_OFF: Final = (
     "handshake.rejected",
 )
 _PAGE: Final = 4096
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)')
-_CLOSING: Final = {"{": "}", "[": "]"}
 
 
 @rule("B11")
@@ -50,14 +46,13 @@ def no_frame(facts: Facts) -> Iterator[Match]:
                 records,
             )
         ]
-        lacks = [item for item in facts.missing if item.backend == sender]
-        numbers = frozenset[int]().union(*(item.calls for item in lacks))
+        lacks = facts.lacks_of(sender)
         hit = facts.operations.calls.shown_by(records)
-        numbers = numbers.union(*(facts.operations.operation_of(call).family for call in hit))
+        numbers = calls_of(lacks) | facts.operations.families(hit)
         yield Match(
             sender,
             sender,
-            tuple(clues),
+            clues,
             tools[0] if len(tools) == 1 else None,
             numbers,
             {"number": count(_number(rows), "answer")},
@@ -101,7 +96,7 @@ def cut_off(facts: Facts) -> Iterator[Match]:
             clues.append(Clue(f"{sender} logged a whole one of {whole:,}", 0.5, (sent["sent_record"],)))
         words = {"what": f"ends in the middle, after {length:,} characters", "end": "cut off"}
         cause = reader if by_reader else sender
-        yield Match(sender, cause, tuple(clues), calls=lacking_calls(facts, sender), words=words)
+        yield Match(sender, cause, clues, calls=lacking_calls(facts, sender), words=words)
     yield from _given_up_on(facts)
 
 
@@ -115,7 +110,7 @@ def _given_up_on(facts: Facts) -> Iterator[Match]:
         call = facts.operations.under_way(item.component, item.time, failed=True)
         if not length and call is not None and call.caller == item.component and not call.answered:
             clues = (
-                Clue(f"{item.component} logged: {item.text[:160]}", 0.7, (item.record,)),
+                logged(item, 0.7),
                 Clue(f"{call.method} got no answer that could be read", 0.5, call.rows),
             )
             words = {"what": "is too long for its reader", "end": "too long to be read"}
@@ -123,7 +118,7 @@ def _given_up_on(facts: Facts) -> Iterator[Match]:
             yield Match(call.callee, item.component, clues, call.tool, calls, words)
         if length > _PAGE:
             clues = (
-                Clue(f"{item.component} logged: {item.text[:160]}", 0.7, (item.record,)),
+                logged(item, 0.7),
                 Clue(f"it was sent, {length:,} characters, and never read", 0.6, (row["sent_record"],)),
             )
             words = {
@@ -131,25 +126,12 @@ def _given_up_on(facts: Facts) -> Iterator[Match]:
                 "end": "too long to be read",
             }
             sender, calls = row["sender"], lacking_calls(facts, row["sender"])
-            yield Match(sender, item.component, clues, row["tool"] or _missed(row, facts), calls, words)
-
-
-def _missed(row: dict[str, Any], facts: Facts) -> str | None:
-    """A tool that is not known because the list that names it was not read."""
-    result = row["payload"].get("result") if isinstance(row["payload"], dict) else None
-    tools = result.get("tools") if isinstance(result, dict) else None
-    names = (
-        {tool.get("name") for tool in tools if isinstance(tool, dict)} if isinstance(tools, list) else set()
-    )
-    return next((item.tool for item in facts.tools.refused_by_host if item.tool in names), None)
+            yield Match(sender, item.component, clues, row["tool"], calls, words)
 
 
 def _over_lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first of the broken lines that, put together, are one JSON-RPC message, or the beginning of one."""
-    by_observer: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        by_observer[row["observer"]].append(row)
-    for seen in by_observer.values():
+    for seen in grouped((row["observer"], row) for row in rows).values():
         lines = sorted(seen, key=lambda row: row["time"])
         starts = [at for at, row in enumerate(lines) if str(row["payload"]).rstrip() == "{"]
         for start, end in itertools.pairwise([*starts, len(lines)]):
@@ -159,20 +141,9 @@ def _over_lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             last = next(closing, None)
             part = part[: last + 1] if last is not None else part
             text = "\n".join(str(row["payload"]) for row in part)
-            if _is_message(text if last is not None else _completed(text)):
+            if _is_message(text):
                 return part
     return []
-
-
-def _completed(text: str) -> str:
-    """JSON that ends in the middle, between two of its parts, with the brackets that it lacks."""
-    lacking: list[str] = []
-    for sign in _STRING.sub("", text):
-        if sign in _CLOSING:
-            lacking.append(_CLOSING[sign])
-        elif lacking and sign == lacking[-1]:
-            lacking.pop()
-    return text.rstrip().removesuffix(",") + "".join(reversed(lacking))
 
 
 def _is_message(text: str) -> bool:
@@ -202,9 +173,7 @@ def noise_on_stdio(facts: Facts) -> Iterator[Match]:
             if fatal:
                 clues.append(Clue("no handshake with it succeeded", 0.4, tried[-1].rows))
             calls = lacking_calls(facts, sender) if fatal else frozenset[int]()
-            yield Match(
-                sender, sender, tuple(clues), calls=calls, words=words, severity="error" if fatal else None
-            )
+            yield Match(sender, sender, clues, calls=calls, words=words, severity="error" if fatal else None)
     yield from _unreadable(facts)
 
 
@@ -221,9 +190,7 @@ def _unreadable(facts: Facts) -> Iterator[Match]:
     for server, items in by_server.items():
         lines = count(len(items), "line")
         first = items[0]
-        clues = [
-            Clue(f"{first.component} logged: {first.said[:160]}", 0.6, tuple(one.record for one in items))
-        ]
+        clues = [Clue(f"{first.component} logged: {first.said[:160]}", 0.6, rows_of(items))]
         answered = facts.operations.sent_to(server).answered
         later = [
             item
@@ -239,7 +206,7 @@ def _unreadable(facts: Facts) -> Iterator[Match]:
         words = {"number": lines, "text": first.said[:120]}
         severity: Severity | None = "error" if later else None
         calls = lacking_calls(facts, server)
-        yield Match(server, server, tuple(clues), calls=calls, words=words, severity=severity)
+        yield Match(server, server, clues, calls=calls, words=words, severity=severity)
 
 
 def _of_messages(item: Event) -> bool:
@@ -265,11 +232,8 @@ def id_type_changed(facts: Facts) -> Iterator[Match]:
 
 def _by_sender(facts: Facts, *beginnings: str) -> dict[str, list[dict[str, Any]]]:
     """The invalid messages with such a verdict, by who sent them, as often as somebody saw them."""
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in facts.wire.invalid:
-        if row["sender"] and row["validity"].startswith(beginnings):
-            found[row["sender"]].append(row)
-    return found
+    rows = (row for row in facts.wire.invalid if row["validity"].startswith(beginnings))
+    return grouped((row["sender"], row) for row in rows if row["sender"])
 
 
 def _number(rows: list[dict[str, Any]]) -> int:

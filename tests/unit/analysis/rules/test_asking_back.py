@@ -101,13 +101,6 @@ def ask_for_more(story):
     story.exchange("trips", "desk", {"jsonrpc": "2.0", "id": 3, "result": MORE})
 
 
-def test_r21_the_client_does_not_know_a_result_that_wants_more(story):
-    ask_for_more(story)
-    story.tell("desk", "ERROR", "tool book returned no content")
-    found = story.only()
-    assert (found.code, found.cause_in, found.tool) == ("R21", "desk", "book")
-
-
 def test_r21_the_client_calls_anew_without_an_answer(story):
     ask_for_more(story)
     story.exchange("desk", "trips", CALL | {"id": 4})

@@ -170,13 +170,6 @@ def test_f17_not_when_they_agree_in_the_end(host):
     assert host.story.diagnose().healthy
 
 
-def test_f34_told_by_http_alone(host):
-    host.request("wiki", "tools/call", {"name": "find", "arguments": {}})
-    host.refused(400, BODY_OF_MISMATCH)
-    found = host.story.only()
-    assert (found.code, found.component, found.cause_in) == ("F34", "wiki", "host")
-
-
 def test_a_mismatch_told_by_http_where_nothing_was_under_way(host):
     host.greet("wiki")
     host.refused(400, BODY_OF_MISMATCH)

@@ -106,23 +106,6 @@ def test_b08_an_error_that_a_backend_logged_in_the_place_of_its_answer(story):
     assert "unhandled exception" in found.explanation
 
 
-def test_b08_behind_a_relay_that_does_not_log(story):
-    """Nothing ties the client's call to the one that reached the backend, but what they say."""
-    call = {"method": "tools/call", "params": {"name": "dewey_search", "arguments": {"query": "all"}}}
-    answer = {"result": {"content": []}}
-    for rpc_id in (1, 2):
-        story.message("client", "sent", "hub", {"jsonrpc": "2.0", "id": rpc_id, **call})
-        story.message("dewey", "received", "router", {"jsonrpc": "2.0", "id": rpc_id + 7, **call})
-        if rpc_id == 1:
-            story.message("dewey", "sent", "router", {"jsonrpc": "2.0", "id": 8, **answer})
-            story.message("client", "received", "hub", {"jsonrpc": "2.0", "id": 1, **answer})
-        story.wait(1)
-    story.wait(60)
-    story.tell("dewey", "INFO", "heartbeat")
-    found = story.only()
-    assert (found.code, found.component) == ("B08", "dewey")
-
-
 @pytest.mark.parametrize(
     ("end", "code", "cause"),
     [

@@ -453,19 +453,6 @@ def test_f22_one_message_over_many_lines(story):
     assert (found.code, found.component) == ("F22", "relay")
 
 
-def test_f22_only_the_first_lines_of_a_message(story):
-    story.exchange("client", "relay", INITIALIZE, transport="stdio")
-    welcome = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "result": {"instructions": 'say "{"', "capabilities": {"tools": {}}},
-    }
-    for line in json.dumps(welcome, indent=2).splitlines()[:7]:
-        story.message("client", "received", "relay", line, transport="stdio")
-    found = story.only()
-    assert (found.code, found.component) == ("F22", "relay")
-
-
 def test_lines_that_are_no_message_together_are_noise(story):
     greet(story, "client", "relay", ["gates_open"])
     for line in json.dumps({"port": 9000, "host": "localhost"}, indent=2).splitlines():
