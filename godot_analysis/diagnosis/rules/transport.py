@@ -197,13 +197,15 @@ def wrong_address(facts: Facts) -> Iterator[Match]:
 
 
 def _followed(item: Event, facts: Facts) -> bool:
-    """Whether a redirect leads to an answer: the same path, perhaps with a slash, was answered well."""
+    """Whether a redirect leads to an answer: the same address, perhaps with a slash, was answered well."""
     return any(
-        other.status < min(_REDIRECTS)
-        and other.component == item.component
-        and other.path.rstrip("/") == item.path.rstrip("/")
+        other.status < min(_REDIRECTS) and _address(other) == _address(item)
         for other in facts.events.of("http")
     )
+
+
+def _address(item: Event) -> tuple[str, str | None, str, str]:
+    return item.component, item.server, urlsplit(item.url or "").netloc, item.path.rstrip("/")
 
 
 @rule("F34")
