@@ -111,5 +111,5 @@ def gather(flow: Flow, *, expected: Iterable[str] = (), live: bool = False) -> F
         sessions=sessions,
         tools=tools,
         processes=Processes(events, log, operations, incidents, sessions),
-        declared=Declared(events, topology, incidents, tools),
+        declared=Declared(events, topology, operations, incidents, tools),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from godot_analysis.reading.names import mentions
 from godot_analysis.schema.lint import lint_frame as lint
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from godot_analysis.diagnosis.facts._lists import Listing
     from godot_analysis.diagnosis.facts.incidents import Incidents
+    from godot_analysis.diagnosis.facts.operations import Operations
     from godot_analysis.diagnosis.facts.tools import Tools
     from godot_analysis.diagnosis.facts.topology import Topology
     from godot_analysis.reading.events import Event, Events
@@ -30,6 +33,9 @@ _KINDS: Final = {
 }
 """What providers and hosts say against a list, by class."""
 _BAD_STATUS: Final = 400
+_REFUSED: Final = re.compile(r"\b400\b")
+"""What model providers answer to a list of tools that they do not take."""
+_VAGUE: Final = frozenset({"arguments.invalid", "dependency.failed", "nothing"})
 
 
 class Held(NamedTuple):
@@ -43,8 +49,11 @@ class Held(NamedTuple):
 class Declared:
     """What is known of the lists that clients hold, and of what was said against them."""
 
-    def __init__(self, events: Events, topology: Topology, incidents: Incidents, tools: Tools) -> None:
-        self._events, self._topology, self._incidents, self._tools = events, topology, incidents, tools
+    def __init__(
+        self, events: Events, topology: Topology, operations: Operations, incidents: Incidents, tools: Tools
+    ) -> None:
+        self._events, self._topology, self._operations = events, topology, operations
+        self._incidents, self._tools = incidents, tools
         self._held: dict[str | None, list[Held]] = {}
         self._problems: dict[tuple[str, tuple[str, ...]], dict[str, list[tuple[str, str, bool]]]] = {}
 
@@ -85,8 +94,32 @@ class Declared:
         return said
 
     def complaints_of(self, code: str) -> list[Event]:
-        """The errors that speak of this class of fault in a list."""
-        return [complaint for complaint in self.complaints if says(code, complaint.kinds)]
+        """The errors that speak of this class of fault in a list, in words or by the tool that they name."""
+        return [
+            complaint
+            for complaint in self.complaints
+            if says(code, complaint.kinds) or self._meant.get(complaint.record) == code
+        ]
+
+    @cached_property
+    def _meant(self) -> dict[str, str]:
+        """What was refused in words that nobody understood: what is odd with the tool that they name.
+
+        A tool that was called was not refused, but where the status is the one of model providers.
+        """
+        found: dict[str, str] = {}
+        for complaint in self.complaints:
+            if not _VAGUE.issuperset(complaint.kinds):
+                continue
+            for item in self.held():
+                named = [name for name in item.names if mentions(complaint.said, name)]
+                if not named or complaint.component == item.listing.server:
+                    continue
+                tool = max(named, key=len)
+                if _REFUSED.search(complaint.said) or not self._operations.calls.where("tool", tool):
+                    code = _likely(tool, item)
+                    found |= {complaint.record: code} if code else {}
+        return found
 
     def dangles(self, tool: str, listing: Listing) -> bool:
         """Whether a list refers to a definition for this tool that it does not hold."""
@@ -96,6 +129,17 @@ class Declared:
         return any(
             name == tool and "not defined" in text for name, text, _ in self._problems[key].get("F02", ())
         )
+
+
+def _likely(tool: str, item: Held) -> str | None:
+    """The one class of fault that the declaration of a tool has: of several, the one that hosts refuse."""
+    odd = {
+        code: any(refused for name, _, refused in rows if name == tool)
+        for code, rows in item.problems.items()
+        if code in _KINDS and any(name == tool for name, _, _ in rows)
+    }
+    refused = [code for code, is_refused in odd.items() if is_refused] or list(odd)
+    return refused[0] if len(refused) == 1 else None
 
 
 def _problems(listing: Listing, server: str) -> dict[str, list[tuple[str, str, bool]]]:
