@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Refused", "Tools"]
 
+_VAGUE: Final = frozenset({"nothing", "arguments.invalid", "method.unknown", "upstream.unavailable"})
+"""What an error may tell of that is of a tool nobody has."""
 _NESTED: Final = frozenset({"object", "array"})
 _OTHER_USES: Final = frozenset({"resources", "prompts", "completions", "tasks", "extensions", "experimental"})
 
@@ -108,8 +110,9 @@ class Tools:
         found = [self._refused_in(refusal) for refusal in self._events.of("refusal")]
         told = calls_of(found)
         codes, _ = self._operations.backend_codes
-        for call in self._refusing(self._operations.roots.only(codes[self._operations.table.lasts] < 0)):
-            if call.number not in told:
+        unrouted = self._operations.roots.only(codes[self._operations.table.lasts] < 0)
+        for call in unrouted.failed:
+            if call.number not in told and self._refuses(call):
                 table = self.table_at(call.started)
                 by = call.last.callee or self._topology.relay
                 found.append(Refused(call.started, by, call.tool or "", table, call.rows, call.family))
@@ -121,12 +124,15 @@ class Tools:
         """How many different tools of each family were refused."""
         return count_families({item.tool for item in self.refused})
 
-    def _refusing(self, calls: Calls) -> Iterator[Call]:
-        """Those whose error says that their tool is not known."""
-        errors = calls.only(
-            ~self._operations.table.mask("error_text", None) & ~self._operations.table.mask("tool", None)
-        )
-        return (call for call in errors if call.tells("tool.unknown"))
+    def _refuses(self, call: Call) -> bool:
+        """Whether an error says that its tool is not known, or may say so of one that is not listed."""
+        if not call.tool or not call.error_text:
+            return False
+        if call.tells("tool.unknown"):
+            return True
+        server = call.last.callee or ""
+        known = self.held(server, call.started) if _VAGUE.issuperset(call.reading.kinds) else None
+        return bool(known) and call.tool not in (known or ()) and not self.lists_of(server)[-1].next_cursor
 
     @cached_property
     def refused_by_host(self) -> list[Refused]:
@@ -135,15 +141,12 @@ class Tools:
         return [item for item in self.refused if not item.own and item.by not in others]
 
     def _refused_by_owner(self) -> Iterator[Refused]:
-        """Calls of a tool that their server has never listed, and says so."""
-        for call in self._refusing(
-            self._operations.calls.leaves.only(
-                ~self._operations.table.mask("callee", None, *self._topology.roles.relays)
-            )
-        ):
+        """Calls of a tool that their server has never listed, and says so, in whatever words."""
+        own = ~self._operations.table.mask("callee", None, *self._topology.roles.relays)
+        for call in self._operations.calls.leaves.only(own).failed:
             server, tool = call.callee or "", call.tool or ""
             known = self.held(server, call.started)
-            if known and tool not in known:
+            if known and tool not in known and self._refuses(call):
                 top = self._operations.operation_of(call)
                 yield Refused(call.started, server, tool, known, top.rows, top.family, server, own=True)
 
