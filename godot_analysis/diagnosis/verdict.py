@@ -50,7 +50,7 @@ def prove(facts: Facts, explained: frozenset[str], source: dict[str, Any]) -> Pr
     work = _Work(facts)
     errors, unknown = _error_texts(facts)
     open_ = list(_unexplained(work, explained))
-    missing = [*_unread(source), *_unanswered(work), *_unproven(work)]
+    missing = [*_unread(source, facts), *_unanswered(work), *_unproven(work)]
     if open_:
         first = open_[0]
         missing.append(
@@ -164,13 +164,16 @@ class _Work:
         return last is not None and last > event.time
 
 
-def _unread(source: dict[str, Any]) -> Iterator[str]:
+def _unread(source: dict[str, Any], facts: Facts) -> Iterator[str]:
     """That too many lines were not understood to call anything healthy."""
     lines, unparsed = source.get("lines", 0), source.get("unparsed", 0)
     if unparsed > _MUCH * max(lines, 1):
+        flow = facts.flow
+        unparsed -= int(flow.others["id"].isin(flow.observed["record"]).sum())  # these hold messages
+    if unparsed > _MUCH * max(lines, 1):
         yield (
             f"{unparsed:,} of {lines:,} lines are no records and were not understood: "
-            "`godot logs FILE` shows them; a log in JSON lines would be read whole"
+            "`ga.load_logs(source=FILE)` shows them; a log in JSON lines would be read whole"
         )
 
 

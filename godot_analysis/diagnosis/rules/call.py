@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from godot_analysis.diagnosis.facts.blame import (
     INVALID_PARAMS,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from godot_analysis.diagnosis.findings import Severity
     from godot_analysis.reading.events import Event
 
+_USES: Final = ("resources/read", "resources/subscribe", "prompts/get", "completion/complete")
 _LOOK = (
     "Look at {component} at this moment, with its stack trace; repeat the call with the same arguments to "
     "reproduce it."
@@ -292,6 +293,17 @@ def failed_somehow(facts: Facts) -> Iterator[Match]:
         cause = (call.callee if own else None) or where
         severity: Severity | None = "info" if _mended(call, facts) else None
         yield Match(where, cause, clues, call.tool, call.family, words, severity)
+    yield from _other_requests(facts)
+
+
+def _other_requests(facts: Facts) -> Iterator[Match]:
+    """Requests of something else than a tool that were refused; to ask for a list is a mere question."""
+    asked = facts.operations.every.only(facts.operations.table.mask("method", *_USES))
+    for call in asked.ended("error"):
+        if not answers_no(call):
+            clue = Clue(call.note or f"its end is {call.status}", 0.4, call.rows)
+            words = {"tool": call.method, "status": "error", "error": f": “{error_words(call)}”"}
+            yield Match(call.callee, call.callee, (clue,), None, call.family, words)
 
 
 def _mended(call: Call, facts: Facts) -> bool:

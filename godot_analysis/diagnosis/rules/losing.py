@@ -28,10 +28,9 @@ def lost_on_the_way(facts: Facts) -> Iterator[Match]:
         operation = facts.operations.operation_of(call)
         if facts.operations.end_unlogged(call) or not operation.family.isdisjoint(facts.crashed):
             continue
-        if facts.incidents.losses_under(operation) or not operation.family.isdisjoint(
-            facts.incidents.given_up
-        ):
-            continue  # a connection was lost, or somebody gave up: that says more
+        told = facts.incidents.given_up.keys() | facts.incidents.ended_by_http.keys()
+        if facts.incidents.losses_under(operation) or not operation.family.isdisjoint(told):
+            continue  # a connection was lost, somebody gave up, or HTTP tells of its end: that says more
         request = not call.received
         what = "the request" if request else "its answer"
         place = _place(call, request=request)

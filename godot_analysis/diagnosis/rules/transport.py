@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from godot_analysis.diagnosis.facts.blame import error_words
-from godot_analysis.diagnosis.facts.call import HANDSHAKES, UNFINISHED
+from godot_analysis.diagnosis.facts.call import HANDSHAKES, TOOL_CALL, UNFINISHED
 from godot_analysis.diagnosis.matches import Clue, Match, logged, only_tool, rows_of
 from godot_analysis.diagnosis.rules._http import (
     CLOSE,
@@ -61,18 +61,20 @@ def stale_session(facts: Facts) -> Iterator[Match]:
         worked = facts.operations.setups.answered.where("callee", server).before(first.time)
         restarted = [start for start in starts if worked and start.time > worked[0].started]
         again = bool(restarted) and bool(worked.after(restarted[-1].time))
-        if not worked or again or healed or not (named or restarted):
+        hit = failed_since(first, server, facts)
+        lost = any(call.method == TOOL_CALL for call in hit)
+        if not worked or again or (healed and not lost) or not (named or restarted):
             continue
         client = first.component if first.component != server else worked[-1].caller or facts.topology.client
         clues = [
             Clue(f"{server} answered {first.status}: {first.text[:120]}", 0.5, rows_of(failed)),
-            Clue(f"{client} sent no initialize after that", 0.4),
         ]
+        if not healed:
+            clues.append(Clue(f"{client} sent no initialize after that", 0.4))
         if restarted:
             clues.append(Clue(f"{server} had been started anew", 0.5, (restarted[-1].record,)))
         if named:
             clues.append(Clue("the request names a session of before", 0.4, (named[0].record,)))
-        hit = failed_since(first, server, facts)
         numbers = facts.operations.families(hit)
         words = {
             # Both ends may have logged each of them.
@@ -84,7 +86,9 @@ def stale_session(facts: Facts) -> Iterator[Match]:
         cause = client
         if first.status != _NOT_FOUND:
             cause, words["unusual"] = server, f" Here it says {first.status}, which no client can know."
-        yield Match(server, cause, clues, only_tool(hit), numbers, words, variant="forgotten")
+        severity: Severity | None = "warning" if healed else None
+        variant = "renewed" if healed else "forgotten"
+        yield Match(server, cause, clues, only_tool(hit), numbers, words, severity, variant)
 
 
 def _told_in_errors(facts: Facts) -> Iterator[Match]:
@@ -113,7 +117,9 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
                 tuple(row for call in refused[:10] for row in call.rows),
             )
         ]
-        cause, variant, severity = server, "renewed", "info"
+        # A call that failed for it was lost, even where the client began a session anew.
+        severity = "warning" if any(call.method == TOOL_CALL for call in refused) else "info"
+        cause, variant = server, "renewed"
         if kept and not anew:
             clues.append(Clue("after that it answered others of the same session well", 0.6, kept[0].rows))
             variant, severity = "not_shared", None

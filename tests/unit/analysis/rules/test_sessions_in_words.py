@@ -163,12 +163,19 @@ def test_f26_where_a_list_was_refused(host):
     assert "F26" in host.story.codes()
 
 
-def test_f26_is_a_remark_where_the_client_initializes_anew(host):
-    lose(host)
+@pytest.mark.parametrize(("lost", "severity"), [("call", "warning"), ("list", "info")])
+def test_f26_where_the_client_initializes_anew_is_as_grave_as_what_was_lost(host, lost, severity):
+    if lost == "call":
+        lose(host)
+    else:
+        host.session = {"session": "s1"}
+        host.work("wiki")
+        host.request("wiki", "tools/list")
+        host.answer("wiki", error={"code": -32001, "message": "Session not found"})
     host.session = {"session": "s2"}
     host.work("wiki")
     assert [(one.code, one.severity) for one in host.story.diagnose().ranked if one.code == "F26"] == [
-        ("F26", "info")
+        ("F26", severity)
     ]
 
 
@@ -736,3 +743,84 @@ def test_r20_a_server_whose_process_ends_at_once(host):
     host.answer("docs", result=FINE)
     found = host.story.only()
     assert (found.code, found.component) == ("R20", "wiki")
+
+
+# Requests that are no calls, and calls that HTTP refused.
+
+
+@pytest.mark.parametrize(
+    ("method", "text", "codes"),
+    [
+        ("resources/read", "Method not found", ["R12"]),
+        ("prompts/get", "boom", ["R12"]),
+        ("resources/read", "Resource docs://7 not found", []),
+        ("resources/list", "Method not found", []),
+    ],
+)
+def test_r12_of_another_request_than_a_call(both, method, text, codes):
+    both.work("wiki")
+    both.request("wiki", method, {"uri": "docs://7", "name": "x"})
+    both.answer("wiki", error={"code": -32601 if "Method" in text else -32002, "message": text})
+    assert both.story.codes() == codes
+
+
+def test_r22_not_where_http_refused_the_request(story):
+    for name in ("relay", "host"):
+        other = {"relay": "wiki", "host": "relay"}[name]
+        hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO}
+        story.exchange(name, other, hello)
+        story.exchange(other, name, {"jsonrpc": "2.0", "id": 1, "result": WELCOME})
+        story.exchange(name, other, INITIALIZED)
+    call = {"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": {"name": "find", "arguments": {}}}
+    story.exchange("host", "relay", call)
+    story.message("relay", "sent", "wiki", call)
+    data = {"method": "POST", "url": "http://wiki/mcp", "status": 429, "body": "API rate limit exceeded"}
+    story.tell("relay", "ERROR", "POST http://wiki/mcp 429", data)
+    refused = {
+        "jsonrpc": "2.0",
+        "id": 5,
+        "error": {"code": -32000, "message": "HTTP 429: rate limit exceeded"},
+    }
+    story.exchange("relay", "host", refused)
+    assert "R22" not in story.codes()
+
+
+# Tools that are refused in words that nobody understood.
+
+
+def odd(name, **schema):
+    return {"name": name, "inputSchema": {"type": "object", **schema}}
+
+
+@pytest.mark.parametrize(
+    ("tool", "said", "codes"),
+    [
+        (odd("find", oneOf=[{"required": ["q"]}]), "400: gronk find", ["F01"]),
+        (odd("find", properties={"q": {"type": "array"}}), "400: gronk find", ["F03"]),
+        (odd("find", oneOf=[{"required": ["q"]}]), "gronk find", ["F01"]),
+        (odd("find", properties={}, additionalProperties=False), "400: gronk find", []),
+        (odd("find", oneOf=[{"required": ["q"]}]), "400: gronk", []),
+    ],
+)
+def test_a_provider_refuses_a_tool_in_words_of_its_own(host, tool, said, codes):
+    host.connect("wiki")
+    host.request("wiki", "tools/list")
+    host.answer("wiki", result={"tools": [tool, odd("other", properties={}, additionalProperties=False)]})
+    host.says(f"model: {said}")
+    assert [code for code in host.story.codes() if code.startswith("F0")] == codes
+
+
+@pytest.mark.parametrize(
+    ("tool", "text", "codes"),
+    [
+        ("find", "gronk", {"R09"}),
+        ("Find", "gronk", {"F08"}),
+        ("gronk", "gronk", {"R01"}),
+        ("Find", "the database is locked", {"R09"}),
+    ],
+)
+def test_a_tool_that_nobody_listed_is_refused_in_whatever_words(both, tool, text, codes):
+    both.work("wiki")
+    both.request("wiki", "tools/call", {"name": tool, "arguments": {"q": "a"}})
+    both.answer("wiki", error={"code": -32000, "message": text})
+    assert set(both.story.codes()) == codes
