@@ -6,14 +6,21 @@ import tomllib
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from godot_analysis.reading.entries import EntryError, checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from godot_analysis.diagnosis.findings import Severity
 
-__all__ = ["Entry", "catalogue", "layers"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "info")
+"""Gravest first."""
+_NEEDED: Final = ("layer", "severity", "about", "title", "summary", "explanation", "fix", "references")
+_ALLOWED: Final = ("blames", "explains", "stands", "each_tool", "variants")
+
+__all__ = ["SEVERITIES", "Entry", "catalogue", "layers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +52,14 @@ class Entry:
 def catalogue() -> dict[str, Entry]:
     """All entries by code, in order of precedence."""
     text = (files("godot_analysis.diagnosis") / "catalogue.toml").read_text(encoding="utf-8")
+    entries = tomllib.loads(text)
+    for code, told in entries.items():
+        checked(f"catalogue.toml, {code}", told, _NEEDED, _ALLOWED)
+        if told["severity"] not in SEVERITIES:
+            raise EntryError(f"catalogue.toml, {code}: severity is none of {', '.join(SEVERITIES)}")
     return {
         code: Entry(code, rank, **(told | {"references": tuple(told["references"])}))
-        for rank, (code, told) in enumerate(tomllib.loads(text).items())
+        for rank, (code, told) in enumerate(entries.items())
     }
 
 

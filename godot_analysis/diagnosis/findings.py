@@ -11,13 +11,11 @@ from godot_analysis.columns import FINDINGS
 from godot_analysis.loading.frames import frame
 from godot_analysis.printable import line
 
-__all__ = ["SEVERITIES", "Diagnosis", "Finding", "Severity", "Verdict"]
+__all__ = ["Diagnosis", "Finding", "Severity", "Verdict"]
 
 Severity = Literal["error", "warning", "info"]
 Verdict = Literal["fault", "healthy", "unclear"]
 
-SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "info")
-"""Something did not work; it worked in the end or by luck; noise without effect."""
 
 _EVIDENCE_COLUMNS: Final = ("id", "line", "event_created_at", "component", "level", "message")
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from godot_analysis.diagnosis.catalogue import catalogue, layers
+from godot_analysis.diagnosis.catalogue import SEVERITIES, catalogue, layers
 from godot_analysis.diagnosis.causes import Cause, Causes
-from godot_analysis.diagnosis.findings import SEVERITIES, Finding
+from godot_analysis.diagnosis.findings import Finding
 from godot_analysis.diagnosis.rules import LEFTOVERS, RULES
 from godot_analysis.diagnosis.wording import count
 from godot_analysis.progress import Progress
+from godot_analysis.reading.entries import EntryError
 
 if TYPE_CHECKING:
     from godot_analysis.diagnosis.facts import Facts
@@ -41,6 +43,7 @@ def judge(facts: Facts) -> list[Judgement]:
     severity, then likely before unlikely, then by layer (a fault of the wire before the calls that it broke),
     then by confidence.
     """
+    _agree()
     causes = Causes()
     with Progress("diagnose", steps=len(RULES), records=len(facts.flow.logs)) as progress:
         for code, entry in catalogue().items():
@@ -53,6 +56,25 @@ def judge(facts: Facts) -> list[Judgement]:
                     causes.add(entry, match)
     rows = facts.log.rows_among(row for cause in causes.kept for row in cause.rows)
     return sorted((Judgement(cause, _finding(cause, rows, facts)) for cause in causes.kept), key=_rank)
+
+
+@cache
+def _agree() -> None:
+    """Every rule has its entry in the catalogue, and every entry its rule."""
+    rules = RULES.keys() | LEFTOVERS.keys()
+    for code in sorted(rules - catalogue().keys()):
+        raise EntryError(f"catalogue.toml: there is no entry for the rule {code}")
+    for code in sorted(catalogue().keys() - rules):
+        raise EntryError(f'catalogue.toml, {code}: no function is marked with @rule("{code}")')
+
+
+def _filled(where: str, template: str, words: dict[str, Any]) -> str:
+    try:
+        return template.format(**words)
+    except KeyError as lacking:
+        raise EntryError(
+            f"catalogue.toml, {where}: its match gives no word for {{{lacking.args[0]}}}"
+        ) from None
 
 
 def _rank(judged: Judgement) -> tuple[int, bool, int, float, int]:
@@ -81,9 +103,13 @@ def _finding(cause: Cause, rows: frozenset[str], facts: Facts) -> Finding:
         **match.words,
     }
     if match.variant:
-        words |= {name: text.format(**words) for name, text in entry.variants[match.variant].items()}
+        texts = entry.variants[match.variant]
+        words |= {name: _filled(f"{entry.code}.{name}", text, words) for name, text in texts.items()}
     because = [clue.text for clue in sorted(match.clues, key=lambda clue: -clue.weight) if clue.text]
-    explanation = entry.explanation.format(**words)
+    title, summary, explanation, fix = (
+        _filled(f"{entry.code}.{name}", getattr(entry, name), words)
+        for name in ("title", "summary", "explanation", "fix")
+    )
     if because:
         explanation += f" The log shows: {'; '.join(because)}."
     if cause.repeats:
@@ -92,14 +118,14 @@ def _finding(cause: Cause, rows: frozenset[str], facts: Facts) -> Finding:
     return Finding(
         code=entry.code,
         severity=cause.severity,
-        title=_plain(entry.title.format(**words)),
+        title=_plain(title),
         component=match.component,
         cause_in=match.cause_in,
         tool=match.tool,
         confidence=round(match.confidence, 2),
-        summary=_plain(entry.summary.format(**words)),
+        summary=_plain(summary),
         explanation=_plain(explanation),
-        fix=_plain(entry.fix.format(**words)),
+        fix=_plain(fix),
         evidence=records,
         references=entry.references,
         lines=facts.log.line_numbers(records),

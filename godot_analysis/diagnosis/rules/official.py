@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from godot_analysis.diagnosis.catalogue import SEVERITIES
 from godot_analysis.diagnosis.facts.absences import lacking_calls
 from godot_analysis.diagnosis.facts.declared import speaks_of_tools
 from godot_analysis.diagnosis.facts.timeline import grouped
-from godot_analysis.diagnosis.findings import SEVERITIES
 from godot_analysis.diagnosis.matches import Clue, Match, logged
 from godot_analysis.diagnosis.rules._registry import rule
 from godot_analysis.normal_form.sightings import REQUEST

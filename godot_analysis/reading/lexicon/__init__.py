@@ -7,11 +7,14 @@ add one.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
+
+from godot_analysis.reading.entries import EntryError, checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["IdentifierTable", "Kind", "Pattern", "identifier_tables", "kinds", "patterns"]
 
 _HERE: Final = files(__name__)
+_WORD: Final = re.compile(r"\{(\w+)\}")
+_WORDS: Final = ("component", "cause_in")
+_AT_FAULT: Final = ("", "caller", "server", "person", "nobody", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,13 @@ class IdentifierTable:
 def kinds() -> dict[str, Kind]:
     """All kinds by name, in order of precedence: where a text tells of several, the first one counts."""
     told = _load(_HERE / "kinds.toml")
+    for name, entry in told.items():
+        checked(f"kinds.toml, {name}", entry, ("phrase",), ("at_fault", "fix"))
+        if entry.get("at_fault", "") not in _AT_FAULT:
+            raise EntryError(f"kinds.toml, {name}: at_fault is none of {', '.join(filter(None, _AT_FAULT))}")
+        for word in _WORD.findall(entry.get("fix", "")):
+            if word not in _WORDS:
+                raise EntryError(f"kinds.toml, {name}: `fix` has {{{word}}}, and not {' or '.join(_WORDS)}")
     return {
         name: Kind(name, rank, entry.get("at_fault", ""), entry["phrase"], entry.get("fix", ""))
         for rank, (name, entry) in enumerate(told.items())
@@ -97,8 +110,15 @@ def patterns() -> tuple[Pattern, ...]:
         )
         for path in _tables("patterns")
         for kind, entries in _load(path).items()
-        for entry in entries
+        for entry in map(partial(_checked, path.name, kind), entries)
     )
+
+
+def _checked(file: str, kind: str, entry: dict[str, Any]) -> Mapping[str, Any]:
+    where = f"patterns/{file}, {kind}, {entry.get('match', 'an entry')}"
+    if kind not in kinds():
+        raise EntryError(f"patterns/{file}: there is no kind {kind} in kinds.toml")
+    return checked(where, entry, ("match", "source", "example"), ("also", "unlike"))
 
 
 @cache
