@@ -127,8 +127,8 @@ def in_snake_case(data: dict[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1 << 10)  # a system has few kinds of records
-def _in_snake_case(keys: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(_APART.sub("_", key).lower() for key in keys)
+def _in_snake_case(keys: tuple[Any, ...]) -> tuple[str, ...]:
+    return tuple(_APART.sub("_", str(key)).lower() for key in keys)
 
 
 def pairs_in(text: str) -> dict[str, str]:
