@@ -14,9 +14,10 @@ from godot_daemon import ledger
 from godot_daemon.copying import encode
 from godot_daemon.decoding import decode
 from godot_daemon.errors import InputError
-from godot_daemon.record import EPOCH, DeadRecord, Origin, with_keys
-from godot_daemon.repair import fields
+from godot_daemon.record import DeadRecord, Origin, with_keys
 from godot_daemon.sink import STAGING, Prepared, merge, unknown
+from godot_wire.record import EPOCH
+from godot_wire.repair import fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

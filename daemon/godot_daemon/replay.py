@@ -12,8 +12,9 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from godot_daemon.decoding import decode
 from godot_daemon.errors import InputError
-from godot_daemon.record import Origin, derived_id, show_uuid, with_keys
-from godot_daemon.repair import fields
+from godot_daemon.record import Origin, show_uuid, with_keys
+from godot_wire.record import derived_id
+from godot_wire.repair import fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
