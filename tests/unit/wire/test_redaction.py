@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from godot_loglib.redaction import Redactor
-from godot_loglib.secret_text import MARKER
-from godot_loglib.sensitive import DEFAULT_FIELDS
+from godot_wire.redaction import Redactor
+from godot_wire.rules import MARKER
 
 VECTORS = json.loads((Path(__file__).parents[3] / "clients" / "wire" / "redaction.json").read_text("utf-8"))
+DEFAULT_FIELDS = ("password", "token", "api_key", "authorization", "secret")
 SECRET = "hunter2-tr0ub4dor"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 
