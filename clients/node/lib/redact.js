@@ -5,7 +5,7 @@ const { createHmac } = require("node:crypto");
 const { readFileSync } = require("node:fs");
 const { CHECKS } = require("./checks");
 const { COMBINERS, VALUES, isObject, isSchema } = require("./schema");
-const { HARMLESS_VALUES, MARKED, MARKER, TextRedactor, isCount } = require("./secret-text");
+const { HARMLESS_VALUES, IS_PLACEHOLDER, LOGINS, MARKED, MARKER, TextRedactor, isCount } = require("./secret-text");
 const { ENDS, INSIDE, PLAIN, SensitiveKeys, TABLE, WEAK } = require("./sensitive");
 
 const MAX_DEPTH = 200;
@@ -24,11 +24,11 @@ const PAIRS = Object.fromEntries(TABLE.pairs.map((entry) => [entry.rule, entry])
 const { names: NAMES, values: NAMED_VALUES } = PAIRS["name and value"];
 const BESIDE_CODE = PAIRS["authorization code"].beside;
 const NO_PAIRS_UNDER = new Set(PAIRS["list of strings that is none"].not_under);
-const LOGINS = new Set(TABLE.harmless.logins);
 const IDENTIFIER = /^[A-Za-z][A-Za-z_-]*$/;
 const NAME = /^[A-Za-z_-][A-Za-z0-9_.:-]{1,63}$/;
 const WITH_SCHEME = /^[A-Za-z][A-Za-z0-9-]{0,31} +([^ ]+)$/;
 const PATH = /^(?:\/|~|\.{1,2}\/|[A-Za-z]:[\\/])/;
+const USER_OPTIONS = new Set(["-u", "--user", "--proxy-user"]);
 const BESIDE_PASS = ["user", "username", "login", "host", "email", "account"];
 
 const isNumber = (value) => typeof value === "number" || typeof value === "bigint";
@@ -47,7 +47,8 @@ function isSecret(value, verdict, name, beside = {}) {
   if (value === null || value === undefined || typeof value === "boolean") return false;
   if (isNumber(value)) return verdict === ENDS;
   if (typeof value === "string") {
-    if (HARMLESS_VALUES.has(value.toLowerCase()) || (verdict === INSIDE && isCount(name, value))) return false;
+    if (HARMLESS_VALUES.has(value.toLowerCase()) || IS_PLACEHOLDER.test(value)) return false;
+    if (verdict === INSIDE && isCount(name, value)) return false;
     if (verdict === WEAK) {
       if (CHECKS.mixed(value) && !LOGINS.has(value.toLowerCase())) return true;
       return name.toLowerCase() === "pass" && BESIDE_PASS.some((other) => Object.hasOwn(beside, other));
@@ -202,6 +203,10 @@ class Redactor {
       const name = items[index - 1];
       if (typeof name !== "string" || !NAME.test(name) || secret.has(index - 1)) continue;
       const option = name[0] === "-";
+      if (USER_OPTIONS.has(name) && String(items[index]).includes(":") && CHECKS.user(String(items[index]))) {
+        secret.add(index);
+        continue;
+      }
       if (!option && (!flat || index % 2 === 0)) continue;
       const verdict = this.#keys.judge(name.replace(/^-+/, ""));
       const item = items[index];

@@ -6,13 +6,14 @@
 
 const { secretsOf } = require("./addresses");
 const { CHECKS } = require("./checks");
-const { BEFORE_TOKEN, INSIDE, PLAIN, STEMS, TABLE, WEAK, splitWords } = require("./sensitive");
+const { BEFORE_TOKEN, INSIDE, PLAIN, STEMS, TABLE, WEAK, splitWords, squeeze } = require("./sensitive");
 const { valueAt } = require("./values");
 
 const MARKER = TABLE.marker;
 const MARKED = /^\[REDACTED(?::[0-9a-f]{4,16})?\]$/;
 const MARKED_HERE = /\[REDACTED(?::[0-9a-f]{4,16})?\]/y;
 const HARMLESS_VALUES = new Set(TABLE.harmless.values);
+const LOGINS = new Set(TABLE.harmless.logins);
 const PROSE = new Set(TABLE.harmless.words);
 const CURSORS = new Set(TABLE.harmless.cursors);
 const NAME_LENGTH = 96;
@@ -25,18 +26,25 @@ const NAME = String.raw`[A-Za-z0-9_.\-\u00c0-\uffff]`;
 // Where a name ends and its value begins: `name=`, `"name":`, `name => `, `<name>`; `'name', 'value'`; `name is value`.
 // Names are consumed as a whole, and only from their beginning: that is what keeps it linear.
 const SIGN = new RegExp(
-  String.raw`(?<!${NAME})(${NAME}{2,})([\\"'${"`"}\]]{0,10}[ \t]{0,8})([:=]{1,2}>?|>)[ \t]{0,8}`,
+  String.raw`(?<!${NAME})(${NAME}{2,})((?:\[[0-9]{0,8}\])?(?:[\\"'${"`"}\]]{0,10}|%2[27])[ \t]{0,8})([:=]{1,2}>?|-?>|%3[AaDd])[ \t]{0,8}`,
   "g",
 );
 const COMMA = /["'],[ \t]{0,4}(?=[bru]?\\{0,8}["'])/g;
-const IS = /[ \t](?:is|was)[ \t]{1,4}/g;
+// `the password is hunter2`, `API key provided: hunter2`, `token "hunter2" rejected`: only what looks random.
+const SAID =
+  /(?:password|passwd|passphrase|passcode|token|secret|key|pwd)[ \t]{1,4}(?:(?:is|was|provided|for [^ \r\n]{1,32}|\([^)\r\n]{1,32}\))[: \t]{1,4})?(?=[A-Za-z0-9"'`])/gi;
+// YAML: the value on a line of its own.
+const NEXT_LINE = /([|>]?[+-]?[ \t]{0,8}\r?\n(?:[ \t]{1,32}(?:- )?|- ))([^ \t\r\n\f\v:][^\r\n:]{0,255})(?=\r?\n|$)/y;
+const PLACEHOLDER = String.raw`["'${"`"}]?(?:[A-Za-z]{2,16}[ \t]{1,4})?(?:\$\{\{?[^}\r\n]{1,64}\}|\$[A-Z_][A-Z0-9_]{0,64}(?![A-Za-z0-9_])|<[A-Za-z_ -]{1,64}>|\{\{?[A-Za-z_. ]{1,64}\}|%[A-Z_]{2,64}%|process\.env|os\.environ|os\.getenv)`;
+const PLACEHOLDER_HERE = new RegExp(PLACEHOLDER, "y");
+const IS_PLACEHOLDER = new RegExp(`^(?:${PLACEHOLDER})$`);
 const OPTION = /(?<![A-Za-z0-9_-])--?([A-Za-z][A-Za-z0-9_-]{1,63})[ \t]{1,4}(?=[^ \t\r\n-])/g;
 const RUN_BEFORE = new RegExp(`${NAME}{1,${NAME_LENGTH}}$`);
 const WORDS_BEFORE = /(?:[A-Za-z]{1,16}[ ]){1,2}$/;
 const WORD_BEFORE = /([A-Za-z]{1,16}) $/;
 const LAST_OF_TWO = ["key", "keys", "phrase", "code", "id", "string"];
 const NAMED_BEFORE =
-  /\\{0,8}["'](?:name|key|header|field|param|variable)\\{0,8}["'][ \t]{0,4}:[ \t]{0,4}\\{0,8}["']([^"'\\]{1,96})\\{0,8}["'][ \t]{0,4},[ \t\r\n]{0,8}\\{0,8}["']?$/;
+  /(?:name|key|header|field|param|variable)(?:\\{0,8}["'])?[ \t]{0,4}[:=][ \t]{0,4}\\{0,8}["']([^"'\\]{1,96})\\{0,8}["'][ \t]{0,4},?[ \t\r\n]{0,8}\\{0,8}["']?$/i;
 const ESCAPED = /\\u00([2-7][0-9a-fA-F])/g;
 const NUMBER = /^-?[0-9]+(?:\.[0-9]+)?$/;
 const COUNTED = /token|count|limit|length|size|budget/i;
@@ -55,6 +63,8 @@ const VALUE_RULES = TABLE.values.map((entry) => ({
   pattern: new RegExp(entry.pattern, `g${entry.flags ?? ""}`),
   check: entry.check === undefined ? null : CHECKS[entry.check],
 }));
+
+const isUpper = (value) => value === value.toUpperCase() && value !== value.toLowerCase();
 
 /** `token_count: 7`: a number under a name that counts; `password2: 123456` is none. */
 const isCount = (name, value) => NUMBER.test(value) && COUNTED.test(name);
@@ -102,9 +112,7 @@ class TextRedactor {
     if (folded.includes("\\u00") || this.#stems.some((stem) => folded.includes(stem))) {
       result = this.#pass(result, SIGN, (at, match) => this.#signed(at, match));
       if (/["'],/.test(result)) result = this.#pass(result, COMMA, (at, match) => this.#named(at, match));
-      if (folded.includes(" is ") || folded.includes(" was ")) {
-        result = this.#pass(result, IS, (at, match) => this.#named(at, match));
-      }
+      result = this.#pass(result, SAID, (at, match) => this.#said(at, match));
       if (result.includes("-")) result = this.#pass(result, OPTION, (at, match) => this.#option(at, match));
     }
     return this.byLook(result, folded, CURSORS.has(key.toLowerCase().replaceAll("_", "")));
@@ -183,6 +191,14 @@ class TextRedactor {
     return this.#ofName(text, at, at + match[0].length, sign, key, before.slice(0, before.length - key.length));
   }
 
+  #said(text, match) {
+    const at = match.index + match[0].search(/[ \t]/);
+    const before = text.slice(Math.max(0, at - NAME_LENGTH - 16), at);
+    const key = RUN_BEFORE.exec(before)?.[0] ?? "";
+    const end = match.index + match[0].length;
+    return this.#ofName(text, at, end, "is", key, before.slice(0, before.length - key.length));
+  }
+
   /** The value from `start` on, if the name that ends before `at` makes a secret of it. */
   #ofName(text, at, start, sign, name, before) {
     if (sign === ">" && !["<", ":"].includes(before.at(-1))) return null;
@@ -193,8 +209,9 @@ class TextRedactor {
     }
     if (this.#keys.judge(key) === PLAIN) key = this.#longer(text, at, key, before);
     const verdict = this.#keys.judge(key);
-    const isWord = sign === "is" || sign === "was";
-    if (verdict === PLAIN || (isWord && verdict <= INSIDE)) return null;
+    if (verdict === PLAIN || (sign === "is" && verdict <= INSIDE)) return null;
+    // arn:aws:…:secret:name
+    if (sign === ":" && before.endsWith(":") && ![" ", undefined].includes(text[at + 1])) return null;
     const word = WORD_BEFORE.exec(before);
     // `Unexpected token: }`
     if (word && BEFORE_TOKEN.has(word[1].toLowerCase()) && /^tokens?$/i.test(key)) return null;
@@ -217,20 +234,29 @@ class TextRedactor {
   #value(text, start, key, verdict, sign) {
     MARKED_HERE.lastIndex = start;
     if (MARKED_HERE.test(text)) return null;
+    PLACEHOLDER_HERE.lastIndex = start;
+    if (PLACEHOLDER_HERE.test(text)) return null;
     if (key.toLowerCase().endsWith("pwd") && PATH.test(text.slice(start, start + 4))) return null;
-    // What is not hidden is passed again: it must not be long.
-    const offset = verdict === WEAK ? Math.max(0, start - 1) : 0;
-    const part = verdict === WEAK ? text.slice(offset, start + LOOK_BACK) : text;
+    if (sign === ":") {
+      NEXT_LINE.lastIndex = start;
+      const line = NEXT_LINE.exec(text);
+      if (line) return [start + line[1].length, start + line[0].length];
+    }
+    // What stays is passed again: it must not be long.
+    const short = verdict === WEAK || sign === "is";
+    const offset = short ? Math.max(0, start - 1) : 0;
+    const part = short ? text.slice(offset, start + LOOK_BACK) : text;
     const found = valueAt(part, start - offset, key, sign);
     if (found === null) return null;
     const [length, value] = found;
     const end = length + offset;
     const bare = value.toLowerCase().replace(/^[.!?,; \t]{1,64}|[.!?,; \t]{1,64}$/g, "");
     if (HARMLESS_VALUES.has(bare) || MARKED.test(value)) return null;
-    if (sign === "is" || sign === "was" || verdict === WEAK) {
-      if (!CHECKS.mixed(value)) return null;
+    if (sign === "is" || verdict === WEAK) {
+      if (!CHECKS.mixed(value) || LOGINS.has(bare)) return null;
     } else if (verdict === INSIDE && isCount(key, value)) return null;
-    if (isProse(value)) return null;
+    if (isProse(value) || (verdict === INSIDE && NUMBER.test(value.split(" ", 1)[0]))) return null;
+    if (isUpper(value) && squeeze(value) === squeeze(key)) return null; // --token=TOKEN
     if (sign === "," && IDENTIFIER.test(value)) return null;
     return [start, end];
   }
@@ -241,12 +267,14 @@ class TextRedactor {
     const verdict = this.#keys.judge(name);
     MARKED_HERE.lastIndex = start;
     if (verdict === PLAIN || verdict === WEAK || MARKED_HERE.test(text)) return null;
+    PLACEHOLDER_HERE.lastIndex = start;
+    if (PLACEHOLDER_HERE.test(text)) return null;
     const found = valueAt(text, start, name, "=");
     if (found === null) return null;
     const [end, value] = found;
     if ((verdict === INSIDE && isCount(name, value)) || PROSE.has(value.toLowerCase())) return null;
     // `--token TOKEN` in a usage
-    return value === value.toUpperCase() && IDENTIFIER.test(value) ? null : [start, end];
+    return isUpper(value) && IDENTIFIER.test(value) ? null : [start, end];
   }
 
   #blocks(text) {
@@ -259,7 +287,8 @@ class TextRedactor {
       const from = begin.index + begin[0].length;
       BLOCK_END.lastIndex = from;
       const end = BLOCK_END.exec(text)?.index ?? text.length;
-      pieces.push(text.slice(done, from), this.#hide(text.slice(from, end)));
+      const body = text.slice(from, end);
+      pieces.push(text.slice(done, from), MARKED.test(body) ? body : this.#hide(body));
       done = end;
     }
     return pieces.length === 0 ? text : pieces.join("") + text.slice(done);
@@ -274,4 +303,4 @@ function isProse(value) {
   return PROSE.has(word) && !rest.some((each) => CHECKS.mixed(each));
 }
 
-module.exports = { HARMLESS_VALUES, MARKED, MARKER, TextRedactor, isCount };
+module.exports = { HARMLESS_VALUES, IS_PLACEHOLDER, LOGINS, MARKED, MARKER, TextRedactor, isCount };

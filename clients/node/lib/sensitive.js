@@ -42,7 +42,7 @@ const STEMS = [
 ];
 
 function harmlessTail(tail, name) {
-  const tails = name === "token" && tail.startsWith("s") ? [tail, tail.slice(1)] : [tail];
+  const tails = ANYWHERE.includes(name) && tail.startsWith("s") ? [tail, tail.slice(1)] : [tail];
   return tails.some((each) => WHOLE_TAILS.has(each) || TAILS.some((known) => each.startsWith(known)));
 }
 
@@ -122,4 +122,4 @@ class SensitiveKeys {
   }
 }
 
-module.exports = { BEFORE_TOKEN, ENDS, INSIDE, PLAIN, STEMS, SensitiveKeys, TABLE, WEAK, splitWords };
+module.exports = { BEFORE_TOKEN, ENDS, INSIDE, PLAIN, STEMS, SensitiveKeys, TABLE, WEAK, splitWords, squeeze };

@@ -13,6 +13,7 @@ const AND_SO_ON =
 const BRACKETS = /[[\](){}]/g;
 const STRUCTURE = 4096;
 const ELEMENT = 4096;
+const COOKIE_NAME = 256;
 /** Stands for a value that goes on to the end of the text: it is not copied, for there may be many of them. */
 const UNCLOSED = "[…";
 const NUMBERS = /^[[({]?[0-9.,: \t-]*[\])}]?$/;
@@ -33,8 +34,9 @@ function valueAt(text, start, key, sign) {
   const lowered = key.toLowerCase();
   if (lowered.endsWith("authorization")) return header(text, start);
   if (/cookies?$/.test(lowered) && sign.startsWith(":")) {
-    const line = matchAt(LINE, text, start);
-    if (line?.[0].includes("=")) return [start + line[0].length, line[0]];
+    const begin = matchAt(LINE, text.slice(start, start + COOKIE_NAME), 0);
+    const line = begin?.[0].includes("=") ? matchAt(LINE, text, start) : null;
+    if (line) return [start + line[0].length, line[0]];
   }
   if (sign.endsWith(">")) {
     const length = text.slice(start, start + ELEMENT).indexOf("<");

@@ -155,5 +155,5 @@ def _anywhere(squeezed: str, name: str) -> tuple[int, str]:
 
 
 def _harmless_tail(tail: str, name: str) -> bool:
-    tails = (tail, tail.removeprefix("s")) if name == "token" else (tail,)
+    tails = (tail, tail.removeprefix("s")) if name in _ANYWHERE else (tail,)
     return any(each in _WHOLE_TAILS or each.startswith(_TAILS) for each in tails)

@@ -13,12 +13,12 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
-from godot_wire.checks import mixed
+from godot_wire.checks import CHECKS, mixed
 from godot_wire.keys import ENDS, INSIDE, PLAIN, WEAK, SensitiveKeys
 from godot_wire.record import Exact
 from godot_wire.rules import HARMLESS_VALUES, LOGINS, MARKED, MARKER, TABLE
 from godot_wire.schemas import COMBINERS, VALUES, is_schema
-from godot_wire.texts import TextRedactor, is_count
+from godot_wire.texts import PLACEHOLDER, TextRedactor, is_count
 
 DEPTH: Final = 200
 TOO_DEEP: Final = f"[nested deeper than {DEPTH} levels]"
@@ -41,6 +41,7 @@ _IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z_-]*")
 _NAME: Final = re.compile(r"[A-Za-z_-][A-Za-z0-9_.:-]{1,63}")
 _WITH_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31} +([^ ]+)")
 _PATH: Final = re.compile(r"(?:/|~|\.{1,2}/|[A-Za-z]:[\\/])")
+_USER_OPTIONS: Final = frozenset(("-u", "--user", "--proxy-user"))
 _BESIDE_PASS: Final = frozenset(("user", "username", "login", "host", "email", "account"))
 
 Report = Callable[[str, tuple[object, ...], str], None]
@@ -198,6 +199,9 @@ class Redactor:
             text = name.decode("latin-1") if type(name) is bytes else name
             if type(text) is not str or not _NAME.fullmatch(text) or index - 1 in secret:
                 continue
+            if text in _USER_OPTIONS and type(item) is str and ":" in item and CHECKS["user"](item):
+                secret.add(index)
+                continue
             option = text[0] == "-"
             if not option and (not flat or index % 2 == 0):
                 continue
@@ -324,7 +328,11 @@ def _is_secret(value: object, verdict: int, name: str, beside: Mapping[Any, Any]
     if isinstance(value, (int, float, Exact)):
         return verdict == ENDS
     if type(value) is str:
-        if value.lower() in HARMLESS_VALUES or (verdict == INSIDE and is_count(name, value)):
+        if (
+            value.lower() in HARMLESS_VALUES
+            or PLACEHOLDER.fullmatch(value)
+            or (verdict == INSIDE and is_count(name, value))
+        ):
             return False
         if verdict == WEAK:
             return (mixed(value) and value.lower() not in LOGINS) or (

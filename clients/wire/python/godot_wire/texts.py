@@ -11,9 +11,9 @@ from typing import Final
 
 from godot_wire import addresses
 from godot_wire.checks import mixed
-from godot_wire.keys import BEFORE_TOKEN, INSIDE, PLAIN, STEMS, WEAK, SensitiveKeys, split_words
+from godot_wire.keys import BEFORE_TOKEN, INSIDE, PLAIN, STEMS, WEAK, SensitiveKeys, split_words, squeeze
 from godot_wire.looks import VALUE_RULES
-from godot_wire.rules import CURSORS, HARMLESS_VALUES, MARKED, PROSE, TABLE
+from godot_wire.rules import CURSORS, HARMLESS_VALUES, LOGINS, MARKED, PROSE, TABLE
 from godot_wire.values import value_at
 
 WINDOW: Final = 64 * 1024
@@ -27,11 +27,26 @@ _CACHED_LENGTH: Final = 64
 _NAME: Final = r"[A-Za-z0-9_.\-\u00c0-\U0010ffff]"
 # Where a name ends and its value begins: `name=`, `"name":`, `name =>`, `<name>`; `'name', 'x'`; `name is x`.
 # Names are consumed as a whole, and only from their beginning: that is what keeps it linear.
-_TO_VALUE: Final = r"[\\\"'`\]]{0,10}[ \t]{0,8}([:=]{1,2}>?|>)[ \t]{0,8}"
+_TO_VALUE: Final = (
+    r"(?:\[[0-9]{0,8}\])?(?:[\\\"'`\]]{0,10}|%2[27])[ \t]{0,8}([:=]{1,2}>?|-?>|%3[AaDd])[ \t]{0,8}"
+)
 _SIGN: Final = re.compile(rf"(?<!{_NAME})({_NAME}{{2,}}+){_TO_VALUE}")
 _SIGN_WITHIN: Final = re.compile(rf"({_NAME}+){_TO_VALUE}")
 _COMMA: Final = re.compile(r"[\"'],[ \t]{0,4}(?=[bru]?\\{0,8}[\"'])")
-_IS: Final = re.compile(r"[ \t](?:is|was)[ \t]{1,4}")
+# `the password is hunter2`, `API key provided: hunter2`, `token "hunter2" rejected`: only what looks random.
+_SAID: Final = re.compile(
+    r"(?:password|passwd|passphrase|passcode|token|secret|key|pwd)[ \t]{1,4}"
+    r"(?:(?:is|was|provided|for [^ \r\n]{1,32}|\([^)\r\n]{1,32}\))[: \t]{1,4})?(?=[A-Za-z0-9\"'`])",
+    re.IGNORECASE,
+)
+# YAML: the value on a line of its own.
+_NEXT_LINE: Final = re.compile(
+    r"[|>]?[+-]?[ \t]{0,8}\r?\n(?:[ \t]{1,32}(?:- )?|- )([^\s:][^\r\n:]{0,255})(?=\r?\n|\Z)"
+)
+PLACEHOLDER: Final = re.compile(
+    r"[\"'`]?(?:[A-Za-z]{2,16}[ \t]{1,4})?(?:\$\{\{?[^}\r\n]{1,64}\}|\$[A-Z_][A-Z0-9_]{0,64}(?![A-Za-z0-9_])"
+    r"|<[A-Za-z_ -]{1,64}>|\{\{?[A-Za-z_. ]{1,64}\}|%[A-Z_]{2,64}%|process\.env|os\.environ|os\.getenv)"
+)
 _OPTION: Final = re.compile(r"-(?<![A-Za-z0-9_-]-)-?([A-Za-z][A-Za-z0-9_-]{1,63})[ \t]{1,4}(?=[^ \t\r\n-])")
 _RUN: Final = re.compile(rf"{_NAME}{{1,{_NAME_LENGTH}}}")
 _WORDS_BEFORE: Final = re.compile(r"(?:[A-Za-z]{1,16}[ ]){1,2}$")
@@ -39,8 +54,9 @@ _WORD_BEFORE: Final = re.compile(r"([A-Za-z]{1,16}) $")
 _AROUND: Final = 16
 _LAST_OF_TWO: Final = frozenset(("key", "keys", "phrase", "code", "id", "string"))
 _NAMED_BEFORE: Final = re.compile(
-    r"\\{0,8}[\"'](?:name|key|header|field|param|variable)\\{0,8}[\"'][ \t]{0,4}:[ \t]{0,4}\\{0,8}[\"']"
-    r"([^\"'\\]{1,96})\\{0,8}[\"'][ \t]{0,4},[ \t\r\n]{0,8}\\{0,8}[\"']?$"
+    r"(?:name|key|header|field|param|variable)(?:\\{0,8}[\"'])?[ \t]{0,4}[:=][ \t]{0,4}\\{0,8}[\"']"
+    r"([^\"'\\]{1,96})\\{0,8}[\"'][ \t]{0,4},?[ \t\r\n]{0,8}\\{0,8}[\"']?$",
+    re.IGNORECASE,
 )
 _ESCAPED: Final = re.compile(r"\\u00([2-7][0-9a-fA-F])")
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
@@ -115,8 +131,7 @@ class TextRedactor:
             text = self._pass(text, _SIGN, self._signed)
             if "'," in text or '",' in text:
                 text = self._pass(text, _COMMA, self._named)
-            if " is " in folded or " was " in folded:
-                text = self._pass(text, _IS, self._named)
+            text = self._pass(text, _SAID, self._said)
             if "-" in text:
                 text = self._pass(text, _OPTION, self._option)
         return self.by_look(text, folded, cursor=key.lower().replace("_", "") in CURSORS)
@@ -177,6 +192,13 @@ class TextRedactor:
         sign = match[0].strip("\"' \t")
         return self._of_name(text, at, match.end(), sign, key, before[: len(before) - len(key)])
 
+    def _said(self, text: str, match: re.Match[str]) -> Span | None:
+        at = match.start() + len(match[0].split(None, 1)[0])
+        before = text[max(0, at - _NAME_LENGTH - _AROUND) : at]
+        run = _RUN.match(before[::-1])
+        key = run[0][::-1] if run else ""
+        return self._of_name(text, at, match.end(), "is", key, before[: len(before) - len(key)])
+
     def _of_name(self, text: str, at: int, start: int, sign: str, key: str, before: str) -> Span | None:  # noqa: PLR0917
         """The value from `start` on, if the name that ends before `at` makes a secret of it."""
         if sign == ">" and before[-1:] not in {"<", ":"}:
@@ -191,8 +213,10 @@ class TextRedactor:
             verdict = self._keys.judge(key)
             if verdict == PLAIN:
                 return None
-        if sign in {"is", "was"} and verdict <= INSIDE:
+        if sign == "is" and verdict <= INSIDE:
             return None
+        if sign == ":" and before[-1:] == ":" and text[at + 1 : at + 2] not in {" ", ""}:
+            return None  # arn:aws:…:secret:name
         word = _WORD_BEFORE.search(before[-_NAME_LENGTH:])
         if word and word[1].lower() in BEFORE_TOKEN and key.lower() in {"token", "tokens"}:
             return None  # `Unexpected token: }`
@@ -211,14 +235,16 @@ class TextRedactor:
             return named[1]
         return key
 
-    def _value(  # noqa: C901, PLR0911  one for each kind of thing that is no secret
+    def _value(  # noqa: C901, PLR0911, PLR0912  one for each kind of thing that is no secret
         self, text: str, start: int, key: str, verdict: int, sign: str
     ) -> Span | None:
         if MARKED.match(text, start):
             return None
-        if key.lower().endswith("pwd") and _PATH.match(text, start):
+        if PLACEHOLDER.match(text, start) or (key.lower().endswith("pwd") and _PATH.match(text, start)):
             return None
-        if verdict == WEAK:  # what is not hidden is passed again: it must not be long
+        if sign == ":" and (line := _NEXT_LINE.match(text, start)):
+            return (*line.span(1), self._keys.rule(key))
+        if verdict == WEAK or sign == "is":  # what stays is passed again: it must not be long
             text, offset = text[max(0, start - 1) : start + _LOOK_BACK], max(0, start - 1)
         else:
             offset = 0
@@ -229,12 +255,14 @@ class TextRedactor:
         lowered = value.lower().strip(".!?,; \t")
         if lowered in HARMLESS_VALUES or MARKED.fullmatch(value):
             return None
-        if sign in {"is", "was"} or verdict == WEAK:
-            if not mixed(value):
+        if sign == "is" or verdict == WEAK:
+            if not mixed(value) or lowered in LOGINS:
                 return None
         elif verdict == INSIDE and is_count(key, value):
             return None
-        if _prose(value):
+        if _prose(value) or (verdict == INSIDE and _NUMBER.fullmatch(value.partition(" ")[0])):
+            return None
+        if value.isupper() and squeeze(value) == squeeze(key):  # --token=TOKEN
             return None
         if sign == "," and _IDENTIFIER.fullmatch(value):
             return None
@@ -243,6 +271,8 @@ class TextRedactor:
     def _option(self, text: str, match: re.Match[str]) -> Span | None:
         verdict = self._keys.judge(match[1])
         if verdict in {PLAIN, WEAK} or MARKED.match(text, match.end()):
+            return None
+        if PLACEHOLDER.match(text, match.end()):
             return None
         found = value_at(text, match.end(), match[1], "=")
         if found is None or (verdict == INSIDE and is_count(match[1], found[1])) or found[1].lower() in PROSE:
@@ -257,7 +287,9 @@ class TextRedactor:
         while (begin := search(_BLOCK, text, done)) is not None:
             finish = search(_BLOCK_END, text, begin.end())
             end = len(text) if finish is None else finish.start()
-            pieces += text[done : begin.end()], self._hide("private key block", text[begin.end() : end])
+            body = text[begin.end() : end]
+            body = body if MARKED.fullmatch(body) else self._hide("private key block", body)
+            pieces += text[done : begin.end()], body
             done = end
         return text if not pieces else "".join((*pieces, text[done:]))
 

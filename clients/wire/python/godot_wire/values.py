@@ -22,6 +22,7 @@ _AND_SO_ON: Final = re.compile(
 _BRACKETS: Final = re.compile(r"[\[\](){}]")
 _STRUCTURE: Final = 4096
 _ELEMENT: Final = 4096
+_COOKIE_NAME: Final = 256
 UNCLOSED: Final = "[…"
 """Stands for a value that goes on to the end of the text: it is not copied, for there may be many of them."""
 
@@ -59,8 +60,8 @@ def value_at(  # noqa: C901, PLR0911  one for each way to write a value
     if lowered.endswith(_HEADERS):
         return _header(text, start)
     if lowered.endswith(_COOKIES) and sign.startswith(":"):
-        line = _LINE.match(text, start)
-        if line is not None and "=" in line[0]:
+        begin = _LINE.match(text, start, start + _COOKIE_NAME)
+        if begin is not None and "=" in begin[0] and (line := _LINE.match(text, start)):
             return line.end(), line[0]
     if sign.endswith(">"):
         end = text.find("<", start, start + _ELEMENT)
