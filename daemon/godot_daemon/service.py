@@ -6,6 +6,7 @@ import math
 import signal
 import socket
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from godot_daemon.backoff import Backoff
@@ -15,6 +16,7 @@ from godot_daemon.errors import GodotError, SettingsError, UnavailableError
 from godot_daemon.housekeeping import Housekeeping
 from godot_daemon.metrics import Metrics
 from godot_daemon.notify import Notifier
+from godot_daemon.redacting import Redacting, names
 from godot_daemon.redis_queue import RedisQueue
 from godot_daemon.signals import Signals
 from godot_daemon.sink import PostgresSink, prepare
@@ -110,7 +112,7 @@ class Service:
         ]
         pipeline = Pipeline(
             source,
-            prepare,
+            partial(prepare, redact=Redacting(settings.redact, names(settings.redact_fields))),
             sinks,
             size=BatchSize(settings.batch_size, LARGEST_BATCH),
             backoff=Backoff(),

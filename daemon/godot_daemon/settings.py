@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _NOT_A_NUMBER: Final = "is not a number"
+_REDACT: Final = ("unmarked", "all", "off")
 _LOG_FORMATS: Final = ("auto", "human", "json")
 
 
@@ -60,6 +61,12 @@ def _text(text: str) -> str:
 def _log_format(text: str) -> str:
     if text not in _LOG_FORMATS:
         raise ValueError(f"must be one of {', '.join(_LOG_FORMATS)}")
+    return text
+
+
+def _redact(text: str) -> str:
+    if text not in _REDACT:
+        raise ValueError(f"must be one of {', '.join(_REDACT)}")
     return text
 
 
@@ -109,6 +116,12 @@ class Settings:
     )
     metrics_host: str = _setting("127.0.0.1", _text, "address of /metrics, /healthz and /readyz")
     metrics_port: int = _setting(9465, _integer(0, 65_535), "their port; 0 takes any free one")
+    redact: str = _setting(
+        "unmarked",
+        _redact,
+        "whose records the daemon redacts: unmarked (those that no client of ours has made), all, off",
+    )
+    redact_fields: str = _setting("", str, "more keys to redact, separated by commas")
     log_format: str = _setting("auto", _log_format, "auto (human on a terminal, else json), human, json")
 
     @classmethod

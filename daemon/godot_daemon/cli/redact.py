@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import ExitStack
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -49,10 +50,10 @@ class Hidden(NamedTuple):
 )
 @_options.as_json
 def redact(file: str, redact_fields: str, *, as_json: bool) -> None:
-    """Tell what redaction would hide in a file: line, path, rule, and how the secret begins where that is public.
+    """Tell what redaction would hide in a file: line, path, rule, and the public beginning of the secret.
 
-    Nothing is changed, and no secret is shown: of `ghp_…` the four letters that tell what it is, of a password
-    only its length.
+    Nothing is changed, and no secret is shown: of `ghp_…` the four letters that tell what it is, of a
+    password only its length.
 
     \b
     Examples:
@@ -62,7 +63,9 @@ def redact(file: str, redact_fields: str, *, as_json: bool) -> None:
     from godot_daemon.replay import lines_of
 
     with ExitStack() as stack:
-        source: Any = sys.stdin.buffer if file == "-" else stack.enter_context(Path(file).open("rb"))
+        source: Any = (
+            BufferedReader(sys.stdin.buffer) if file == "-" else stack.enter_context(Path(file).open("rb"))
+        )
         found = hidden(lines_of(source), [name.strip() for name in redact_fields.split(",") if name.strip()])
         if as_json:
             for one in found:
@@ -83,7 +86,7 @@ def hidden(lines: Iterable[bytes], fields: Iterable[str] = ()) -> Iterator[Hidde
     def report(rule: str, path: tuple[object, ...], secret: str) -> None:
         found.append((rule, path, secret))
 
-    redactor = Redactor(fields, key=b"", report=report)
+    redactor, quiet = Redactor(fields, key=b"", report=report), Redactor(fields, key=b"")
     for number, text in _texts(lines):
         value = _object(text)
         if value is None:
@@ -91,7 +94,8 @@ def hidden(lines: Iterable[bytes], fields: Iterable[str] = ()) -> Iterator[Hidde
         else:
             redactor.data(value)
         for rule, path, secret in found:
-            yield Hidden(number, ".".join(map(str, path)), rule, _begins(secret))
+            # A key may itself hold a secret.
+            yield Hidden(number, quiet.text(".".join(map(str, path))), rule, _begins(rule, secret))
         found.clear()
 
 
@@ -124,12 +128,13 @@ def _object(text: str) -> dict[str, Any] | list[Any] | None:
     return value if isinstance(value, (dict, list)) else None
 
 
-def _begins(secret: str) -> str:
+def _begins(rule: str, secret: str) -> str:
     """The public beginning of a token, which tells whose it is, and how long the whole is."""
     from godot_wire.looks import VALUE_RULES
 
     folded = secret[:16].lower()
-    triggers = (trigger for rule in VALUE_RULES for trigger in rule.triggers if folded.startswith(trigger))
+    looks = next((each.triggers for each in VALUE_RULES if each.rule == rule), ())
+    triggers = (trigger for trigger in looks if folded.startswith(trigger))
     known = max((len(trigger) for trigger in triggers), default=0)
     return f"{secret[:known]}… ({len(secret):,} characters)"
 

@@ -11,7 +11,10 @@ MASK: Final = "***"
 
 _URL: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://", re.DOTALL)
 _HOSTS: Final = re.compile(r"(?:\[[0-9A-Fa-f:.%]*\]|[^:/?#@\s,]*)(?::[0-9]{0,5})?")
-_KEY: Final = re.compile(r"(?:^|(?<=[?&;,\s]))([A-Za-z][A-Za-z0-9_. -]{0,63}?)\s*=\s*")
+# Where a key begins: after the ? or an & of a URL, after a blank in a DSN, after a semicolon if it has any.
+_IN_URL: Final = re.compile(r"(?:(?<=&)|(?<=\?))([A-Za-z][A-Za-z0-9_.-]{0,63})\s*=\s*")
+_IN_DSN: Final = re.compile(r"(?:^|(?<=\s))([A-Za-z][A-Za-z0-9_.-]{0,63})\s*=\s*")
+_IN_LIST: Final = re.compile(r"(?:^|(?<=;))\s*([A-Za-z][A-Za-z0-9_. -]{0,63}?)\s*=\s*")
 _QUOTED: Final = re.compile(r"'(?:[^'\\]|\\.|'')*'(?=[\s;&]|$)|\"(?:[^\"\\]|\\.)*\"(?=[\s;&]|$)", re.DOTALL)
 _BARE: Final = re.compile(r"[^\s=/@:,]*:")
 _IN_QUOTES: Final = re.compile(r"(?:\"([^\"]*)\"|'([^']*)'|«([^»]*)»|„([^“]*)“|“([^”]*)”)")
@@ -72,21 +75,27 @@ def _secrets(address: str) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     if url is not None:
         found += _in_authority(address, url.end())
-    elif not _KEY.match(address.lstrip()):
-        bare = _BARE.match(address)
-        last = address.rfind("@")
+        found += _in_parameters(address, url.end(), _IN_URL)
+    elif _IN_DSN.match(address.lstrip()) or _IN_LIST.match(address):
+        found += _in_parameters(address, 0, _IN_LIST if ";" in address else _IN_DSN)
+    else:
+        bare, last = _BARE.match(address), address.rfind("@")
         if bare is not None and last >= bare.end():
             found.append((bare.end(), last))
-    rest = found[-1][1] if found else (url.end() if url else 0)
-    found += _in_parameters(address, rest)
-    return [(start, end) for start, end in found if start < end]
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(span for span in found if span[0] < span[1]):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def _in_authority(address: str, start: int) -> Iterator[tuple[int, int]]:
     last = address.rfind("@")
     if last >= start:
         colon = address.find(":", start, last)
-        if colon >= 0 and not re.search(r"[?&][\w.-]+=", address[start:colon]):
+        if colon >= 0 and not _IN_URL.search(address, start, colon):
             yield colon + 1, last
         return
     at = start
@@ -101,23 +110,18 @@ def _in_authority(address: str, start: int) -> Iterator[tuple[int, int]]:
         yield (colon + 1 if colon >= 0 else start), len(address)
 
 
-def _in_parameters(address: str, start: int) -> Iterator[tuple[int, int]]:
+def _in_parameters(address: str, start: int, form: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     """Values of keys that name a secret, up to the next key: a password may hold every other sign."""
-    query = "://" in address[:64]
     at = start
-    while (key := _KEY.search(address, at)) is not None:
+    while (key := form.search(address, at)) is not None:
         at = key.end()
-        if query and not _in_query(address, key.start(1)):
-            continue
-        quoted = None if query else _QUOTED.match(address, at)
-        following = _KEY.search(address, quoted.end() if quoted else at)
-        end = following.start(1) if following else len(address)
+        quoted = None if form is _IN_URL else _QUOTED.match(address, at)
+        following = form.search(address, quoted.end() if quoted else at)
+        while form is _IN_URL and following and address[following.start() - 1] == "?":
+            following = form.search(address, following.end())
+        end = following.start() if following else len(address)
         while end > at and address[end - 1] in " \t\r\n;&":
             end -= 1
         if _keys.judge(key[1].strip()) != PLAIN:
             yield at, end
-        at = end
-
-
-def _in_query(address: str, at: int) -> bool:
-    return address[at - 1 : at] in {"?", "&", ";", " "}
+        at = max(at, end)

@@ -98,7 +98,7 @@ class Redactor:
 
     def suspicious(self, text: str) -> bool:
         """Whether `text` could change this text, or `data` what this is the JSON of; false is certain."""
-        return self._texts.suspicious(text) or '"otp' in text or "\\" in text
+        return "\\/" in text or '"-u"' in text or self._texts.suspicious(text)
 
     def _hide(self, rule: str, secret: str) -> str:
         if self._report is not None:
