@@ -32,7 +32,7 @@ const SIGN = new RegExp(
 const COMMA = /["'],[ \t]{0,4}(?=[bru]?\\{0,8}["'])/g;
 // `the password is hunter2`, `API key provided: hunter2`, `token "hunter2" rejected`: only what looks random.
 const SAID =
-  /(?:password|passwd|passphrase|passcode|token|secret|key|pwd)[ \t]{1,4}(?:(?:is|was|provided|for [^ \r\n]{1,32}|\([^)\r\n]{1,32}\))[: \t]{1,4})?(?=[A-Za-z0-9"'`])/gi;
+  /(?:password|passwd|passphrase|passcode|token|secret|key|pwd)[ \t]{1,4}(?:(?:is|was|provided|for [^ \r\n]{1,32}|\([^)\r\n]{1,32}\))[: \t]{1,4})?(?=["'`]?[^ \t\r\n"'`]{0,64}?[0-9])/gi;
 // YAML: the value on a line of its own.
 const NEXT_LINE = /([|>]?[+-]?[ \t]{0,8}\r?\n(?:[ \t]{1,32}(?:- )?|- ))([^ \t\r\n\f\v:][^\r\n:]{0,255})(?=\r?\n|$)/y;
 const PLACEHOLDER = String.raw`["'${"`"}]?(?:[A-Za-z]{2,16}[ \t]{1,4})?(?:\$\{\{?[^}\r\n]{1,64}\}|\$[A-Z_][A-Z0-9_]{0,64}(?![A-Za-z0-9_])|<[A-Za-z_ -]{1,64}>|\{\{?[A-Za-z_. ]{1,64}\}|%[A-Z_]{2,64}%|process\.env|os\.environ|os\.getenv)`;

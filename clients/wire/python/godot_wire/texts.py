@@ -36,7 +36,8 @@ _COMMA: Final = re.compile(r"[\"'],[ \t]{0,4}(?=[bru]?\\{0,8}[\"'])")
 # `the password is hunter2`, `API key provided: hunter2`, `token "hunter2" rejected`: only what looks random.
 _SAID: Final = re.compile(
     r"(?:password|passwd|passphrase|passcode|token|secret|key|pwd)[ \t]{1,4}"
-    r"(?:(?:is|was|provided|for [^ \r\n]{1,32}|\([^)\r\n]{1,32}\))[: \t]{1,4})?(?=[A-Za-z0-9\"'`])",
+    r"(?:(?:is|was|provided|for [^ \r\n]{1,32}|\([^)\r\n]{1,32}\))[: \t]{1,4})?"
+    r"(?=[\"'`]?[^ \t\r\n\"'`]{0,64}?[0-9])",
     re.IGNORECASE,
 )
 # YAML: the value on a line of its own.
