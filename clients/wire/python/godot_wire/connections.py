@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 from urllib.parse import unquote
-
-from godot_wire.keys import PLAIN, SensitiveKeys
 
 MASK: Final = "***"
 
@@ -22,7 +21,7 @@ _PIECE: Final = re.compile(r"[^@/:?#\s]+")
 _WORD: Final = re.compile(r"[^\s\"'/@:?#&=,;()]+")
 _LONG: Final = 4
 
-_keys: Final = SensitiveKeys(("pass", "auth", "client_key", "server_key", "sslkey_password"))
+_NAMES: Final = ("pass", "auth", "client_key", "server_key", "sslkey_password")
 
 
 def shown(address: str) -> str:
@@ -110,6 +109,14 @@ def _in_authority(address: str, start: int) -> Iterator[tuple[int, int]]:
         yield (colon + 1 if colon >= 0 else start), len(address)
 
 
+@cache
+def _is_secret(key: str) -> bool:
+    # Every command imports this module, and few print an address.
+    from godot_wire.keys import PLAIN, SensitiveKeys  # noqa: PLC0415
+
+    return SensitiveKeys(_NAMES).judge(key) != PLAIN
+
+
 def _in_parameters(address: str, start: int, form: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     """Values of keys that name a secret, up to the next key: a password may hold every other sign."""
     at = start
@@ -122,6 +129,6 @@ def _in_parameters(address: str, start: int, form: re.Pattern[str]) -> Iterator[
         end = following.start() if following else len(address)
         while end > at and address[end - 1] in " \t\r\n;&":
             end -= 1
-        if _keys.judge(key[1].strip()) != PLAIN:
+        if _is_secret(key[1].strip()):
             yield at, end
         at = max(at, end)
