@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from godot_demo.node import node_program
 from godot_wire.keys import PLAIN, STEMS, SensitiveKeys
 from godot_wire.redaction import TEXT_BOUND, Redactor
 from godot_wire.rules import MARKER, TABLE
@@ -195,15 +195,14 @@ def _script():
 
 
 def test_node_hides_the_same():
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("no node here")
     script = _script()
     values = [*(each.value for each in script.planted()), *script.lookalikes()]
     values += [case["input"] for case in VECTORS["cases"]] + [fragment * 3 for fragment in fragments()]
     values = [script.plain(value) for value in values]
     text = json.dumps(values)
-    done = subprocess.run([node, script.NODE], input=text, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [node_program(), script.NODE], input=text, capture_output=True, text=True, check=True
+    )
     ours = [redact(value) for value in values]
     differing = [
         (value, mine, other)
