@@ -4,10 +4,12 @@
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
-INPUTS := pyproject.toml clients/python/pyproject.toml constraints.txt
+INPUTS := pyproject.toml clients/python/pyproject.toml clients/wire/python/pyproject.toml constraints.txt
 NODE_PROJECTS := $(patsubst %/package-lock.json,%,$(wildcard clients/node/package-lock.json demo/gates/package-lock.json))
 NODE_STAMPS := $(addsuffix /node_modules/.package-lock.json,$(NODE_PROJECTS))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+OURS := --editable clients/wire/python --editable clients/python
 
 PYTEST := $(BIN)/python -m pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg
 
@@ -32,8 +34,9 @@ format: .venv/.dev ## Repair what style can be repaired
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-bench: install ## Measure a log call, ingestion beside COPY, loading beside ADBC, a million messages
+bench: install ## Measure a log call, redaction, ingestion beside COPY, loading beside ADBC, a million messages
 	$(BIN)/python benchmarks/client.py
+	$(BIN)/python benchmarks/redaction.py
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/flows.py
@@ -67,11 +70,11 @@ $(BIN)/python:
 	$(PYTHON) -m venv .venv || { echo "make: $(PYTHON) cannot make a venv (Debian: apt install python3-venv)" >&2; rm -rf .venv; exit 1; }
 
 .venv/.demo: $(INPUTS) | $(BIN)/python
-	$(PIP) --editable clients/python --editable '.[demo]'
+	$(PIP) $(OURS) --editable '.[demo]'
 	@touch $@
 
 .venv/.dev: $(INPUTS) | $(BIN)/python
-	$(PIP) --editable clients/python --editable '.[dev]'
+	$(PIP) $(OURS) --editable '.[dev]'
 	@touch .venv/.demo $@
 
 # Node of this machine, or the wheel's where there is none or only an old one.

@@ -6,7 +6,7 @@ import datetime as dt
 import struct
 from typing import TYPE_CHECKING, Final
 
-from godot_daemon.record import EPOCH
+from godot_wire.record import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from godot_daemon import refusal
 from godot_daemon.errors import GodotError, SetupError, UnavailableError
-from godot_daemon.settings import masked
+from godot_wire.connections import scrubbed, shown
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
@@ -68,8 +68,8 @@ def state_class(error: psycopg.Error) -> str:
 
 def translated(error: psycopg.Error, url: str) -> GodotError:
     """The same as one of this package's errors."""
-    text = said(error)
-    where = f"PostgreSQL at {masked(url)}"
+    text = scrubbed(said(error), url)
+    where = f"PostgreSQL at {shown(url)}"
     if judge(error) is Verdict.SETUP:
         return SetupError(f"{where} refuses: {text}", _advice(error))
     if error.sqlstate is None or error.sqlstate.startswith(_AWAY_STATES):

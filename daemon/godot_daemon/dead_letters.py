@@ -14,15 +14,17 @@ from godot_daemon import ledger
 from godot_daemon.copying import encode
 from godot_daemon.decoding import decode
 from godot_daemon.errors import InputError
-from godot_daemon.record import EPOCH, DeadRecord, Origin, with_keys
-from godot_daemon.repair import fields
+from godot_daemon.record import DeadRecord, Origin, with_keys
 from godot_daemon.sink import STAGING, Prepared, merge, unknown
+from godot_wire.record import EPOCH
+from godot_wire.repair import fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from uuid import UUID
 
     from godot_daemon.database import Connection
+    from godot_daemon.record import Record
 
 _LEDGER: Final = "godot dead"
 _PAGE: Final = 500
@@ -113,7 +115,12 @@ def find(connection: Connection, beginning: str) -> DeadLetter:
     return found[0]
 
 
-def retry(connection: Connection, selection: Selection, changes: Mapping[str, Any] | None = None) -> Retried:
+def retry(
+    connection: Connection,
+    selection: Selection,
+    changes: Mapping[str, Any] | None = None,
+    redact: Callable[[Sequence[Record]], list[Record]] = list,
+) -> Retried:
     """Store what can be stored by now, each under its own id; the others stay, with the reason of today.
 
     Parameters
@@ -124,6 +131,8 @@ def retry(connection: Connection, selection: Selection, changes: Mapping[str, An
         Which letters.
     changes
         Keys to set in each record first, such as a missing `component`.
+    redact
+        Takes secrets out of records; see `Redacting`.
     """
     total = Retried()
     row = connection.execute("select clock_timestamp()").fetchone()
@@ -134,7 +143,7 @@ def retry(connection: Connection, selection: Selection, changes: Mapping[str, An
             # Those that somebody else is trying are left to them, those of the last page are not seen again.
             page = connection.cursor(row_factory=class_row(DeadLetter)).execute(_NEXT_PAGE, values).fetchall()
             for letter in page:
-                _retry(connection, letter, changes or {}, total)
+                _retry(connection, letter, changes or {}, redact, total)
         if not page:
             return total
 
@@ -147,7 +156,13 @@ def purge(connection: Connection, selection: Selection) -> int:
     return removed
 
 
-def _retry(connection: Connection, letter: DeadLetter, changes: Mapping[str, Any], total: Retried) -> None:
+def _retry(
+    connection: Connection,
+    letter: DeadLetter,
+    changes: Mapping[str, Any],
+    redact: Callable[[Sequence[Record]], list[Record]],
+    total: Retried,
+) -> None:
     origin = Origin("", 0, (letter.dead_at - EPOCH) // dt.timedelta(microseconds=1))
     raw = _changed(letter.raw, changes)
     [decoded] = decode([raw], origin)
@@ -157,6 +172,7 @@ def _retry(connection: Connection, letter: DeadLetter, changes: Mapping[str, Any
     else:
         if decoded.id == origin.derived_id(0, raw):  # it has none of its own
             decoded = msgspec.structs.replace(decoded, id=letter.id.bytes)
+        [decoded] = redact([decoded])
         prepared = Prepared("", "", [decoded], encode([decoded]), [raw], [], None)
         refused: list[DeadRecord] = []
         stored = merge(connection, prepared, unknown(connection, [decoded]), refused)

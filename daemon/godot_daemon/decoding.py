@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
-from godot_daemon.record import (
+from godot_daemon.record import DeadRecord, Origin, Record, uuid_bytes
+from godot_daemon.repair import repair
+from godot_wire.record import (
     BIGINT_MAX,
     COMPONENT_MAX,
     DEPTH_MAX,
     EPOCH,
     LATEST_US,
     MESSAGE_MAX_BYTES,
-    DeadRecord,
-    Origin,
-    Record,
-    uuid_bytes,
 )
-from godot_daemon.repair import repair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

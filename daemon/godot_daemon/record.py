@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
 import json
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from godot_wire.record import derived_id
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-LATEST_US: Final = int((dt.datetime(2100, 1, 1, tzinfo=dt.UTC) - EPOCH).total_seconds()) * 1_000_000
-"""Times from 1970 up to here, exclusive, are believed."""
-
-BIGINT_MAX: Final = 2**63 - 1
-COMPONENT_MAX: Final = 64
-DEPTH_MAX: Final = 200
-MESSAGE_MAX_BYTES: Final = 1 << 20
-RECORD_MAX_BYTES: Final = 16 << 20
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -69,14 +59,6 @@ class Origin:
     def derived_id(self, index: int, raw: bytes) -> bytes:
         """The id of the entry number `index` of the batch: the same at every delivery of the same entry."""
         return derived_id(f"{self.epoch}|{self.base + index}|".encode() + raw)
-
-
-def derived_id(content: bytes) -> bytes:
-    """A UUID of version 8 from the 128-bit BLAKE2b of some content."""
-    digest = bytearray(hashlib.blake2b(content, digest_size=16).digest())
-    digest[6] = digest[6] & 0x0F | 0x80
-    digest[8] = digest[8] & 0x3F | 0x80
-    return bytes(digest)
 
 
 def parse_uuid(text: str) -> bytes | None:

@@ -26,7 +26,7 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from godot_daemon.errors import SetupError, UnavailableError
-from godot_daemon.settings import masked
+from godot_wire.connections import scrubbed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,20 +72,29 @@ class RedisQueue:
         self.levels = prefix + "levels"
         self._met = False
         """Whether it has ever answered as Redis does: then an answer that does not is an accident."""
-        self._shown = masked(settings.redis_url)
-        self.client: redis.Redis = redis.Redis.from_url(
-            settings.redis_url,
-            socket_timeout=settings.redis_timeout,
-            socket_connect_timeout=settings.redis_timeout,
-            # A repeated claim takes a second batch, so who repeats what is decided here and not below.
-            retry=Retry(NoBackoff(), 0),
-            client_name="godot",
-        )
+        self._url = settings.redis_url
+        self._shown = shown(settings.redis_url)
+        self.client = self._client(settings.redis_timeout)
         self.claim = self._script("claim")
         self.adopt = self._script("adopt")
         self.heartbeat = self._script("heartbeat")
         self._backlog = self._script("backlog")
         self._offer = self._script("offer")
+
+    def _client(self, timeout: float) -> redis.Redis:
+        try:
+            return redis.Redis.from_url(
+                self._url,
+                socket_timeout=timeout,
+                socket_connect_timeout=timeout,
+                # A repeated claim takes a second batch, so who repeats what is decided here and not below.
+                retry=Retry(NoBackoff(), 0),
+                client_name="godot",
+            )
+        except ValueError as error:
+            raise SetupError(
+                f"not a Redis URL: {self._shown}: {scrubbed(str(error), self._url)}", "check GODOT_REDIS_URL"
+            ) from None
 
     def backlog(self) -> Backlog:
         """All counts at one instant."""
@@ -116,20 +125,26 @@ class RedisQueue:
         except InvalidResponse as error:
             if not self._met:
                 raise self._setup_error(error) from error
-            raise UnavailableError(f"Redis at {self._shown} answers with nonsense: {error}", AWAY) from error
+            raise UnavailableError(
+                f"Redis at {self._shown} answers with nonsense: {self._said(error)}", AWAY
+            ) from error
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
-            said = str(error).rstrip(".")
+            said = self._said(error).rstrip(".")
             raise UnavailableError(f"Redis at {self._shown} does not answer: {said}", AWAY) from error
         except ResponseError as error:
             if _WRONG_SETUP.search(str(error)):
                 raise self._setup_error(error) from error
             # LOADING, READONLY, OOM, MISCONF, BUSY, MASTERDOWN …: all of them pass.
-            raise UnavailableError(f"Redis at {self._shown} refuses: {error}") from error
+            raise UnavailableError(f"Redis at {self._shown} refuses: {self._said(error)}") from error
 
     def _setup_error(self, error: RedisError) -> SetupError:
         return SetupError(
-            f"Redis at {self._shown} refuses: {error}", "check GODOT_REDIS_URL, its password and GODOT_PREFIX"
+            f"Redis at {self._shown} refuses: {self._said(error)}",
+            "check GODOT_REDIS_URL, its password and GODOT_PREFIX",
         )
+
+    def _said(self, error: Exception) -> str:
+        return scrubbed(str(error), self._url)
 
     def _script(self, name: str) -> Any:
         path = importlib.resources.files("godot_daemon") / "lua" / f"{name}.lua"

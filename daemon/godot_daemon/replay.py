@@ -12,8 +12,10 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from godot_daemon.decoding import decode
 from godot_daemon.errors import InputError
-from godot_daemon.record import Origin, derived_id, show_uuid, with_keys
-from godot_daemon.repair import fields
+from godot_daemon.record import Origin, show_uuid, with_keys
+from godot_wire.record import derived_id
+from godot_wire.repair import fields
+from godot_wire.torn import untorn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -41,6 +43,8 @@ class Replayed:
     """How many had no id and got one."""
     not_records: list[int] = field(default_factory=list)
     """Numbers of the lines that are no JSON objects; they become dead letters."""
+    torn: list[int] = field(default_factory=list)
+    """Numbers of the lines that a full disk has torn; the records glued to them are pushed by themselves."""
     waiting_for_room: bool = False
 
 
@@ -113,10 +117,7 @@ def _with_objects(entries: Iterable[bytes], done: Replayed) -> Iterator[bytes]:
 
 def _entries(lines: Iterable[bytes], done: Replayed) -> Iterator[bytes]:
     before: Counter[bytes] = Counter()
-    for number, line in enumerate(lines, 1):
-        bare = line.rstrip(b"\r\n")
-        if not bare.strip():
-            continue
+    for number, bare in _pieces(lines, done):
         digest = hashlib.blake2b(bare, digest_size=16).digest()  # a big file is not kept in memory for this
         occurrence = before[digest]
         before[digest] += 1
@@ -135,6 +136,19 @@ def _entries(lines: Iterable[bytes], done: Replayed) -> Iterator[bytes]:
         if record.get("id") is not None:
             added["original_id"] = record["id"]
         yield with_keys(bare, added)
+
+
+def _pieces(lines: Iterable[bytes], done: Replayed) -> Iterator[tuple[int, bytes]]:
+    """Each line that is not empty, with its number; one that was torn in its pieces."""
+    for number, line in enumerate(lines, 1):
+        bare = line.rstrip(b"\r\n")
+        if not bare.strip():
+            continue
+        pieces = untorn(bare) if fields(bare) is None else [bare]
+        if len(pieces) > 1:
+            done.torn.append(number)
+        for piece in pieces:
+            yield number, piece
 
 
 def _chunks(entries: Iterable[bytes], most: int) -> Iterator[list[bytes]]:

@@ -6,6 +6,7 @@ import math
 import signal
 import socket
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from godot_daemon.backoff import Backoff
@@ -15,14 +16,15 @@ from godot_daemon.errors import GodotError, SettingsError, UnavailableError
 from godot_daemon.housekeeping import Housekeeping
 from godot_daemon.metrics import Metrics
 from godot_daemon.notify import Notifier
+from godot_daemon.redacting import Redacting, names
 from godot_daemon.redis_queue import RedisQueue
-from godot_daemon.settings import masked
 from godot_daemon.signals import Signals
 from godot_daemon.sink import PostgresSink, prepare
 from godot_daemon.source import RedisSource, worker_name
 from godot_daemon.upkeep import Upkeep
 from godot_daemon.watching import Watch
 from godot_daemon.wording import counted
+from godot_wire.connections import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,7 +112,7 @@ class Service:
         ]
         pipeline = Pipeline(
             source,
-            prepare,
+            partial(prepare, redact=Redacting(settings.redact, names(settings.redact_fields))),
             sinks,
             size=BatchSize(settings.batch_size, LARGEST_BATCH),
             backoff=Backoff(),
@@ -126,8 +128,8 @@ class Service:
                 return self._heed(told)
             self._watch = watch
             self._narrator.info(
-                f"moving records from {masked(settings.redis_url)} ({queue.queue})"
-                f" to {masked(settings.database_url)}",
+                f"moving records from {shown(settings.redis_url)} ({queue.queue})"
+                f" to {shown(settings.database_url)}",
                 worker=source.worker,
                 **settings.shown(),
             )

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 from godot_daemon.errors import SettingsError
 from godot_daemon.origins import Found, Places
+from godot_wire.connections import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_MASK: Final = "***"
 _NOT_A_NUMBER: Final = "is not a number"
+_REDACT: Final = ("unmarked", "all", "off")
 _LOG_FORMATS: Final = ("auto", "human", "json")
 
 
@@ -61,6 +61,12 @@ def _text(text: str) -> str:
 def _log_format(text: str) -> str:
     if text not in _LOG_FORMATS:
         raise ValueError(f"must be one of {', '.join(_LOG_FORMATS)}")
+    return text
+
+
+def _redact(text: str) -> str:
+    if text not in _REDACT:
+        raise ValueError(f"must be one of {', '.join(_REDACT)}")
     return text
 
 
@@ -110,6 +116,12 @@ class Settings:
     )
     metrics_host: str = _setting("127.0.0.1", _text, "address of /metrics, /healthz and /readyz")
     metrics_port: int = _setting(9465, _integer(0, 65_535), "their port; 0 takes any free one")
+    redact: str = _setting(
+        "unmarked",
+        _redact,
+        "whose records the daemon redacts: unmarked (those that no client of ours has made), all, off",
+    )
+    redact_fields: str = _setting("", str, "more keys to redact, separated by commas")
     log_format: str = _setting("auto", _log_format, "auto (human on a terminal, else json), human, json")
 
     @classmethod
@@ -131,7 +143,7 @@ class Settings:
     def shown(self) -> dict[str, Any]:
         """Every setting for printing: the passwords in URLs are masked."""
         return {
-            setting.name: masked(value) if setting.metadata["secret"] else value
+            setting.name: shown(value) if setting.metadata["secret"] else value
             for setting in dataclasses.fields(self)
             for value in [getattr(self, setting.name)]
         }
@@ -174,24 +186,10 @@ def resolve(
         try:
             values[setting.name] = setting.metadata["parse"](place.text)
         except ValueError as error:
-            shown = repr(masked(place.text) if setting.metadata["secret"] else place.text)
+            text = repr(shown(place.text) if setting.metadata["secret"] else place.text)
             why = str(error) if str(error).startswith("must") else _NOT_A_NUMBER
             if setting.metadata["secret"] and why == _NOT_A_NUMBER:
                 why = "is not a URL"
-            problems.append(f"{place.where}: {shown} {why}")
+            problems.append(f"{place.where}: {text} {why}")
     names = [setting.name for setting in settings]
     return Resolution(values, found, places.problems + problems, places.misspelt(names))
-
-
-def masked(url: str) -> str:
-    """A URL without its password.
-
-    >>> masked("postgresql://me:secret@host/godot?password=secret&a=b")
-    'postgresql://me:***@host/godot?password=***&a=b'
-    """
-    without = re.sub(r"((?:://|^(?!\w+://))[^/@:]*):.*@", rf"\1:{_MASK}@", url)
-    return re.sub(
-        r"(?:(?<=[?&\s])|^)(\w*(?:password|secret|client_key|server_key))\s*=\s*[^&\s]*",
-        rf"\1={_MASK}",
-        without,
-    )

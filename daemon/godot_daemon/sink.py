@@ -78,8 +78,8 @@ class Prepared:
         return len(self.records) + len(self.dead)
 
 
-def prepare(batch: Batch) -> Prepared:
-    """Decode and encode a batch: everything that needs no database."""
+def prepare(batch: Batch, redact: Callable[[Sequence[Record]], list[Record]] = list) -> Prepared:
+    """Decode, redact and encode a batch: everything that needs no database."""
     decoded = decode(batch.entries, batch.origin)
     dead = [found for found in decoded if isinstance(found, DeadRecord)]
     records = [found for found in decoded if isinstance(found, Record)]
@@ -88,6 +88,7 @@ def prepare(batch: Batch) -> Prepared:
         pairs = zip(batch.entries, decoded, strict=True)
         raws = [raw for raw, found in pairs if isinstance(found, Record)]
     oldest_us = min((record.event_created_at for record in records if not record.claim_timed), default=None)
+    records = redact(records)
     rows = encode(records)
     return Prepared(batch.name, batch.origin.epoch, records, rows, raws, dead, oldest_us, batch.adopted_from)
 

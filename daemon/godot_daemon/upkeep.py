@@ -9,8 +9,8 @@ import psycopg
 
 from godot_daemon import database, migrations, partitions
 from godot_daemon.errors import GodotError, SetupError, UnavailableError
-from godot_daemon.settings import masked
 from godot_daemon.wording import counted
+from godot_wire.connections import shown
 
 if TYPE_CHECKING:
     from godot_daemon.metrics import Metrics
@@ -77,7 +77,7 @@ class Upkeep:
                 missing = migrations.pending(connection)
                 if missing:
                     raise SetupError(
-                        f"the database at {masked(url)} misses {counted(len(missing), 'migration')}",
+                        f"the database at {shown(url)} misses {counted(len(missing), 'migration')}",
                         "run `godot db upgrade`",
                     )
                 for day in partitions.ensure(connection, days_ahead=self._settings.days_ahead):

@@ -57,7 +57,7 @@ def ensure_packages(progress: Callable[[str], None]) -> None:
     if not (GATES / "main.js").exists():
         raise DemoError(
             "Gates is not part of this installation.",
-            hint="The demo runs from a checkout: pip install -e clients/python -e '.[demo]'",
+            hint="It needs a checkout: pip install -e clients/wire/python -e clients/python -e '.[demo]'",
         )
     for project in (CLIENT, GATES):
         # npm writes this file last.

@@ -11,6 +11,7 @@ from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from godot_analysis.errors import BadFilter, BadSource, GodotAnalysisError, SourceUnavailable
+from godot_wire import connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +24,6 @@ _EXAMPLE: Final = "postgresql://user:password@host:5432/godot"
 
 _ADDRESS: Final = re.compile(r"(?P<kind>postgres(?:ql)?(?:\+\w+)?)://", re.IGNORECASE)
 _PARAMETER: Final = re.compile(r"(?<!:):([a-z_]+)")
-_PASSWORD: Final = re.compile(r"(://[^/?#]*:)[^/?#]*@|([?&]password=)[^&#]*", re.IGNORECASE)
 
 _MISSING_TABLE: Final = frozenset(("42P01", "42883", "3F000"))
 _UNREACHABLE: Final = ("08", "57", "53")
@@ -109,14 +109,14 @@ class Borrowed:
 def connected(source: str | Engine | Connection) -> Iterator[Server]:
     """A connection that is given back or closed afterwards, with the driver's errors translated."""
     if isinstance(source, str):
-        with translated(shown(source), psycopg.Error), _opened(source) as connection:
+        with translated(source, psycopg.Error), _opened(source) as connection:
             yield Direct(connection)
         return
     from sqlalchemy.engine import Connection  # noqa: PLC0415 - loaded already by who has an engine
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
     engine = source.engine  # an engine knows itself
-    where = engine.url.set(drivername="postgresql").render_as_string(hide_password=True)
+    where = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with translated(where, DBAPIError, psycopg.Error):
         if isinstance(source, Connection):
             yield Borrowed(source)
@@ -126,18 +126,18 @@ def connected(source: str | Engine | Connection) -> Iterator[Server]:
 
 
 @contextmanager
-def translated(where: str, *errors: type[Exception]) -> Iterator[None]:
-    """What a driver raises, as an error that says what to do."""
+def translated(address: str, *errors: type[Exception]) -> Iterator[None]:
+    """What a driver raises, as an error that says what to do; without the password that it may quote."""
     try:
         yield
     except errors as error:
         # SQLAlchemy wraps the error of the driver that it uses.
-        raise _translation(getattr(error, "orig", None) or error, where) from None
+        raise _translation(getattr(error, "orig", None) or error, address) from None
 
 
 def shown(url: str) -> str:
     """The address without its password, and without the driver that it may name."""
-    return _PASSWORD.sub(lambda found: f"{found[1]}***@" if found[1] else f"{found[2]}***", _plain(url))
+    return connections.shown(_plain(url))
 
 
 def _plain(url: str) -> str:
@@ -146,13 +146,16 @@ def _plain(url: str) -> str:
 
 def _opened(url: str) -> psycopg.Connection[Any]:
     if not _ADDRESS.match(url):
-        scheme = url.partition("://")[0]
-        raise BadSource(f"{scheme}:// is no PostgreSQL", hint=_EXAMPLE)
+        scheme, separator, _ = url.partition("://")
+        what = f"{scheme}://" if separator and scheme.isalnum() else shown(url)
+        raise BadSource(f"{what} is no PostgreSQL", hint=_EXAMPLE)
     try:
         given = conninfo_to_dict(_plain(url))
     except psycopg.ProgrammingError as error:
         said = str(error).strip().partition("\n")[0]
-        raise BadSource(f"not a database URL: {shown(url)}: {said}", hint=_EXAMPLE) from None
+        raise BadSource(
+            f"not a database URL: {shown(url)}: {connections.scrubbed(said, url)}", hint=_EXAMPLE
+        ) from None
     given.setdefault("connect_timeout", _CONNECT_TIMEOUT)
     # Without a transaction around each question there are two round trips less.
     return psycopg.connect("", autocommit=True, **given)  # type: ignore[arg-type]
@@ -176,10 +179,10 @@ def _driver_style(query: str) -> str:
     return _PARAMETER.sub(r"%(\1)s", query)
 
 
-def _translation(error: BaseException, where: str) -> GodotAnalysisError:
+def _translation(error: BaseException, address: str) -> GodotAnalysisError:
     state = getattr(error, "sqlstate", None) or ""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    said = lines[0]
+    where, said = shown(address), connections.scrubbed(lines[0], address)
     if state in _MISSING_TABLE:
         return BadSource(
             f"{where} has no logs of this version: {said}", hint="run: godot db upgrade", sqlstate=state

@@ -11,7 +11,7 @@ import numpy as np
 
 from godot_analysis.columns import LOGS
 from godot_analysis.errors import BadFilter
-from godot_analysis.loading.connections import Direct, connected, shown
+from godot_analysis.loading.connections import Direct, connected
 from godot_analysis.loading.frames import frame, trace_frame
 from godot_analysis.loading.json_array import JsonArray
 
@@ -85,8 +85,8 @@ class Database:
                 def asked(*more: str) -> str:
                     return f"select {', '.join(LOGS)} from logs {_where([*conditions, *more])}"  # noqa: S608 - constants only
 
-                where = shown(str(self._source))
-                return log_frame_of(server, asked, values, where, reads_all=values.keys() <= _UNINDEXED)
+                address = str(self._source)
+                return log_frame_of(server, asked, values, address, reads_all=values.keys() <= _UNINDEXED)
         query = f"select {_COLUMNS} from logs {_where(conditions)} order by {_ORDER}"  # noqa: S608 - constants only
         return _frame(server.blocks(query, values))
 

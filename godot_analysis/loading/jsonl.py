@@ -18,9 +18,10 @@ from godot_analysis.loading.frames import frame, trace_frame, transposed
 from godot_analysis.loading.loose import loose_record
 from godot_analysis.loading.matching import matching, trace_rows
 from godot_analysis.loading.records import LogRow, UnusableRecordError, derived_ids, read_record
+from godot_wire.torn import untorn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import pandas as pd
 
@@ -68,25 +69,24 @@ def read_jsonl(path: str | Path) -> pd.DataFrame:
         When the file cannot be read, or is no text.
     """
     path = Path(path)
-    lines = _content(path).split(b"\n")
     component = path.name.split(".")[0] or "file"
     rows: list[LogRow] = []
     numbers: list[int] = []
     problems: list[dict[str, Any]] = []
     unparsed = 0
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    pieces: list[bytes] = []
+    for number, line, torn in _entries(_content(path)):
         try:
             row = read_record(line)
         except UnusableRecordError as error:
             row, understood = loose_record(line, component)
             unparsed += not understood
             text = line[:200].decode(errors="replace")
-            problems.append({"line": number, "reason": str(error), "text": text})
+            problems.append({"line": number, "reason": "torn" if torn else str(error), "text": text})
         rows.append(row)
         numbers.append(number)
-    ids = _ids(rows, lines, numbers)
+        pieces.append(line)
+    ids = _ids(rows, pieces, range(1, len(pieces) + 1))
     logs = _logs(rows, ids)
     logs.attrs["lines"] = _Lines(zip(ids, numbers, strict=True))
     logs.attrs["problems"] = problems
@@ -98,6 +98,28 @@ def read_jsonl(path: str | Path) -> pd.DataFrame:
         "unparsed": unparsed,
     }
     return logs
+
+
+def _entries(content: bytes) -> Iterator[tuple[int, bytes, bool]]:
+    """Each line that is not empty, with its number; one that was torn in its pieces, and whether it was."""
+    for number, line in enumerate(content.split(b"\n"), 1):
+        if not line.strip():
+            continue
+        if _may_be_torn(line) and len(pieces := untorn(line)) > 1:
+            yield from ((number, piece, True) for piece in pieces)
+        else:
+            yield number, line, False
+
+
+def _may_be_torn(line: bytes) -> bool:
+    """A line is torn where a second record begins in it; only then is it worth its time to look."""
+    if line.count(b'"component"') < 2 and b'{"id":"' not in line[1:]:  # noqa: PLR2004  one record has one
+        return False
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return True
+    return False
 
 
 def from_records(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

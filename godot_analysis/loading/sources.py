@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from godot_analysis.errors import BadSource, SourceUnavailable
+from godot_wire.connections import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,6 +89,6 @@ def _is_file(source: str) -> bool:
     if source.lower().endswith(_FILES) or Path(source).exists():
         return True
     raise BadSource(
-        f"{source!r} is neither a database URL nor a file of logs",
+        f"{shown(source)!r} is neither a database URL nor a file of logs",
         hint="postgresql://…, a path that ends in .jsonl or .parquet, or the directory of an archive",
     )

@@ -189,12 +189,29 @@ def test_a_file_is_replayed_once_however_often(
     for _ in range(2):
         done = godot("replay", str(file), "--json", env=env)
         assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout) == {"pushed": 6, "derived_ids": 4, "not_records": [7]}
+        assert json.loads(done.stdout) == {"pushed": 6, "derived_ids": 4, "not_records": [7], "torn": []}
         settled(client, eventually, daemon.log)
     assert query("select count(*) from logs where data -> '_extra' @> '{\"n\": 1e30}'") == 2
     assert query("select count(*) from logs where data -> '_extra' @> '{\"original_id\": \"rec-1\"}'") == 1
     assert query("select distinct reason from dead_letters order by 1") == [("no component",), ("not JSON",)]
     assert godot("audit", env=env).returncode == 0
+
+
+def test_a_torn_line_gives_back_what_was_glued_to_it_and_raw_pushes_are_redacted(
+    daemon, client, godot, env, query, make_record, eventually, tmp_path
+):
+    file = tmp_path / "fallback.jsonl"
+    legacy = (
+        b'{"component":"old","level":"INFO","message":"password=hunter2","created_at":"2026-11-21T00:00:00Z"}'
+    )
+    file.write_bytes(make_record()[:80] + make_record() + b"\n" + legacy + b"\n")
+    done = godot("replay", str(file), "--json", env=env)
+    assert json.loads(done.stdout) == {"pushed": 3, "derived_ids": 1, "not_records": [1], "torn": [1]}
+    settled(client, eventually, daemon.log)
+    assert query("select count(*) from logs") == 2
+    assert query("select message from logs where component = 'old'") == "password=[REDACTED]"
+    assert query("select count(*) from dead_letters") == 1
+    assert "is nowhere" in godot("audit", env=env).stdout, "the torn one is a gap in its instance's counting"
 
 
 def test_a_record_without_a_time_is_stored_once_however_often_it_was_dead(
@@ -231,7 +248,12 @@ def test_replay_judges_lines_as_the_daemon_does(daemon, client, godot, env, quer
     file.write_bytes(b"\xef\xbb\xbf" + b"\n".join([*ODD_LINES.values(), *DEAD_LINES.values()]) + b"\n")
     for _ in range(3):
         done = godot("replay", str(file), "--json", env=env)
-        assert json.loads(done.stdout) == {"pushed": 7, "derived_ids": 4, "not_records": [5, 6, 7]}
+        assert json.loads(done.stdout) == {
+            "pushed": 7,
+            "derived_ids": 4,
+            "not_records": [5, 6, 7],
+            "torn": [],
+        }
         settled(client, eventually, daemon.log)
     assert query("select count(*), count(distinct id) from logs") == [(len(ODD_LINES),) * 2]
     assert query("select distinct raw from dead_letters order by 1") == sorted(

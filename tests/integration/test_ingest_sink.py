@@ -18,9 +18,10 @@ from psycopg import sql
 
 from godot_daemon.batching import Batch
 from godot_daemon.errors import SetupError, UnavailableError
-from godot_daemon.record import EPOCH, DeadRecord, Origin, show_uuid
+from godot_daemon.record import DeadRecord, Origin, show_uuid
 from godot_daemon.settings import Settings
 from godot_daemon.sink import PostgresSink, prepare
+from godot_wire.record import EPOCH
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "clients/wire/examples").glob("*.json"))
 NOW_US = (dt.datetime.now(dt.UTC) - EPOCH) // dt.timedelta(microseconds=1)

@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 CLIENT = tomllib.loads((ROOT / "clients/python/pyproject.toml").read_text())
+WIRE = tomllib.loads((ROOT / "clients/wire/python/pyproject.toml").read_text())
 
 # Where each package lies, and the dependencies (of pyproject.toml, and its extras) that its imports may use.
 PACKAGES = {
@@ -26,6 +27,7 @@ PACKAGES = {
     "godot_daemon": ("daemon/godot_daemon", ("embedded", "parquet")),
     "godot_demo": ("demo/godot_demo", ("embedded", "demo")),
     "godot_loglib": ("clients/python/src/godot_loglib", None),
+    "godot_wire": ("clients/wire/python/godot_wire", None),
 }
 OURS = {*PACKAGES, "conftest"}
 
@@ -83,7 +85,7 @@ def test_environment_yml_holds_the_same_set_as_pyproject():
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     [pip] = [entry["pip"] for entry in listed if isinstance(entry, dict)]
     conda = [entry for entry in listed if isinstance(entry, str) and entry != "pip"]
-    assert {"-e .", "-e clients/python"} <= set(pip)
+    assert {"-e .", "-e clients/python", "-e clients/wire/python"} <= set(pip)
     both = [Requirement(line) for line in (*conda, *pip) if not line.startswith("-e ")]
     found = {canonicalize_name(requirement.name): requirement for requirement in both}
     python = found.pop("python")
@@ -98,13 +100,16 @@ def test_constraints_pin_everything_that_is_declared_and_nothing_by_url():
     assert not [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.+!]+", line)]
     pinned = {canonicalize_name(line.partition("==")[0]): line.partition("==")[2] for line in lines}
     client = {Requirement(line).name: Requirement(line) for line in CLIENT["project"]["dependencies"]}
+    client.pop("godot-wire")
     for name, requirement in {**EVERYTHING, **client}.items():
         assert name in pinned, f"constraints.txt does not pin {name}"
         assert requirement.specifier.contains(pinned[name]), f"{name}: {pinned[name]} is not {requirement}"
 
 
-def test_the_client_installs_with_redis_alone():
-    assert [Requirement(line).name for line in CLIENT["project"]["dependencies"]] == ["redis"]
+def test_the_client_installs_with_redis_and_the_wire_package_alone():
+    names = [Requirement(line).name for line in CLIENT["project"]["dependencies"]]
+    assert names == ["godot-wire", "redis"]
+    assert WIRE["project"]["dependencies"] == []
 
 
 def imports_of(path: Path) -> set[str]:
@@ -208,7 +213,7 @@ def test_layers_hold():
 
 def test_everything_is_under_the_same_licence():
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
-    assert {PYPROJECT["project"]["license"], CLIENT["project"]["license"]} == {"MIT"}
+    assert {project["project"]["license"] for project in (PYPROJECT, CLIENT, WIRE)} == {"MIT"}
     for path in tracked("*package.json"):
         assert json.loads(path.read_text())["license"] == "MIT", relative(path)
 

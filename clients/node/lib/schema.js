@@ -9,23 +9,30 @@ const KEYWORDS = new Set([
   ...VALUES, ...COMBINERS,
   "type", "title", "description", "format", "pattern", "minLength", "maxLength", "minimum", "maximum",
   "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "items", "prefixItems", "minItems", "maxItems",
-  "uniqueItems", "contains", "properties", "required", "additionalProperties", "patternProperties",
-  "minProperties", "maxProperties", "propertyNames", "nullable", "deprecated", "readOnly", "writeOnly",
-  "contentEncoding", "contentMediaType", "not", "$ref", "$comment",
+  "uniqueItems", "contains", "minContains", "maxContains", "properties", "required", "additionalProperties",
+  "patternProperties", "minProperties", "maxProperties", "propertyNames", "nullable", "deprecated", "readOnly",
+  "writeOnly", "contentEncoding", "contentMediaType", "contentSchema", "not", "if", "then", "else",
+  "dependentRequired", "dependentSchemas", "unevaluatedProperties", "unevaluatedItems", "definitions",
+  "markdownDescription", "enumNames", "enumDescriptions", "errorMessage", "discriminator", "externalDocs",
+  "sensitive", "optional",
 ]);
+const TELLING = ["type", "$ref", "$dynamicRef", ...COMBINERS, "not", "if", "enum", "const"];
+const TEXTS = ["$ref", "title", "description", "format"];
 const MAX_DEPTH = 100;
 
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
-/** Whether a plain object is a JSON Schema and nothing else. */
+/** Whether a plain object is a JSON Schema and nothing else: known keywords, `$…` and `x-…`, and one that tells. */
 function isSchema(value, depth = 0) {
   if (!isObject(value) || depth > MAX_DEPTH) return false;
   const keys = Object.keys(value);
-  if (keys.length === 0 || !keys.every((key) => KEYWORDS.has(key))) return false;
-  const kinds = [value.type ?? []].flat();
+  if (!keys.every((key) => KEYWORDS.has(key) || key[0] === "$" || key.startsWith("x-"))) return false;
+  if (!TELLING.some((name) => Object.hasOwn(value, name))) return false;
+  const kinds = Array.isArray(value.type) ? value.type : [value.type ?? []].flat();
   if (!kinds.every((kind) => TYPES.has(kind))) return false;
-  const members = COMBINERS.flatMap((name) => value[name] ?? []);
-  return members.every((member) => isSchema(member, depth + 1)) && (kinds.length > 0 || members.length > 0);
+  if (!TEXTS.every((name) => value[name] === undefined || typeof value[name] === "string")) return false;
+  const members = COMBINERS.filter((name) => Object.hasOwn(value, name)).map((name) => value[name]);
+  return members.every((each) => Array.isArray(each) && each.every((one) => isSchema(one, depth + 1)));
 }
 
 module.exports = { COMBINERS, VALUES, isObject, isSchema };

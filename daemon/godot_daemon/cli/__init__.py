@@ -38,6 +38,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         ),
         "audit": ("godot_daemon.cli.audit:audit", "Prove that every record sent is accounted for."),
         "dead": ("godot_daemon.cli.dead:dead", "List, retry or purge records that could not be stored."),
+        "redact": ("godot_daemon.cli.redact:redact", "Tell what redaction would hide, and by which rule."),
         "replay": ("godot_daemon.cli.replay:replay", "Push the records of a file into the queue."),
         "pin": ("godot_daemon.cli.pin:pin", "Keep a trace past retention."),
         "unpin": ("godot_daemon.cli.pin:unpin", "Leave a trace to retention again."),

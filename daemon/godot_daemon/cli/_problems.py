@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from godot_daemon.errors import GodotError
+from godot_wire.connections import scrubbed
 
 if TYPE_CHECKING:
     import psycopg
@@ -31,8 +33,15 @@ def explain(error: Exception) -> str:
     A driver's errors are looked for only when it has been imported: no other can be the cause.
     """
     message, hint = _explain(error)
-    line = " ".join(message.split())
+    line = scrubbed(" ".join(message.split()), *_addresses())
     return f"{line} ({hint})" if hint else line
+
+
+def _addresses() -> list[str]:
+    """Every address that this command was given: a driver may quote a part of it, and so of its password."""
+    given = [text for name, text in os.environ.items() if name.startswith("GODOT_") and name.endswith("_URL")]
+    typed = (argument.partition("=")[2] if argument[:2] == "--" else argument for argument in sys.argv[1:])
+    return [*given, *(text for text in typed if "@" in text or "password" in text.lower())]
 
 
 def _explain(error: Exception) -> tuple[str, str | None]:  # noqa: PLR0911 - one for each kind

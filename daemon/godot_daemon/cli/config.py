@@ -9,7 +9,8 @@ import click
 
 from godot_daemon.cli import _options, _print
 from godot_daemon.origins import variable
-from godot_daemon.settings import Settings, masked, resolve
+from godot_daemon.settings import Settings, resolve
+from godot_wire.connections import shown
 
 if TYPE_CHECKING:
     from godot_daemon.settings import Resolution
@@ -52,7 +53,7 @@ def _rows(found: Resolution) -> list[dict[str, Any]]:
         rows.append(
             {
                 "variable": variable(setting.name),
-                "value": masked(value) if value and setting.metadata["secret"] else value,
+                "value": shown(value) if value and setting.metadata["secret"] else value,
                 "usable": setting.name in found.values,
                 "source": place.source,
                 "where": place.where,

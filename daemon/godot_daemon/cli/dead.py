@@ -145,10 +145,13 @@ def retry(
       godot dead retry 5f2c --set component=gates
     """  # noqa: D301
     from godot_daemon import dead_letters
+    from godot_daemon.redacting import Redacting, names
 
+    settings = Settings.load({"database_url": database_url})
     with _connection(database_url) as connection:
         selection = _meant(connection, identifiers, reason, before, everything=everything)
-        done = dead_letters.retry(connection, selection, dict(map(_assignment, changes)))
+        redact = Redacting(settings.redact, names(settings.redact_fields))
+        done = dead_letters.retry(connection, selection, dict(map(_assignment, changes)), redact)
     if as_json:
         figures = {"stored": done.stored, "duplicate": done.duplicate, "still_dead": done.still_dead}
         click.echo(json.dumps(figures))

@@ -35,7 +35,8 @@ def replay(
     the line. While the queue is full it waits, so that nothing is dropped.
 
     Lines that are no JSON objects are pushed as they are and become dead letters; they cannot carry an id, so
-    each replay makes new ones of them. A file without any JSON object among its first lines is refused.
+    each replay makes new ones of them. A line that a full disk has torn is taken apart: the record glued to
+    it is pushed by itself. A file without any JSON object among its first lines is refused.
 
     \b
     Examples:
@@ -57,10 +58,18 @@ def replay(
     if sys.stderr.isatty():
         click.echo("\r\x1b[K", nl=False, err=True)
     if as_json:
-        figures = {"pushed": done.pushed, "derived_ids": done.derived, "not_records": done.not_records}
+        figures = {
+            "pushed": done.pushed,
+            "derived_ids": done.derived,
+            "not_records": done.not_records,
+            "torn": done.torn,
+        }
         click.echo(json.dumps(figures))
         return
     click.echo(f"{done.pushed:,} pushed" + (f", {done.derived:,} of them got an id" if done.derived else ""))
+    if done.torn:
+        shown = ", ".join(map(str, done.torn[:_LINES_SHOWN]))
+        click.echo(f"torn, what was glued to them is pushed by itself: line {shown}", err=True)
     if done.not_records:
         shown = ", ".join(map(str, done.not_records[:_LINES_SHOWN]))
         more = (

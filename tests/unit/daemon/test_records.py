@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from godot_analysis.loading.records import derived_ids
 from godot_daemon.copying import COLUMNS, encode
 from godot_daemon.decoding import decode
-from godot_daemon.record import EPOCH, DeadRecord, Origin, Record, derived_id, parse_uuid, show_uuid
+from godot_daemon.record import DeadRecord, Origin, Record, parse_uuid, show_uuid
+from godot_wire.record import EPOCH, derived_id
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "clients/wire/examples").glob("*.json"))
 ORIGIN = Origin("0123456789abcdef", 1000, 1_795_296_965_123_456)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from godot_daemon.errors import SettingsError
-from godot_daemon.settings import Settings, masked, resolve
+from godot_daemon.settings import Settings, resolve
+from godot_wire import connections
 
 
 def test_defaults_are_those_of_the_contract():
@@ -112,7 +113,7 @@ def test_a_program_that_gives_an_unknown_setting_is_wrong():
     ],
 )
 def test_passwords_are_masked(url, shown):
-    assert masked(url) == shown
+    assert connections.shown(url) == shown
 
 
 def test_printing_settings_shows_no_password():

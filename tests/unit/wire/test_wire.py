@@ -118,7 +118,7 @@ def test_times_with_a_zone_are_the_same_instant(example):
     if example["class"] not in {"valid", "legacy"}:
         return
     record = parsed(example)
-    moment = datetime.fromisoformat(record.get("event_created_at") or record["created_at"])
+    moment = datetime.fromisoformat((record.get("event_created_at") or record["created_at"]).strip())
     assert datetime.fromisoformat(example["stored"]["event_created_at"]) == moment
 
 

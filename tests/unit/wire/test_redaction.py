@@ -8,11 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from godot_loglib.redaction import Redactor
-from godot_loglib.secret_text import MARKER
-from godot_loglib.sensitive import DEFAULT_FIELDS
+from godot_wire.redaction import Redactor
+from godot_wire.rules import MARKER
 
 VECTORS = json.loads((Path(__file__).parents[3] / "clients" / "wire" / "redaction.json").read_text("utf-8"))
+DEFAULT_FIELDS = ("password", "token", "api_key", "authorization", "secret")
+MORE_FIELDS = (
+    "passwd", "passphrase", "pwd", "private_key", "credentials", "cookie", "set_cookie", "jwt", "mcp_session_id",
+    "access_key", "client_secret", "db_password", "auth_token", "session_token", "encryption_key",
+)  # fmt: skip
 SECRET = "hunter2-tr0ub4dor"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 
@@ -48,7 +52,16 @@ def spellings(name):
     ).map("".join)
 
 
-sensitive_keys = st.sampled_from(DEFAULT_FIELDS).flatmap(spellings)
+def spelled(name):
+    words = name.split("_")
+    return st.sampled_from(
+        ["_".join(words), "-".join(words).upper(), words[0] + "".join(word.title() for word in words[1:])]
+    )
+
+
+sensitive_keys = st.sampled_from(DEFAULT_FIELDS).flatmap(spellings) | st.sampled_from(MORE_FIELDS).flatmap(
+    spelled
+)
 secrets = st.one_of(
     st.just(SECRET),
     st.just([SECRET]),
@@ -75,6 +88,21 @@ looks = st.sampled_from(
         f"--api-key={SECRET}",
         f"api_key : {SECRET};",
         f"Config(password='{SECRET}', user='me')",
+        f"Authorization: ApiKey {SECRET}",
+        f'Authorization: Digest username="bob", response="{SECRET}"',
+        f"Proxy-Authorization: {SECRET}\r\nHost: x",
+        f"password: a {SECRET}",
+        f"password=a,{SECRET}",
+        f"the password is {SECRET}",
+        f"tool --token {SECRET} --port 1",
+        f"Cookie: theme=dark; sid={SECRET}",
+        f"https://x.example/c?sv=1&sig={SECRET}&se=2",
+        f"https://{SECRET}@git.example/x.git",
+        f"postgresql://me:a/{SECRET}@host/db",
+        f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----",
+        f"AccountName=x;AccountKey={SECRET}==;EndpointSuffix=y",
+        f"('x-api-key', '{SECRET}')",
+        f"token:\n  {SECRET}\n",
     ]
 )
 
@@ -113,6 +141,27 @@ def test_no_secret_under_a_sensitive_key_survives(value):
 @settings(max_examples=300, deadline=None)
 @given(wrapped(looks))
 def test_no_secret_that_shows_itself_survives(value):
+    assert SECRET not in json.dumps(redact(value))
+
+
+pairs = st.sampled_from(
+    [
+        ["Authorization", f"Basic {SECRET}"],
+        [b"authorization", SECRET.encode()],
+        ["--token", SECRET],
+        ["serve", "--api-key", SECRET, "--port", "1"],
+        {"name": "DB_PASSWORD", "value": SECRET},
+        {"key": "x-api-key", "value": SECRET},
+        {"grant_type": "authorization_code", "code": SECRET},
+        {"auth": ["me", SECRET]},
+        {"rawHeaders": ["Host", "x", "Cookie", f"sid={SECRET}"]},
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(wrapped(pairs))
+def test_no_secret_whose_name_stands_beside_it_survives(value):
     assert SECRET not in json.dumps(redact(value))
 
 
