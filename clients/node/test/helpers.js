@@ -15,7 +15,7 @@ const needsRedis = { skip: REDIS_URL ? false : "GODOT_TEST_REDIS_URL is not set 
 function runNode(code, environment = {}) {
   const { GODOT_REDIS_URL: _url, GODOT_LEVEL: _level, ...inherited } = process.env;
   const child = spawn(process.execPath, ["-e", `const { ICCMLogger } = require(${JSON.stringify(PACKAGE)});\n${code}`], {
-    env: { ...inherited, GODOT_REDIS_URL: "redis://127.0.0.1:1/0", ...environment },
+    env: { ...inherited, GODOT_REDIS_URL: "redis://127.0.0.1:1/0", GODOT_FALLBACK: "stdout", ...environment },
   });
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"]) child[name].setEncoding("utf8").on("data", (text) => (output[name] += text));

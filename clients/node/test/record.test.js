@@ -77,7 +77,7 @@ test("data that is no object is wrapped, and nothing that is passed makes a call
     log.info("trap", { get a() { throw new Error("no"); } }, {}); log.info("big", 10n, "no uuid");`);
   assert.equal(status, 0);
   assert.deepEqual(records.map((record) => record.data), [
-    { value: [1] }, { value: "t" }, null, { value: "[function]" }, { value: "[REDACTED]" }, { value: "10" },
+    { value: [1] }, { value: "t" }, null, { value: "[function]" }, { a: "[unreadable]" }, { value: "10" },
   ]);
   assert.equal(records.at(-1).trace_id, "no uuid");
 });
