@@ -1,8 +1,6 @@
 // All senders of this process, and what happens to their records when it ends: see the table in README.md.
 "use strict";
 
-const { readFileSync } = require("node:fs");
-const { constants } = require("node:os");
 const { isMainThread } = require("node:worker_threads");
 const { Sender } = require("./sender");
 
@@ -29,8 +27,11 @@ async function closeAll() {
   overdue = results.includes(false);
 }
 
+/** All senders one after the other within one deadline, the longest of theirs. */
 function writeAll() {
-  for (const sender of senders.values()) sender.writeRest(Date.now() + (overdue ? LEAST_MS : sender.exitMs));
+  const longest = Math.max(...Array.from(senders.values(), (sender) => sender.exitMs));
+  const deadline = Date.now() + (overdue ? LEAST_MS : longest);
+  for (const sender of senders.values()) sender.writeRest(Math.max(deadline, Date.now() + LEAST_MS), !overdue);
 }
 
 function watchEnds() {
@@ -40,8 +41,8 @@ function watchEnds() {
   // Also after process.exit(), an uncaught exception and an unhandled rejection: nothing asynchronous is possible.
   process.on("exit", writeAll);
   if (!isMainThread) return; // signals are the main thread's
-  const ignored = ignoredSignals();
-  for (const signal of SIGNALS) if (!ignored.has(signal)) process.on(signal, onSignal);
+  // Node itself takes back what a starter such as nohup had ignored, so these all end the process by default.
+  for (const signal of SIGNALS) process.on(signal, onSignal);
 }
 
 let dying = false;
@@ -73,16 +74,6 @@ function standIns(signal) {
   const emitters = [process.__signal_exit_emitter__, globalThis[Symbol.for("signal-exit emitter")]];
   if (!process.listenerCount(signal)) return 0;
   return emitters.reduce((sum, emitter) => sum + (Number(emitter?.count) || 0), 0);
-}
-
-/** What the process was started to ignore (nohup, a shell's background jobs) stays ignored. Only Linux tells. */
-function ignoredSignals() {
-  try {
-    const mask = BigInt(`0x${/^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))[1]}`);
-    return new Set(SIGNALS.filter((name) => (mask >> BigInt(constants.signals[name] - 1)) & 1n));
-  } catch {
-    return new Set(["SIGHUP"]);
-  }
 }
 
 module.exports = { senderFor };

@@ -12,12 +12,14 @@ const STALE_LOCK_MS = 10_000;
 
 /** A stream of the process; a reader who takes nothing is waited for, but never for ever. */
 class StreamFallback extends StreamOutput {
-  async append(lines, patienceMs) {
+  async append(lines, patienceMs, out) {
     const deadline = Date.now() + patienceMs;
     let done = 0;
     for (;;) {
-      done += this.write(done === 0 ? lines : lines.slice(done));
-      if (done === lines.length || Date.now() >= deadline) return done;
+      const more = this.write(lines.slice(done));
+      done += more;
+      // While this waits the process may end: then it must be known what is out.
+      if (!out(more) || done === lines.length || Date.now() >= deadline) return;
       await new Promise((resolve) => setTimeout(resolve, WAIT_MS).unref());
     }
   }
@@ -35,8 +37,12 @@ class FileFallback {
     this.lost = lost;
   }
 
-  /** Append whole lines; how many are in the file. What a full disk took in part is taken back. */
-  async append(lines) {
+  /** Append whole lines. What a full disk took in part is taken back. */
+  async append(lines, _patienceMs, out) {
+    out(await this.#append(lines));
+  }
+
+  async #append(lines) {
     const bytes = Buffer.concat(lines);
     await this.#rotateIfFull(bytes.length);
     const file = await fs.promises.open(this.path, "a+", 0o600);
@@ -149,9 +155,7 @@ function wholeLines(lines, bytes) {
 class NoFallback {
   name = "memory";
 
-  async append() {
-    return 0;
-  }
+  async append() {}
 
   writeSync() {
     return 0;
@@ -170,8 +174,9 @@ function resolve(target) {
 }
 
 /**
- * A place for JSON lines (buffers with their line ends): `append(lines, patienceMs)` and, for a process that ends,
- * `writeSync(lines, deadline)` give the number of lines that are out; both throw where none can be.
+ * A place for JSON lines (buffers with their line ends). `append(lines, patienceMs, out)` calls `out(count)` for lines
+ * that are out, and stops when that returns false; `writeSync(lines, deadline)`, for a process that ends, returns their
+ * number. Both throw where none can be written.
  */
 function createFallback(setting, maxBytes, lost) {
   const target = resolve(setting);

@@ -8,19 +8,22 @@ const { CentralLevels } = require("./central");
 const { nowMicros } = require("./clock");
 const { createFallback } = require("./fallback");
 const { LEVELS } = require("./levels");
+const { pushSync } = require("./last-push");
 const { announce } = require("./output");
 const { Queue } = require("./queue");
 const { Encoder, Redactor, Source } = require("./record");
 
 const WINDOW_MS = 20;
 const BATCH = { count: 500, bytes: 1024 * 1024 };
-const LAST_BATCH = { count: 200, bytes: 256 * 1024 }; // at the end the deadline is looked at between them
+const ALL = { count: Infinity, bytes: Infinity };
+const LAST_LINES = 200; // written in one go at the end: the deadline is looked at between them
 const SLICE_MS = 5; // of redaction and JSON in one go: then the application's own work has its turn
 const RETRIES = 3;
 const FIRST_BACKOFF_MS = 100;
 const FALLBACK_PATIENCE_MS = 1000; // for a reader that takes nothing, before Redis is tried again
 const OVERHEAD = 256; // bytes of an entry beside its message and data
 const FLUSH_SHARE = 0.75; // of the time to end: the rest is for the fallback
+const ENCODE_SHARE = 0.5; // of the time of an end without an event loop
 const INFO = LEVELS.indexOf("INFO");
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref());
@@ -36,6 +39,7 @@ class Sender {
   #hurry = false;
   #nextTry = 0;
   #encoder;
+  #settings;
 
   constructor(settings) {
     this.instance = `${hostname()}:${process.pid}:${randomBytes(4).toString("hex")}`;
@@ -46,6 +50,7 @@ class Sender {
     });
     this.retryMs = settings.retrySeconds * 1000;
     this.exitMs = settings.exitSeconds * 1000;
+    this.#settings = settings;
     this.#encoder = new Encoder(this.instance, settings);
     this.levels = new CentralLevels(
       (components) => (this.#fallenBack && Date.now() < this.#nextTry ? null : this.queue.levels(components)),
@@ -110,25 +115,34 @@ class Sender {
     return flushed;
   }
 
-  /** The last resort of a process that ends: everything to the fallback, synchronously, until the deadline. */
-  writeRest(deadline) {
+  /**
+   * The last resort of a process that ends, synchronously and until the deadline: everything to Redis, if that
+   * answered so far, else to the fallback.
+   */
+  writeRest(deadline, toRedis = false) {
+    if (this.buffer.size > 0 && this.#batch !== null) this.#batch.entries.push(...this.buffer.take(Infinity, Infinity));
+    const batch = this.#takeBatch(ALL);
+    const started = Date.now();
+    const share = (part) => started + (deadline - started) * part;
     try {
-      const sizes = LAST_BATCH;
-      for (let batch = this.#takeBatch(sizes); batch !== null; batch = this.#takeBatch(sizes)) {
-        while (batch.entries.length > 0) this.#encodeNext(batch);
-        const { lines } = batch;
-        const out = Date.now() < deadline ? this.fallback.writeSync(lines, deadline) : 0;
-        if (out < lines.length) {
-          batch.lines = lines.slice(out);
-          batch.of = batch.of.slice(out);
-          break;
-        }
-        this.#batch = null;
+      while (batch !== null && batch.entries.length > 0 && Date.now() < share(ENCODE_SHARE)) this.#encodeNext(batch);
+      if (batch !== null && toRedis && !this.#fallenBack) this.#drop(batch, pushSync(this.#settings, batch.lines, share(FLUSH_SHARE)));
+      while (batch !== null && batch.lines.length > 0 && Date.now() < deadline) {
+        const lines = batch.lines.slice(0, LAST_LINES);
+        const out = this.fallback.writeSync(lines, deadline);
+        this.#drop(batch, out);
+        if (out < lines.length) break;
       }
     } catch {
       // the fallback cannot be written
     }
     this.#giveUp(deadline);
+  }
+
+  /** The first lines of a batch have arrived somewhere. */
+  #drop(batch, count) {
+    batch.lines = batch.lines.slice(count);
+    batch.of = batch.of.slice(count);
   }
 
   /** Count what is left as lost, and tell it: in the fallback where that takes one more line, else on stderr. */
@@ -273,9 +287,10 @@ class Sender {
   async #writeFallback(batch) {
     if (this.#batch !== batch) return true;
     try {
-      const out = await this.fallback.append(batch.lines, Math.min(FALLBACK_PATIENCE_MS, this.retryMs));
-      batch.lines = batch.lines.slice(out);
-      batch.of = batch.of.slice(out);
+      await this.fallback.append(batch.lines, Math.min(FALLBACK_PATIENCE_MS, this.retryMs), (count) => {
+        this.#drop(batch, count);
+        return this.#batch === batch;
+      });
       return batch.lines.length === 0;
     } catch {
       return false; // switched off, disk full, broken pipe: the next attempt is at Redis again
