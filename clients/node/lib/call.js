@@ -28,7 +28,7 @@ class Template {
  * (text with %s, …values)      values are formatted; what is left over is data and traceId
  * (error, text?, …)            data.err, and the error's message without a text
  * (object, text?, …)           the object is data; without a text its own `msg`, or the message of its `err`
- * (text, error, object …)      what does not fit elsewhere is kept in data.args
+ * (text, error, object …)      what does not fit elsewhere is kept in data.arguments
  */
 function readCall(first, second, third, more) {
   if (typeof first !== "string" && first !== null && typeof first === "object" && !types.isBoxedPrimitive(first)) {
@@ -73,7 +73,7 @@ function readRest(text, values) {
   if (others.length === 0 && (traceId === undefined || traceId === null || typeof traceId === "string")) {
     return { message, data, traceId: traceId ?? undefined };
   }
-  return { message, data: merged(data, { args: [traceId, ...others] }), traceId: undefined };
+  return { message, data: merged(data, { arguments: [traceId, ...others] }), traceId: undefined };
 }
 
 /** `data` with further keys; what is no object goes under `value`, as it would alone. */
