@@ -105,8 +105,12 @@ export class ICCMLogger {
   traceContext<T>(traceId: string | null, work: () => T): T;
   /** A copy of an MCP message (`params._meta`) or of HTTP headers that carries the current trace. */
   inject<C>(carrier: C): C;
-  /** The trace id that an MCP message or HTTP headers carry, or null. What came with it is passed on by `inject`. */
-  extract(carrier: Carrier): string | null;
+  /**
+   * The trace id that an MCP message or HTTP headers carry, or null. What came with it (X-Trace-Log, tracestate, baggage)
+   * is passed on by `inject`. `create`, for the one component where requests enter: a new trace where there is none.
+   */
+  extract(carrier: Carrier, options: { create: true }): string;
+  extract(carrier: Carrier, options?: { create?: boolean }): string | null;
 
   /** An unknown level changes nothing and is told once on stderr. */
   setLevel(level: LevelName | Lowercase<LevelName>): void;

@@ -3,7 +3,7 @@
 "use strict";
 
 const { announceOnce } = require("./output");
-const { LEVELS, rankOf } = require("./levels");
+const { LEVELS } = require("./levels");
 
 const LOGGING_MS = 500;
 const IDLE_MS = 30_000;
@@ -106,9 +106,11 @@ class CentralLevels {
 
   #change(state, rank, expiresAt) {
     clearTimeout(state.timer);
-    const level = LEVELS[rank === -1 ? state.own : rank];
+    const inForce = (one) => LEVELS[one === -1 ? state.own : one];
+    const [before, level] = [inForce(state.rank), inForce(rank)];
     Object.assign(state, { rank, expiresAt, timer: null });
     if (expiresAt !== null) this.#expire(state);
+    if (rank === -1 && level === before) return;
     const until = expiresAt === null ? "" : ` until ${expiresAt}`;
     this.#log(state.component, rank === -1 ? `own level ${level} again` : `level ${level} set centrally${until}`, {
       log_level: { level, own: LEVELS[state.own], expires_at: expiresAt },
@@ -131,9 +133,9 @@ function parseEntry(entry, component) {
   if (entry === null || entry === undefined) return NONE;
   try {
     const { level, expires_at: expiresAt } = JSON.parse(entry);
-    const rank = rankOf(level);
+    const rank = LEVELS.indexOf(level);
     const ends = expiresAt === null || expiresAt === undefined;
-    if (rank !== undefined && (ends || (TIME.test(expiresAt) && Date.parse(expiresAt) > 0))) {
+    if (rank >= 0 && (ends || (TIME.test(expiresAt) && Date.parse(expiresAt) > 0))) {
       if (ends) return { rank, expiresAt: null };
       return Date.parse(expiresAt) > Date.now() ? { rank, expiresAt } : NONE;
     }

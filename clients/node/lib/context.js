@@ -3,6 +3,8 @@
 
 const { AsyncLocalStorage } = require("node:async_hooks");
 const { randomBytes } = require("node:crypto");
+const { newTraceId } = require("./clock");
+const { printable } = require("./freeze");
 
 const scope = new AsyncLocalStorage();
 
@@ -30,7 +32,7 @@ function remember(traceId, companion) {
 
 /** Run `work` with `traceId` as the current trace, also across awaits; returns what `work` returns. */
 function withTrace(traceId, work) {
-  const id = traceId === undefined || traceId === null ? null : traceId;
+  const id = traceId === undefined || traceId === null ? null : printable(traceId);
   const companion = companions.size === 0 || id === null ? null : (companions.get(asUuid(id) ?? id) ?? null);
   return scope.run({ id, companion }, work);
 }
@@ -109,14 +111,15 @@ function traceparent(traceId, flags) {
 
 /**
  * The trace id that an MCP message (object, text or bytes) or HTTP headers carry, as a UUID, or null. A traceparent
- * wins over X-Trace-ID. What came along with it is remembered for `withTrace` and `inject`. Never throws.
+ * wins over X-Trace-ID. What came along with it is remembered for `withTrace` and `inject`. With `create`, for the one
+ * component where requests enter, what carries no trace gets a new one. Never throws.
  */
-function extract(carrier) {
+function extract(carrier, create = false) {
   try {
     const fields = fieldsOf(typeof carrier === "string" || ArrayBuffer.isView(carrier) ? JSON.parse(String(carrier)) : carrier);
-    return fields === null ? null : traceOf(fields);
+    return traceOf(fields ?? (() => ""), create);
   } catch {
-    return null;
+    return create ? newTraceId() : null;
   }
 }
 
@@ -142,10 +145,10 @@ function text(value) {
 }
 
 /** By W3C: version ff and ids of zeros are invalid, and version 00 has nothing after its flags. */
-function traceOf(find) {
+function traceOf(find, create) {
   const match = TRACEPARENT.exec(find("traceparent").toLowerCase());
   const valid = match && match[1] !== "ff" && !ZEROS.test(match[2]) && !ZEROS.test(match[3]) && !(match[1] === "00" && match[5]);
-  const traceId = asUuid(valid ? match[2] : find("x-trace-id"));
+  const traceId = asUuid(valid ? match[2] : find("x-trace-id")) ?? (create ? newTraceId() : null);
   if (traceId === null) return null;
   const carried = Object.fromEntries(CARRIED.map((name) => [name, find(name)]).filter(([, value]) => value !== ""));
   const flags = valid ? match[4] : "01";

@@ -113,7 +113,8 @@ class ICCMLogger {
   child(bindings, options) {
     const frozen = bindings === undefined || bindings === null ? {} : freeze(bindings);
     const child = new ICCMLogger(this, isObject(frozen) ? frozen : { value: frozen });
-    if (isObject(options) && options.level !== undefined) child.setLevel(options.level);
+    const level = optionOf(options, "level");
+    if (level !== undefined) child.setLevel(level);
     return child;
   }
 
@@ -151,8 +152,8 @@ class ICCMLogger {
     return inject(carrier);
   }
 
-  extract(carrier) {
-    return extract(carrier);
+  extract(carrier, options) {
+    return extract(carrier, optionOf(options, "create") === true);
   }
 
   /** Log from this level on; an unknown level changes nothing and is told once on stderr. */
@@ -205,7 +206,7 @@ class ICCMLogger {
     if (this.#sender === null || isFreezing()) return;
     try {
       const { transport, session, traceId } = options ?? NONE;
-      let trace = traceId ?? currentTrace();
+      let trace = name(traceId) ?? currentTrace();
       // What sampling is decided from: nothing else needs the message's own trace before it is sent.
       if (trace === null && this.#settings.traceSample < 1 && this.#floor === 0) trace = extract(message);
       if (!this.#passes(0, trace)) return;
@@ -251,6 +252,15 @@ function readCallSafely(first, second, third, more) {
     return readCall(first, second, third, more);
   } catch {
     return typeof first === "string" ? { message: first, data: second } : { message: "", data: first };
+  }
+}
+
+/** An option, whatever stands in for the options. */
+function optionOf(options, key) {
+  try {
+    return options?.[key];
+  } catch {
+    return undefined;
   }
 }
 

@@ -4,12 +4,13 @@
 
 const STRICTNESS = ["full", "shape", "off"];
 const REQUESTS = 10_000; // whose answers are still to come
-const NO_CONTENT = new Set([
+// What the protocol itself says. Diagnosis lives on it, and it holds no user's data.
+const PROTOCOL = new Set([
   "initialize", "tools/list", "prompts/list", "resources/list", "resources/templates/list", "server/discover",
 ]);
 
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
-const isMessage = (value) => isObject(value) && (typeof value.method === "string" || "result" in value || "error" in value);
+const MESSAGE = ["method", "result", "error"];
 
 /** `full,gates_create_document=shape` as {all, tools}; throws for anything else. */
 function parsePolicy(text) {
@@ -35,7 +36,7 @@ class PayloadPolicy {
   constructor({ all, tools }, bytes) {
     this.#all = all;
     this.#tools = tools;
-    this.#strictest = STRICTNESS[Math.max(...[all, ...tools.values()].map((word) => STRICTNESS.indexOf(word)))];
+    this.#strictest = strictest([all, ...tools.values()]);
     this.#bytes = bytes;
   }
 
@@ -46,79 +47,74 @@ class PayloadPolicy {
   apply(mcp, atMost = Infinity) {
     if (this.#strictest === "full" && atMost <= this.#bytes) return mcp;
     const { payload } = mcp;
-    let shown = payload;
-    let mark = null;
-    if (this.#strictest !== "full") {
-      shown = Array.isArray(payload) ? payload.map((one) => this.#one(one, mcp)) : this.#one(payload, mcp);
-      if (shown !== payload && JSON.stringify(shown) !== JSON.stringify(payload)) {
-        mark = this.#mark ?? this.#strictest;
-      } else shown = payload;
-      this.#mark = null;
+    let [shown, mark] = this.#strictest === "full" ? [payload, "full"] : this.#byPolicy(payload, mcp);
+    if (atMost > this.#bytes && size(shown) > this.#bytes) {
+      // Never more than the policy leaves: under `off` the shape would be more.
+      const shaped = mark === "off" ? shown : content(payload, shape);
+      [shown, mark] = size(shaped) <= this.#bytes ? [shaped, "shape"] : [beginning(text(shown), this.#bytes), "cut"];
     }
-    const size = Buffer.byteLength(JSON.stringify(payload));
-    if (size > this.#bytes && Buffer.byteLength(JSON.stringify(shown)) > this.#bytes) {
-      const shaped = Array.isArray(payload) ? payload.map((one) => reduced(one, "shape", false)) : reduced(payload, "shape", false);
-      const text = JSON.stringify(shaped);
-      if (mark === null && Buffer.byteLength(text) <= this.#bytes) [shown, mark] = [shaped, "shape"];
-      else [shown, mark] = [beginning(typeof shown === "string" ? shown : JSON.stringify(shown), this.#bytes), "cut"];
-    }
-    return mark === null ? mcp : { ...mcp, payload: shown, policy: { payload: mark, bytes: size } };
+    return mark === "full" ? mcp : { ...mcp, payload: shown, policy: { payload: mark, bytes: size(payload) } };
   }
 
-  #mark = null;
-
-  #one(message, mcp) {
-    const { policy, listing } = this.#policyOf(message, mcp);
-    if (policy === "full" || listing) return message;
-    if (this.#mark === null || STRICTNESS.indexOf(policy) > STRICTNESS.indexOf(this.#mark)) this.#mark = policy;
-    return reduced(message, policy, listing);
+  #byPolicy(payload, mcp) {
+    if (Array.isArray(payload)) {
+      const pairs = payload.map((one) => this.#byPolicy(one, mcp));
+      return [pairs.map(([shown]) => shown), strictest(pairs.map(([, policy]) => policy))];
+    }
+    const policy = this.#policyOf(payload, mcp);
+    if (policy === "full") return [payload, policy];
+    return [content(payload, policy === "shape" ? shape : () => "[off]"), policy];
   }
 
-  /** The policy of a message, and whether it is one that holds no content. */
-  #policyOf(message, { direction, peer, session }) {
-    if (!isMessage(message)) return { policy: this.#all, listing: false };
-    const { id, method } = message;
+  /** The policy of one message; `full` for what the protocol itself says. */
+  #policyOf(payload, { direction, peer, session }) {
+    if (!isObject(payload)) return this.#all;
+    const { id, method } = payload;
     if (typeof method === "string") {
-      const known = {
-        policy: (method === "tools/call" && this.#tools.get(message.params?.name)) || this.#all,
-        listing: NO_CONTENT.has(method) || (id === undefined && method !== "notifications/message"),
-      };
-      if (id !== undefined) {
+      const policy = this.#policyOfMethod(method, payload.params);
+      if (id !== undefined && id !== null) {
         if (this.#requests.size >= REQUESTS) this.#requests.delete(this.#requests.keys().next().value);
-        this.#requests.set(requestKey(direction, peer, session, id), known);
+        this.#requests.set(requestKey(direction, peer, session, id), policy);
       }
-      return known;
+      return policy;
     }
     // The answer comes from where the request went.
     const key = requestKey(direction === "sent" ? "received" : "sent", peer, session, id);
-    const known = this.#requests.get(key);
+    const policy = this.#requests.get(key);
     this.#requests.delete(key);
-    return known ?? { policy: this.#strictest, listing: false };
+    return policy ?? this.#strictest;
+  }
+
+  #policyOfMethod(method, params) {
+    if (PROTOCOL.has(method) || (method.startsWith("notifications/") && method !== "notifications/message")) return "full";
+    return (method === "tools/call" && isObject(params) && this.#tools.get(params.name)) || this.#all;
   }
 }
 
+const strictest = (policies) => STRICTNESS[Math.max(0, ...policies.map((policy) => STRICTNESS.indexOf(policy)))];
 const requestKey = (direction, peer, session, id) => JSON.stringify([direction, peer, session, id]);
 
-/** A message whose content became its shape, or `[off]`; anything that is no message is content as a whole. */
-function reduced(message, policy, listing) {
-  if (listing) return message;
-  const part = policy === "off" ? () => "[off]" : shape;
-  if (!isMessage(message)) return part(message);
-  const result = { ...message };
-  if (isObject(message.params) || Array.isArray(message.params)) result.params = params(message, part);
-  if ("result" in message) result.result = part(message.result);
-  if (isObject(message.error) && "data" in message.error) result.error = { ...message.error, data: part(message.error.data) };
-  return result;
+const text = (payload) => (typeof payload === "string" ? payload : JSON.stringify(payload));
+const size = (payload) => Buffer.byteLength(text(payload));
+
+/** The payload with its content cut; all of it is content where it is no JSON-RPC. */
+function content(payload, cut) {
+  if (Array.isArray(payload)) return payload.map((one) => content(one, cut));
+  if (!isObject(payload) || !MESSAGE.some((key) => key in payload)) return cut(payload);
+  const kept = { ...payload };
+  if ("params" in kept) kept.params = params(payload, cut);
+  if ("result" in kept) kept.result = cut(kept.result);
+  if (isObject(kept.error) && "data" in kept.error) kept.error = { ...kept.error, data: cut(kept.error.data) };
+  return kept;
 }
 
-function params({ method, params: given }, part) {
-  if (!isObject(given)) return part(given);
-  if (NO_CONTENT.has(method) || (method.startsWith("notifications/") && method !== "notifications/message")) return given;
-  if (method === "tools/call") return "arguments" in given ? { ...given, arguments: part(given.arguments) } : given;
-  const { _meta, ...content } = given;
-  const shown = part(content);
-  if (!("_meta" in given)) return shown;
-  return isObject(shown) ? Object.fromEntries(Object.keys(given).map((key) => [key, key === "_meta" ? _meta : shown[key]])) : { _meta, content: shown };
+function params({ method, params: given }, cut) {
+  if (!isObject(given)) return cut(given);
+  if (method === "tools/call") return "arguments" in given ? { ...given, arguments: cut(given.arguments) } : given;
+  const { _meta, ...rest } = given;
+  const shortened = cut(rest);
+  if (!("_meta" in given)) return shortened;
+  return isObject(shortened) ? { ...shortened, _meta } : { _meta };
 }
 
 /** Keys, types and lengths of a value. */
@@ -147,11 +143,9 @@ function characters(text) {
 }
 
 /** The first characters of a text, at most so many bytes of UTF-8. */
-function beginning(text, bytes) {
-  if (Buffer.byteLength(text) <= bytes) return text;
+function beginning(whole, bytes) {
   // Only whole characters: a decoder that is not told of an end keeps what is incomplete.
-  const head = new TextDecoder("utf-8").decode(Buffer.from(text.slice(0, bytes)).subarray(0, bytes), { stream: true });
-  return head;
+  return new TextDecoder("utf-8").decode(Buffer.from(whole.slice(0, bytes)).subarray(0, bytes), { stream: true });
 }
 
-module.exports = { PayloadPolicy, beginning, parsePolicy };
+module.exports = { PayloadPolicy, parsePolicy };
