@@ -29,7 +29,7 @@ class ICCMLogger {
   #central;
 
   constructor(component, options) {
-    if (component instanceof ICCMLogger) {
+    if (typeof component === "object" && component !== null && #source in component) {
       this.#adopt(component, options);
       return;
     }

@@ -6,6 +6,7 @@ const fs = require("node:fs");
 const ATOMIC = 4096; // PIPE_BUF of Linux: a write of at most so many bytes to a pipe goes in one piece or not at all
 const NEWLINE = 0x0a;
 const PAUSE_MS = 5;
+const GRACE_MS = 100;
 
 const pausing = new Int32Array(new SharedArrayBuffer(4));
 /** Sleep without an event loop, for a process that ends. */
@@ -106,10 +107,17 @@ class StreamOutput {
   writeSync(lines, deadline) {
     let done = 0;
     for (;;) {
-      done += this.write(done === 0 ? lines : lines.slice(done));
-      if (done === lines.length || Date.now() >= deadline) return done;
+      done += this.write(lines.slice(done));
+      if (done === lines.length) return done;
+      if (Date.now() >= deadline) break;
       pauseSync(PAUSE_MS);
     }
+    // A reader that is only slow gets the end of the line that is out in part.
+    while (this.#torn?.line === lines[done] && Date.now() < deadline + GRACE_MS) {
+      if (this.#long(lines[done])) return done + 1;
+      pauseSync(PAUSE_MS);
+    }
+    return done;
   }
 }
 

@@ -20,7 +20,7 @@ function readLine(text, messageKey) {
   } catch {
     return { message: text.trimEnd(), data: null };
   }
-  if (record === null || typeof record !== "object") return { message: text.trimEnd(), data: null };
+  if (record === null || typeof record !== "object" || Array.isArray(record)) return { message: text.trimEnd(), data: null };
   const { [messageKey]: message, trace_id: traceId, ...data } = record;
   const found = { message: typeof message === "string" ? message : "", data, name: record.name };
   if (message !== undefined && typeof message !== "string") data[messageKey] = message;
@@ -82,6 +82,7 @@ function levelOf(text) {
 function destination(options) {
   const loggers = new Loggers(options);
   return {
+    writable: true, // how pino knows it from options, as its only argument
     // pino then sets lastLevel before each write.
     [Symbol.for("pino.metadata")]: true,
     lastLevel: undefined,
