@@ -210,8 +210,8 @@ class ICCMLogger {
       // What sampling is decided from: nothing else needs the message's own trace before it is sent.
       if (trace === null && this.#settings.traceSample < 1 && this.#floor === 0) trace = extract(message);
       if (!this.#passes(0, trace)) return;
-      const mcp = { direction, peer: printable(peer), transport: name(transport), session: name(session) };
-      mcp.payload = typeof message === "string" ? message : freeze(bytesAsText(message));
+      const payload = typeof message === "string" ? message : freeze(bytesAsText(message));
+      const mcp = { direction, peer: printable(peer), payload, transport: name(transport), session: name(session) };
       const size = typeof message === "string" ? message.length * CHARACTER_BYTES : frozenSize();
       this.#sender.accept(0, this.#source, null, { mcp }, trace, size);
     } catch {

@@ -7,7 +7,7 @@ const { runNode } = require("./helpers");
 
 /** The records of one process, as [level, message, data]. */
 async function logged(code) {
-  const { records, status, stderr } = await runNode(`const log = new ICCMLogger("x", { level: "TRACE" });\n${code}\nprocess.exit();`);
+  const { records, status, stderr } = await runNode(`const log = new ICCMLogger("x", { level: "TRACE" });\n${code}\nprocess.exit();`, { GODOT_EXIT_SECONDS: "30" });
   assert.equal(status, 0, stderr);
   return records.map(({ level, message, data }) => [level, message, data]);
 }

@@ -1,7 +1,10 @@
 "use strict";
 
 const assert = require("node:assert/strict");
+const { readFileSync } = require("node:fs");
+const { join } = require("node:path");
 const { test } = require("node:test");
+const { isKept } = require("../lib/central");
 const { PayloadPolicy, parsePolicy } = require("../lib/payload");
 const { loadSettings } = require("../lib/settings");
 
@@ -96,4 +99,20 @@ test("a policy that cannot be read is told, and the next source counts", () => {
   const { payloads, problems } = loadSettings({ payloads: "loud" }, { GODOT_PAYLOADS: "off" });
   assert.equal(payloads, "off");
   assert.match(problems.join(), /payloads is not a list of full, shape, off/);
+});
+
+const vectors = JSON.parse(readFileSync(join(__dirname, "..", "..", "wire", "policies.json"), "utf8"));
+
+for (const { name, policy: text, limit, messages } of vectors.payloads) {
+  test(`shared vector: ${name}`, () => {
+    const shared = policy(text, limit);
+    for (const { mcp, recorded } of messages) {
+      const { payload, policy: mark } = shared.apply(mcp);
+      assert.equal(JSON.stringify(mark === undefined ? { payload } : { payload, policy: mark }), JSON.stringify(recorded));
+    }
+  });
+}
+
+test("shared vectors: the same traces are kept in all languages", () => {
+  for (const { trace_id: id, rate, kept } of vectors.sampling) assert.equal(isKept(id, rate) ?? true, kept, `${id} at ${rate}`);
 });
