@@ -113,10 +113,24 @@ def _calls() -> list[list[Any]]:
         for path in sorted((node.ROOT / "clients" / "wire" / "examples").glob("valid-*.json"))
     ]
     data = [json.loads(each["raw"]).get("data") for each in golden]
-    vectors = json.loads((node.ROOT / "clients" / "wire" / "redaction.json").read_text(encoding="utf-8"))["cases"]
+    vectors = json.loads((node.ROOT / "clients" / "wire" / "redaction.json").read_text(encoding="utf-8"))[
+        "cases"
+    ]
     plain = [each["input"] for each in vectors if "fields" not in each]
-    texts = ["", "Größe 🚀", "\x00\x1f\x7f\u2028", 'quote " and \\', "/", *(each for each in plain if isinstance(each, str))]
-    request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "x", "arguments": {"password": "a"}}}
+    texts = [
+        "",
+        "Größe 🚀",
+        "\x00\x1f\x7f\u2028",
+        'quote " and \\',
+        "/",
+        *(each for each in plain if isinstance(each, str)),
+    ]
+    request = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "x", "arguments": {"password": "a"}},
+    }
     return [
         *(["info", text] for text in texts),
         *(["warn", "data", each] for each in [*data, *plain] if _is_common(each)),

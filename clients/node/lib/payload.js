@@ -2,6 +2,8 @@
 // The rules are those of clients/wire/README.md, "Payload policy".
 "use strict";
 
+const { isNumber, restore } = require("./exact");
+
 const STRICTNESS = ["full", "shape", "off"];
 const REQUESTS = 10_000; // whose answers are still to come
 // What the protocol itself says. Diagnosis lives on it, and it holds no user's data.
@@ -94,7 +96,7 @@ class PayloadPolicy {
 const strictest = (policies) => STRICTNESS[Math.max(0, ...policies.map((policy) => STRICTNESS.indexOf(policy)))];
 const requestKey = (direction, peer, session, id) => JSON.stringify([direction, peer, session, id]);
 
-const text = (payload) => (typeof payload === "string" ? payload : JSON.stringify(payload));
+const text = (payload) => (typeof payload === "string" ? payload : restore(JSON.stringify(payload)));
 const size = (payload) => Buffer.byteLength(text(payload));
 
 /** The payload with its content cut; all of it is content where it is no JSON-RPC. */
@@ -121,7 +123,7 @@ function params({ method, params: given }, cut) {
 function shape(value) {
   switch (typeof value) {
     case "string":
-      return `[text: ${characters(value)}]`;
+      return isNumber(value) ? "[number]" : `[text: ${characters(value)}]`;
     case "number":
       return "[number]";
     case "object":

@@ -4,6 +4,7 @@
 const { formatted } = require("./call");
 const { RecordIds, isoMicros } = require("./clock");
 const { asUuid, extract } = require("./context");
+const { parseExact, restore } = require("./exact");
 const { LEVELS } = require("./levels");
 const { PayloadPolicy, parsePolicy } = require("./payload");
 const { Redactor } = require("./redact");
@@ -61,7 +62,7 @@ class Encoder {
   #line({ seq, micros }, component, level, message, trace, data, at) {
     return Buffer.from(
       `{"id":"${this.#ids.next(micros, seq)}","trace_id":${JSON.stringify(trace)},"component":${JSON.stringify(component)},` +
-        `"level":"${level}","message":${JSON.stringify(message)},"data":${data === null ? "null" : JSON.stringify(data)},` +
+        `"level":"${level}","message":${JSON.stringify(message)},"data":${data === null ? "null" : restore(JSON.stringify(data))},` +
         `"event_created_at":"${isoMicros(at)}","instance":${this.#instance},"seq":${seq}}\n`,
     );
   }
@@ -85,7 +86,7 @@ function readable(payload) {
   if (typeof payload !== "string") return payload !== null && typeof payload === "object" ? payload : String(payload ?? "");
   if (!/^\s*[{[]/.test(payload)) return payload;
   try {
-    const value = JSON.parse(payload);
+    const value = parseExact(payload);
     return hasTwins(payload, value) ? payload : value;
   } catch {
     return payload;

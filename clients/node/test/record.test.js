@@ -95,6 +95,15 @@ test("message records look as in the golden examples", async () => {
   }
 });
 
+test("a message given as text keeps its numbers as they were written", async () => {
+  const text = '{"jsonrpc":"2.0","id":12345678901234567890,"result":{"a":1.0,"b":1e5,"c":-0.10,"d":7,"text":"1.0 and 1e5","list":[9007199254740993]}}';
+  const code = (options) => `new ICCMLogger("x", ${options}).received("y", ${JSON.stringify(text)}); process.exit();`;
+  const raw = await runNode(code('{ level: "TRACE" }'));
+  assert.ok(raw.stdout.includes(`"payload":${text}}`), raw.stdout);
+  const { records } = await runNode(code('{ level: "TRACE", payloads: "shape" }'));
+  assert.deepEqual(records[0].data.mcp.payload.result.list, ["[number]"]);
+});
+
 test("secrets leave neither in the message nor in the data nor in a payload", async () => {
   const { records } = await runToEnd(`
     const log = new ICCMLogger("x", { level: "TRACE", redactFields: ["pin"] });

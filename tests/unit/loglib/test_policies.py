@@ -19,7 +19,7 @@ VECTORS: dict[str, Any] = json.loads(
 
 @pytest.mark.parametrize("case", VECTORS["payloads"], ids=lambda case: str(case["name"]))
 def test_payloads_become_what_the_vectors_say(case: dict[str, Any]) -> None:
-    settings = read_settings({"payloads": case["policy"], "payload_bytes": case["limit"]})
+    settings: Any = read_settings({"payloads": case["policy"], "payload_bytes": case["limit"]})
     policy = payload.Payloads(dict(settings.payloads), case["limit"])
     for message in case["messages"]:
         mcp = copy.deepcopy(message["mcp"])
