@@ -1,9 +1,9 @@
 """What a log call of the Node client costs in any state of Redis, beside pino and winston writing JSON.
 
 Run `python benchmarks/client_node.py`. Every figure is of single calls, timed one by one, with 300 bytes of
-data; every ten calls the event loop has a turn, in which the sender redacts, encodes and sends. Each state has
-a process of its own; the rounds alternate, so that whatever else the machine does falls on all of them alike.
-The table shows the medians of the rounds.
+data; every ten calls the event loop has a turn, in which the sender redacts, encodes and sends. Each state
+has a process of its own; the rounds alternate, so that whatever else the machine does falls on all of them
+alike. The table shows the medians of the rounds.
 """
 
 import argparse

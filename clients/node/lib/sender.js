@@ -38,6 +38,7 @@ class Sender {
   #fallenBack = false;
   #hurry = false;
   #nextTry = 0;
+  #onBatch = new Set(); // flushes that wait
   #encoder;
   #settings;
 
@@ -90,12 +91,18 @@ class Sender {
     while (open()) {
       const left = deadline - Date.now();
       if (left <= 0) return false;
-      let timer;
-      const timeout = new Promise((resolve) => {
-        timer = setTimeout(resolve, left);
+      await new Promise((resolve) => {
+        const done = () => {
+          clearTimeout(timer);
+          this.#onBatch.delete(look);
+          resolve();
+        };
+        // After each batch: a program that logs without pause keeps the sender from ever being done.
+        const look = () => open() || done();
+        const timer = setTimeout(done, left);
+        this.#onBatch.add(look);
+        void this.#ship().then(done);
       });
-      await Promise.race([this.#ship(), timeout, this.#until(() => !open())]);
-      clearTimeout(timer);
     }
     return true;
   }
@@ -197,16 +204,6 @@ class Sender {
     return this.#running;
   }
 
-  #waiters = [];
-
-  #until(check) {
-    return new Promise((resolve) => this.#waiters.push({ check, resolve }));
-  }
-
-  #settled() {
-    this.#waiters = this.#waiters.filter(({ check, resolve }) => (check() ? resolve() : true));
-  }
-
   async #drain() {
     while (this.waiting > 0) {
       const batch = this.#takeBatch(BATCH);
@@ -216,10 +213,10 @@ class Sender {
       if (this.#batch !== batch) continue;
       if (delivered) {
         this.#batch = null;
-        this.#settled();
+        for (const look of this.#onBatch) look();
       } else await sleep(this.#nextTry - Date.now());
     }
-    this.#settled();
+    for (const look of this.#onBatch) look();
   }
 
   /** The batch in hand, or the next one; null when there is none. Losses are reported before what came after them. */

@@ -50,7 +50,7 @@ test("the tarball holds what is needed, and works with require and import", asyn
 
 test("the types are those of the code: user code compiles, and what must not does not", async (t) => {
   const { folder } = await installed(t);
-  for (const file of ["usage.ts", "node.d.ts"]) fs.copyFileSync(join(__dirname, "types", file), join(folder, file));
+  for (const file of ["usage.ts", "node.d.ts"]) fs.copyFileSync(join(PACKAGE, "types", file), join(folder, file));
   const config = { compilerOptions: { strict: true, noEmit: true, skipLibCheck: false, module: "nodenext", target: "es2022", lib: ["es2022", "dom"], types: [] }, files: ["usage.ts", "node.d.ts"] };
   fs.writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
   for (const type of ["module", "commonjs"]) {
