@@ -37,6 +37,7 @@ format: .venv/.dev ## Repair what style can be repaired
 bench: install ## Measure a log call, redaction, ingestion beside COPY, loading beside ADBC, a million messages
 	$(BIN)/python benchmarks/client.py
 	$(BIN)/python benchmarks/redaction.py
+	$(BIN)/python benchmarks/client_node.py
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/flows.py

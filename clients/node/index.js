@@ -3,5 +3,7 @@
 
 const { ICCMLogger } = require("./lib/logger");
 const { LEVELS } = require("./lib/levels");
+const { newTraceId } = require("./lib/clock");
+const { currentTrace } = require("./lib/context");
 
-module.exports = { ICCMLogger, LEVELS };
+module.exports = { ICCMLogger, LEVELS, currentTraceId: currentTrace, newTraceId };

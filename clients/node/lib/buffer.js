@@ -1,4 +1,4 @@
-// A queue of finished records, bounded by count and by bytes: the oldest go first, and every loss is counted.
+// A queue of entries, bounded by count and by bytes: the oldest go first, and every loss is counted.
 "use strict";
 
 class RecordBuffer {
@@ -9,13 +9,19 @@ class RecordBuffer {
     this.items = [];
     this.head = 0;
     this.losses = new Map();
+    this.lastLoss = null;
   }
 
   get size() {
     return this.items.length - this.head;
   }
 
-  /** Append an entry {text, bytes, micros, component}; what no longer fits is counted as lost. */
+  /** The entry that is next to leave, or undefined. */
+  get oldest() {
+    return this.items[this.head];
+  }
+
+  /** Append an entry {bytes, micros, component, …}; what no longer fits is counted as lost. */
   push(entry) {
     if (entry.bytes > this.maxBytes) {
       this.lose("too_large", entry);
@@ -23,7 +29,7 @@ class RecordBuffer {
     }
     this.items.push(entry);
     this.bytes += entry.bytes;
-    while (this.size > this.maxCount) this.lose("buffer_full", this.#shift());
+    while (this.items.length - this.head > this.maxCount) this.lose("buffer_full", this.#shift());
     while (this.bytes > this.maxBytes) this.lose("buffer_bytes", this.#shift());
   }
 
@@ -32,7 +38,7 @@ class RecordBuffer {
     const batch = [];
     let total = 0;
     while (this.size > 0 && batch.length < count) {
-      total += this.items[this.head].bytes;
+      total += this.oldest.bytes;
       if (batch.length > 0 && total > bytes) break;
       batch.push(this.#shift());
     }
@@ -41,18 +47,23 @@ class RecordBuffer {
 
   /** Count an entry as lost, until `takeLosses` reports it. */
   lose(reason, { component, micros }) {
-    const key = `${component} ${reason}`;
-    const loss = this.losses.get(key) ?? { component, reason, count: 0, from: micros, to: micros };
+    let loss = this.lastLoss;
+    if (loss === null || loss.reason !== reason || loss.component !== component) {
+      const key = `${component} ${reason}`;
+      loss = this.losses.get(key) ?? { component, reason, count: 0, from: micros, to: micros };
+      this.losses.set(key, loss);
+      this.lastLoss = loss;
+    }
     loss.count += 1;
     loss.from = Math.min(loss.from, micros);
     loss.to = Math.max(loss.to, micros);
-    this.losses.set(key, loss);
   }
 
   /** The losses since the last call: [{component, reason, count, from, to}]. */
   takeLosses() {
     const result = [...this.losses.values()];
     this.losses.clear();
+    this.lastLoss = null;
     return result;
   }
 

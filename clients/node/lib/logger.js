@@ -1,27 +1,54 @@
-// The logger of one component: levels, trace context, redaction and message records in front of the sender.
+// The logger of one component: levels, trace context and message records in front of the sender.
 "use strict";
 
-const { asUuid, currentTrace, extract, inject, withTrace } = require("./context");
+const { Template, readCall } = require("./call");
+const { isKept } = require("./central");
+const { currentTrace, extract, inject, logsAll, tracing, withTrace } = require("./context");
+const { senderFor } = require("./ending");
+const { freeze, frozenSize, isFreezing, printable } = require("./freeze");
 const { LEVELS, rankOf } = require("./levels");
-const { Redactor } = require("./redact");
-const { announce, announceOnce, senderFor } = require("./sender");
+const { announce, announceOnce } = require("./output");
+const { Redactor, Source } = require("./record");
 const { loadSettings } = require("./settings");
 
-const TRACE_LENGTH = 200; // of a trace id that is none: enough to recognise it in the daemon's mark
+const NONE = Object.freeze([]);
+const CHARACTER_BYTES = 2; // in memory, at most
+
+/** For the pino adapter: `line(logger, rank, text, source)` logs a line of another logger, which the sender reads. */
+let line;
+/** For the pino adapter: a source like the logger's, whose `read(text)` takes such lines apart. */
+let lineSource;
+
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
 class ICCMLogger {
   #settings;
   #rank;
-  #redactor;
+  #source;
   #sender;
-  #complained = false;
+  #central;
 
-  constructor(component, options = {}) {
-    this.#settings = loadSettings({ ...options, component });
+  constructor(component, options) {
+    if (typeof component === "object" && component !== null && #source in component) {
+      this.#adopt(component, options);
+      return;
+    }
+    this.#settings = loadSettings(options, process.env, component);
     for (const problem of this.#settings.problems) announce(problem);
     this.#rank = rankOf(this.#settings.level);
-    this.#redactor = new Redactor(this.#settings.redactFields);
+    this.#source = new Source(this.#settings.component, new Redactor(this.#settings.redactFields));
     this.#sender = this.#settings.enabled ? senderFor(this.#settings) : null;
+    this.#central = this.#sender?.levels.of(this.component) ?? null;
+    if (this.#central !== null) this.#central.own = this.#rank;
+  }
+
+  #adopt(parent, bindings) {
+    this.#settings = parent.#settings;
+    this.#rank = parent.#rank;
+    this.#sender = parent.#sender;
+    this.#central = parent.#central;
+    const { component, redactor, bindings: inherited } = parent.#source;
+    this.#source = new Source(component, redactor, { ...inherited, ...bindings });
   }
 
   get component() {
@@ -33,28 +60,77 @@ class ICCMLogger {
     return this.#sender?.instance ?? null;
   }
 
+  /** The level in force: the one set centrally, else the logger's own. */
   get level() {
-    return LEVELS[this.#rank];
+    return LEVELS[this.#floor];
+  }
+
+  set level(level) {
+    this.setLevel(level);
   }
 
   trace(message, data, traceId) {
-    this.#log(0, message, data, traceId);
+    this.#log(0, message, data, traceId, arguments.length > 3 ? Array.prototype.slice.call(arguments, 3) : NONE);
   }
 
   debug(message, data, traceId) {
-    this.#log(1, message, data, traceId);
+    this.#log(1, message, data, traceId, arguments.length > 3 ? Array.prototype.slice.call(arguments, 3) : NONE);
   }
 
   info(message, data, traceId) {
-    this.#log(2, message, data, traceId);
+    this.#log(2, message, data, traceId, arguments.length > 3 ? Array.prototype.slice.call(arguments, 3) : NONE);
+  }
+
+  log(message, data, traceId) {
+    this.#log(2, message, data, traceId, arguments.length > 3 ? Array.prototype.slice.call(arguments, 3) : NONE);
   }
 
   warn(message, data, traceId) {
-    this.#log(3, message, data, traceId);
+    this.#log(3, message, data, traceId, arguments.length > 3 ? Array.prototype.slice.call(arguments, 3) : NONE);
+  }
+
+  warning(message, data, traceId) {
+    this.#log(3, message, data, traceId, arguments.length > 3 ? Array.prototype.slice.call(arguments, 3) : NONE);
   }
 
   error(message, data, traceId) {
-    this.#log(4, message, data, traceId);
+    this.#log(4, message, data, traceId, arguments.length > 3 ? Array.prototype.slice.call(arguments, 3) : NONE);
+  }
+
+  exception(message, data, traceId) {
+    this.#log(4, message, data, traceId, arguments.length > 3 ? Array.prototype.slice.call(arguments, 3) : NONE);
+  }
+
+  critical(message, data, traceId) {
+    this.#log(4, message, data, traceId, arguments.length > 3 ? Array.prototype.slice.call(arguments, 3) : NONE);
+  }
+
+  fatal(message, data, traceId) {
+    this.#log(4, message, data, traceId, arguments.length > 3 ? Array.prototype.slice.call(arguments, 3) : NONE);
+  }
+
+  /** A logger whose records all have these data; its level is its own from now on. */
+  child(bindings, options) {
+    const frozen = bindings === undefined || bindings === null ? {} : freeze(bindings);
+    const child = new ICCMLogger(this, isObject(frozen) ? frozen : { value: frozen });
+    const level = optionOf(options, "level");
+    if (level !== undefined) child.setLevel(level);
+    return child;
+  }
+
+  bind(bindings) {
+    return this.child(bindings);
+  }
+
+  /** What `child` bound. */
+  bindings() {
+    return { ...this.#source.bindings };
+  }
+
+  /** Whether a record at this level would be logged now. */
+  isLevelEnabled(level) {
+    const rank = rankOf(level);
+    return rank !== undefined && this.#sender !== null && (rank >= this.#floor || (tracing.any && logsAll()));
   }
 
   /** Record a JSON-RPC message that this component sends to `peer`, verbatim but redacted, at TRACE. */
@@ -76,71 +152,123 @@ class ICCMLogger {
     return inject(carrier);
   }
 
-  extract(carrier) {
-    return extract(carrier);
+  extract(carrier, options) {
+    return extract(carrier, optionOf(options, "create") === true);
   }
 
   /** Log from this level on; an unknown level changes nothing and is told once on stderr. */
   setLevel(level) {
     const rank = rankOf(level);
-    if (rank === undefined) announceOnce(`setLevel: not one of ${LEVELS.join(", ")}`);
-    else this.#rank = rank;
+    if (rank === undefined) {
+      announceOnce(`setLevel: not one of ${LEVELS.join(", ")}`);
+      return;
+    }
+    this.#rank = rank;
+    if (this.#central !== null) this.#central.own = rank;
   }
 
   /** Resolves to true once all records are in Redis or in the fallback, to false after `timeoutMs`. */
-  async flush(timeoutMs = this.#settings.exitSeconds * 1000) {
-    return this.#sender ? this.#sender.flush(timeoutMs) : true;
+  async flush(timeoutMs) {
+    return this.#sender === null ? true : this.#sender.flush(this.#patience(timeoutMs));
   }
 
   /** Flush, write what is left to the fallback, close the connection. Logging again reconnects. */
-  async close(timeoutMs = this.#settings.exitSeconds * 1000) {
-    return this.#sender ? this.#sender.close(timeoutMs) : true;
+  async close(timeoutMs) {
+    return this.#sender === null ? true : this.#sender.close(this.#patience(timeoutMs));
   }
 
-  #message(direction, peer, message, { transport, session, traceId } = {}) {
-    if (this.#rank > 0) return;
-    const payload = readable(message);
-    const text = `${direction} ${kindOf(payload)} ${direction === "sent" ? "to" : "from"} ${peer}`;
-    const trace = traceId ?? currentTrace() ?? extract(payload);
-    this.#log(0, text, { mcp: { direction, peer: String(peer), transport, session, payload } }, trace);
+  #patience(timeoutMs) {
+    return typeof timeoutMs === "number" && timeoutMs >= 0 ? Math.min(timeoutMs, 2 ** 31 - 1) : this.#settings.exitSeconds * 1000;
   }
 
-  #log(rank, message, data, traceId) {
-    if (rank < this.#rank || this.#sender === null) return;
+  get #floor() {
+    const central = this.#central;
+    return central === null || central.rank < 0 ? this.#rank : central.rank;
+  }
+
+  /** Whether the record passes: its level, or X-Trace-Log, and sampling. Every call counts as logging. */
+  #passes(rank, traceId) {
+    const sender = this.#sender;
+    if (sender === null) return false;
+    if (tracing.any && logsAll(traceId)) return true;
+    if (rank < this.#floor) {
+      if (!sender.levels.noted) sender.levels.note();
+      return false;
+    }
+    if (rank > 0 || this.#settings.traceSample >= 1) return true;
+    const trace = traceId ?? currentTrace();
+    const kept = trace === null ? undefined : isKept(trace, this.#settings.traceSample);
+    if (kept !== undefined) sender.levels.announceSampling(this.#central, this.#settings.traceSample);
+    return kept !== false;
+  }
+
+  #message(direction, peer, message, options) {
+    if (this.#sender === null || isFreezing()) return;
     try {
-      const trace = traceId ?? currentTrace();
-      const clean = data === undefined || data === null ? null : this.#redactor.data(data);
-      this.#sender.accept({
-        trace_id: trace === null ? null : (asUuid(trace) ?? String(trace).slice(0, TRACE_LENGTH)),
-        component: this.component,
-        level: LEVELS[rank],
-        message: this.#redactor.text(typeof message === "string" ? message : String(message)),
-        data: clean === null || (typeof clean === "object" && !Array.isArray(clean)) ? clean : { value: clean },
-      });
-    } catch (error) {
-      if (!this.#complained) announce(`a record of ${this.component} could not be logged: ${error?.name}`);
-      this.#complained = true;
+      const { transport, session, traceId } = options ?? NONE;
+      let trace = name(traceId) ?? currentTrace();
+      // What sampling is decided from: nothing else needs the message's own trace before it is sent.
+      if (trace === null && this.#settings.traceSample < 1 && this.#floor === 0) trace = extract(message);
+      if (!this.#passes(0, trace)) return;
+      const payload = typeof message === "string" ? message : freeze(bytesAsText(message));
+      const mcp = { direction, peer: printable(peer), payload, transport: name(transport), session: name(session) };
+      const size = typeof message === "string" ? message.length * CHARACTER_BYTES : frozenSize();
+      this.#sender.accept(0, this.#source, null, { mcp }, trace, size);
+    } catch {
+      this.#sender.lose(this.component, "unserialisable");
     }
   }
-}
 
-/** The message as JSON where it is that, else the text as it was read. */
-function readable(message) {
-  if (typeof message !== "string") return message ?? "";
-  try {
-    const value = JSON.parse(message);
-    return value !== null && typeof value === "object" ? value : message;
-  } catch {
-    return message;
+  #log(rank, message, data, traceId, more) {
+    if (!this.#passes(rank, typeof traceId === "string" ? traceId : undefined) || isFreezing()) return;
+    try {
+      // The documented form, which nothing has to be looked up for.
+      const plain = typeof message === "string" && more === NONE && (typeof traceId === "string" || traceId === undefined || traceId === null);
+      if (plain && (data === undefined || !message.includes("%"))) {
+        const frozen = data === undefined || data === null ? null : freeze(data);
+        this.#sender.accept(rank, this.#source, message, frozen, traceId ?? currentTrace(), frozen === null ? 0 : frozenSize());
+        return;
+      }
+      const call = readCallSafely(message, data, traceId, more);
+      const frozen = call.data === undefined || call.data === null ? null : freeze(call.data);
+      const size = (frozen === null ? 0 : frozenSize()) + (call.message instanceof Template ? 1024 : 0);
+      this.#sender.accept(rank, this.#source, call.message, frozen, call.traceId ?? currentTrace(), size);
+    } catch {
+      this.#sender.lose(this.component, "unserialisable");
+    }
+  }
+
+  static {
+    line = (logger, rank, text, source) => {
+      if (logger.#passes(rank)) logger.#sender.accept(rank, source, "", text, currentTrace(), text.length * CHARACTER_BYTES);
+    };
+    lineSource = (logger, read) => new Source(logger.component, logger.#source.redactor, null, read);
   }
 }
 
-/** What a person calls a message: its method, or what kind of answer it is. */
-function kindOf(payload) {
-  if (typeof payload !== "object") return "text that is no JSON-RPC";
-  if (Array.isArray(payload)) return `batch of ${payload.length}`;
-  if (typeof payload.method === "string") return payload.method;
-  return payload.error === undefined || payload.error === null ? "answer" : "error";
+/** What cannot even be looked at (a Proxy that throws) is data, and freezing it tells so. */
+function readCallSafely(first, second, third, more) {
+  try {
+    return readCall(first, second, third, more);
+  } catch {
+    return typeof first === "string" ? { message: first, data: second } : { message: "", data: first };
+  }
 }
 
-module.exports = { ICCMLogger };
+/** An option, whatever stands in for the options. */
+function optionOf(options, key) {
+  try {
+    return options?.[key];
+  } catch {
+    return undefined;
+  }
+}
+
+const name = (value) => (value === undefined || value === null ? undefined : printable(value));
+
+/** A message as it came from a socket. */
+function bytesAsText(message) {
+  return ArrayBuffer.isView(message) ? Buffer.from(message.buffer, message.byteOffset, message.byteLength).toString("utf8") : message;
+}
+
+module.exports = { ICCMLogger, line, lineSource };

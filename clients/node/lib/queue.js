@@ -21,39 +21,60 @@ const PUSH_SHA = createHash("sha1").update(PUSH).digest("hex");
 
 class Queue {
   #client = null;
+  #connecting = null;
 
   constructor({ redisUrl, prefix, queueMax, redisTimeout }) {
     this.url = redisUrl;
     this.keys = [`${prefix}queue`, `${prefix}dropped`];
+    this.levelsKey = `${prefix}levels`;
     this.max = String(queueMax);
     this.timeoutMs = redisTimeout * 1000;
   }
 
-  /** Push texts, oldest first; returns how many old entries the bound cost. Throws when Redis does not answer. */
-  async push(texts) {
-    let timer;
-    const deadline = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${this.timeoutMs} ms`)), this.timeoutMs);
-    });
+  /** Push lines, oldest first; returns how many old entries the bound cost. Throws when Redis does not answer. */
+  async push(lines) {
     try {
-      return await Promise.race([this.#push(texts), deadline]);
+      return await this.#inTime(this.#push(lines), true);
     } catch (error) {
       this.disconnect();
       throw error;
+    }
+  }
+
+  /** The central levels of these components: texts, or null where there is none. Throws when Redis does not answer. */
+  async levels(components) {
+    const read = async () => (await this.#connected()).hmGet(this.levelsKey, components);
+    return this.#inTime(read(), false);
+  }
+
+  disconnect() {
+    const client = this.#client;
+    this.#client = this.#connecting = null;
+    try {
+      client?.destroy();
+    } catch {
+      // it was closed already
+    }
+  }
+
+  /** The total, however slowly Redis answers. Only what must be sent keeps the process alive meanwhile. */
+  async #inTime(work, matters) {
+    let timer;
+    const deadline = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${this.timeoutMs} ms`)), this.timeoutMs);
+      if (!matters) timer.unref();
+    });
+    work.catch(() => {}); // when it fails after its time
+    try {
+      return await Promise.race([work, deadline]);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  disconnect() {
-    const client = this.#client;
-    this.#client = null;
-    if (client?.isOpen) client.destroy();
-  }
-
-  async #push(texts) {
+  async #push(lines) {
     const client = await this.#connected();
-    const call = { keys: this.keys, arguments: [this.max, ...texts] };
+    const call = { keys: this.keys, arguments: [this.max, ...lines] };
     try {
       return await client.evalSha(PUSH_SHA, call);
     } catch (error) {
@@ -62,8 +83,15 @@ class Queue {
     }
   }
 
-  async #connected() {
+  #connected() {
     if (this.#client?.isReady) return this.#client;
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = null;
+    });
+    return this.#connecting;
+  }
+
+  async #connect() {
     this.disconnect();
     const client = createClient({
       url: this.url,
@@ -73,9 +101,9 @@ class Queue {
       socket: { connectTimeout: this.timeoutMs, reconnectStrategy: false },
     });
     client.on("error", () => {}); // each failure reaches the sender through the rejected push
+    client.unref(); // an idle logger never keeps its process alive
     this.#client = client;
     await client.connect();
-    client.unref(); // an idle logger never keeps its process alive
     return client;
   }
 }

@@ -3,6 +3,7 @@
 
 const { readFileSync } = require("node:fs");
 const { LEVELS, rankOf } = require("./levels");
+const { parsePolicy } = require("./payload");
 
 const UNITS = { "": 1, K: 1e3, M: 1e6, G: 1e9, KI: 2 ** 10, MI: 2 ** 20, GI: 2 ** 30 };
 const FLAGS = { true: true, 1: true, yes: true, on: true, false: false, 0: false, no: false, off: false };
@@ -52,8 +53,23 @@ function redisUrl(value) {
 }
 
 function fallback(value) {
-  if (/^(stdout|stderr|off|file:.+)$/.test(value)) return value;
-  throw new Unusable("not one of stdout, stderr, file:PATH, off");
+  if (/^(auto|stdout|stderr|off|file:.+)$/.test(value)) return value;
+  throw new Unusable("not one of auto, stdout, stderr, file:PATH, off");
+}
+
+function share(value) {
+  const number = typeof value === "boolean" ? Number.NaN : Number(value);
+  if (!(number >= 0 && number <= 1)) throw new Unusable("not a share from 0 to 1");
+  return number;
+}
+
+function payloads(value) {
+  try {
+    parsePolicy(value);
+  } catch (error) {
+    throw new Unusable(error.message);
+  }
+  return String(value);
 }
 
 function names(value) {
@@ -70,7 +86,10 @@ const CATALOGUE = [
   ["prefix", "GODOT_PREFIX", "logs:", String],
   ["queueMax", "GODOT_QUEUE_MAX", 100_000, count],
   ["redactFields", "GODOT_REDACT_FIELDS", [], names],
-  ["fallback", "GODOT_FALLBACK", "stdout", fallback],
+  ["traceSample", "GODOT_TRACE_SAMPLE", 1, share],
+  ["payloads", "GODOT_PAYLOADS", "full", payloads],
+  ["payloadBytes", "GODOT_PAYLOAD_BYTES", 2 ** 20, bytes],
+  ["fallback", "GODOT_FALLBACK", "auto", fallback],
   ["fallbackBytes", "GODOT_FALLBACK_BYTES", 64 * 2 ** 20, bytes],
   ["bufferMax", "GODOT_BUFFER_MAX", 10_000, count],
   ["bufferBytes", "GODOT_BUFFER_BYTES", 64 * 2 ** 20, bytes],
@@ -89,13 +108,14 @@ function fromEnvironment(environment, variable) {
  * The settings as one frozen object; never throws, for logging must not break the application. A value that cannot
  * be used is told in `problems`, and the next source counts. `redactFields` from both sources add up.
  */
-function loadSettings(options = {}, environment = process.env) {
+function loadSettings(options, environment = process.env, component = options?.component) {
   const problems = [];
   const settings = { problems };
+  const given = (option) => (option === "component" ? component : options?.[option]);
   for (const [option, variable, standard, read] of CATALOGUE) {
     const usable = [];
     for (const [source, get] of [
-      [option, () => options[option]],
+      [option, () => given(option)],
       [variable, () => fromEnvironment(environment, variable)],
     ]) {
       try {

@@ -11,16 +11,16 @@ const REDIS_URL = process.env.GODOT_TEST_REDIS_URL;
 /** For `test(name, needsRedis, …)`: pytest starts a server and sets the variable. */
 const needsRedis = { skip: REDIS_URL ? false : "GODOT_TEST_REDIS_URL is not set (pytest sets it)" };
 
-/** Run code in a new process; resolves to {status, records, stderr}, where records came over stdout. */
+/** Run code in a new process; resolves to {status, records, stdout, stderr}, where records came over stdout. */
 function runNode(code, environment = {}) {
   const { GODOT_REDIS_URL: _url, GODOT_LEVEL: _level, ...inherited } = process.env;
   const child = spawn(process.execPath, ["-e", `const { ICCMLogger } = require(${JSON.stringify(PACKAGE)});\n${code}`], {
-    env: { ...inherited, GODOT_REDIS_URL: "redis://127.0.0.1:1/0", ...environment },
+    env: { ...inherited, GODOT_REDIS_URL: "redis://127.0.0.1:1/0", GODOT_FALLBACK: "stdout", ...environment },
   });
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"]) child[name].setEncoding("utf8").on("data", (text) => (output[name] += text));
   return new Promise((resolve) => {
-    child.on("close", (status) => resolve({ status, records: parseLines(output.stdout), stderr: output.stderr }));
+    child.on("close", (status) => resolve({ status, records: parseLines(output.stdout), ...output }));
   });
 }
 

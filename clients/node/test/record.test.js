@@ -77,7 +77,7 @@ test("data that is no object is wrapped, and nothing that is passed makes a call
     log.info("trap", { get a() { throw new Error("no"); } }, {}); log.info("big", 10n, "no uuid");`);
   assert.equal(status, 0);
   assert.deepEqual(records.map((record) => record.data), [
-    { value: [1] }, { value: "t" }, null, { value: "[function]" }, { value: "[REDACTED]" }, { value: "10" },
+    { value: [1] }, { value: "t" }, null, { value: "[function]" }, { a: "[unreadable]" }, { value: "10" },
   ]);
   assert.equal(records.at(-1).trace_id, "no uuid");
 });
@@ -93,6 +93,15 @@ test("message records look as in the golden examples", async () => {
     const { component: c, level: l, message: m, data: d, trace_id: t } = golden;
     assert.deepEqual({ component, level, message, data, trace_id }, { component: c, level: l, message: m, data: d, trace_id: t }, name);
   }
+});
+
+test("a message given as text keeps its numbers as they were written", async () => {
+  const text = '{"jsonrpc":"2.0","id":12345678901234567890,"result":{"a":1.0,"b":1e5,"c":-0.10,"d":7,"text":"1.0 and 1e5","list":[9007199254740993]}}';
+  const code = (options) => `new ICCMLogger("x", ${options}).received("y", ${JSON.stringify(text)}); process.exit();`;
+  const raw = await runNode(code('{ level: "TRACE" }'));
+  assert.ok(raw.stdout.includes(`"payload":${text}}`), raw.stdout);
+  const { records } = await runNode(code('{ level: "TRACE", payloads: "shape" }'));
+  assert.deepEqual(records[0].data.mcp.payload.result.list, ["[number]"]);
 });
 
 test("secrets leave neither in the message nor in the data nor in a payload", async () => {
