@@ -13,6 +13,7 @@ from godot_loglib.context import trace_of
 from godot_loglib.freeze import printable, thaw
 from godot_loglib.ids import RecordIds, canonical_trace_id
 from godot_loglib.levels import NAMES, WARN
+from godot_loglib.payload import Payloads
 from godot_loglib.redaction import Redactor, unique_keys
 from godot_loglib.secret_text import redact_text
 
@@ -27,6 +28,7 @@ class Source:
 
     component: str
     redactor: Redactor = field(repr=False)
+    payloads: Payloads | None = field(repr=False, default=None)
 
 
 # seq, nanoseconds since 1970, level, source, message, frozen data, trace id, bytes in memory. A plain tuple:
@@ -51,12 +53,17 @@ class Encoder:
 
     def entry(self, entry: Entry) -> bytes:
         """The wire record of one log call. The id is made here: encode once, send as often as needed."""
-        seq, at, level, source, message, frozen, trace, _ = entry
+        seq, at, level, source, message, frozen, trace, size = entry
+        is_message = message is None
         value = None if frozen is None else thaw(frozen)
         if message is None:
             message, trace = _message_record(value, trace)
         redactor = source.redactor
         data = None if value is None else redactor.data(value)
+        if is_message and source.payloads is not None and isinstance(data, dict):
+            mcp = data.get("mcp")
+            if isinstance(mcp, dict):
+                source.payloads.apply(mcp, size)
         return self._line((seq, at, level, source.component), redactor.text(message), trace, data)
 
     def loss(self, loss: Loss, seq: int) -> bytes:
