@@ -1,4 +1,4 @@
-"""The ends of a process: exit, SIGTERM, SIGHUP, exec; and the beginning of a child. The README has a table."""
+"""The ends of a process (exit, SIGTERM, SIGHUP, exec) and the beginning of a child: see the README."""
 
 import atexit
 import functools

@@ -6,7 +6,7 @@ makes the number lower for a while: then the call comes here, to `admit`.
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
@@ -39,6 +39,8 @@ class Gate:
         Calls below it have to be admitted.
     level
         What is in force.
+    users
+        How many loggers have it; one that has been left by all of them announces nothing.
     """
 
     __slots__ = (
@@ -56,6 +58,7 @@ class Gate:
         "own",
         "source",
         "threshold",
+        "users",
     )
 
     def __init__(
@@ -79,6 +82,7 @@ class Gate:
         self._expires_at: str | None = None
         self._announced_at: float | None = None
         self._armed = True
+        self.users = 0
         self.update()
 
     @property
@@ -101,15 +105,14 @@ class Gate:
         self._armed = True
         self.update()
 
-    def set(self, level: int | None, expires_at: str | None) -> None:
-        """Take the level that is set centrally, or None; a change is logged."""
+    def set(self, level: int | None, expires_at: str | None, *, announce: bool = True) -> bool:
+        """Take the level that is set centrally, or None; whether the change has been logged."""
         if (level, expires_at) == (self._central, self._expires_at):
-            return
-        before = self.level
+            return False
         self._central, self._expires_at = level, expires_at
         self.update()
-        if not self._enabled or (level is None and before == self.level):
-            return
+        if not self._enabled or not announce or not self.users:
+            return False
         name = NAMES[self.level]
         if level is None:
             text = f"own level {name} again"
@@ -117,6 +120,7 @@ class Gate:
             text = f"level {name} set centrally" + (f" until {expires_at}" if expires_at else "")
         now = {"level": name, "own": NAMES[self.own], "expires_at": expires_at}
         self._announce(text, {"log_level": now})
+        return True
 
     def admit(self, level: int, trace: Any) -> bool:
         """Whether to log a call below `careful`."""
@@ -155,11 +159,17 @@ class CentralLevels:
 
     def __init__(self) -> None:
         self._gates: dict[tuple[object, ...], Gate] = {}
+        self._known: dict[str, tuple[int | None, str | None]] = {}
 
     def gate(self, key: tuple[object, ...], make: Callable[[], Gate]) -> Gate:
         """The gate for these settings."""
         found = self._gates.get(key)
-        return found if found is not None else self._gates.setdefault(key, make())
+        if found is None:
+            found = make()
+            found.set(*self._known.get(found.source.component, (None, None)), announce=False)
+            found = self._gates.setdefault(key, found)
+        found.users += 1
+        return found
 
     def gates(self) -> list[Gate]:
         """All of them."""
@@ -175,9 +185,15 @@ class CentralLevels:
             component: _parsed(component, entry)
             for component, entry in zip(components, entries, strict=False)
         }
+        self._known.update(found)
+        self._put_into_force(found)
+
+    def _put_into_force(self, found: Mapping[str, tuple[int | None, str | None]]) -> None:
+        told: set[str] = set()
         for gate in self.gates():
-            if gate.source.component in found:
-                gate.set(*found[gate.source.component])
+            name = gate.source.component
+            if name in found and gate.set(*found[name], announce=name not in told):
+                told.add(name)
 
     def arm(self) -> None:
         """Notice the next call of each component."""
@@ -191,9 +207,9 @@ class CentralLevels:
 
     def expire(self) -> None:
         """End what has reached its end, by this clock."""
-        for gate in self.gates():
-            if gate.seconds_left <= 0:
-                gate.set(None, None)
+        ended = {gate.source.component for gate in self.gates() if gate.seconds_left <= 0}
+        self._known.update(dict.fromkeys(ended, (None, None)))
+        self._put_into_force(dict.fromkeys(ended, (None, None)))
 
 
 def _parsed(component: str, entry: bytes | None) -> tuple[int | None, str | None]:

@@ -9,10 +9,12 @@ from typing import Any, Final
 from godot_loglib.freeze import interrupts, printable
 
 _PLACE: Final = re.compile(
-    r"%(?:\((?P<key>[^()]*)\))?[-+ #0]*(?P<width>\*|\d+)?(?:\.(?P<digits>\*|\d+))?[hlL]?(?P<kind>.)",
+    r"%(?:\((?P<key>[^()]*)\))?(?P<flags>[-+ #0]*)"
+    r"(?P<width>\*|\d+)?(?:\.(?P<digits>\*|\d+))?[hlL]?(?P<kind>.)",
     re.DOTALL,
 )
 _KINDS: Final = frozenset("diouxXeEfFgGcrsa")
+_TEXTS: Final = frozenset("sarc")
 _NUMBERS: Final = (int, float, complex)
 
 
@@ -40,7 +42,7 @@ class Call:
         if not isinstance(text, str) or not arguments or "%" not in text:
             return arguments
         places = [match for match in _PLACE.finditer(text) if match["kind"] != "%"]
-        if not places or any(match["kind"] not in _KINDS for match in places):
+        if not places or not all(map(_is_place, places)):
             return arguments
         first = arguments[0]
         if any(match["key"] is not None for match in places):
@@ -85,6 +87,16 @@ class Call:
             self.data = {**self.data, **fields}
         else:
             self.data = {"value": self.data, **fields}
+
+
+def _is_place(match: re.Match[str]) -> bool:
+    """Whether a per cent sign is meant as a place: not in "100% sure", which Python would take for one."""
+    return match["kind"] in _KINDS and not (" " in match["flags"] and match["kind"] in _TEXTS)
+
+
+def as_tuple(arguments: Any) -> tuple[Any, ...]:
+    """The arguments of a record of `logging`, which keeps a single dict as it is."""
+    return arguments if isinstance(arguments, tuple) else () if arguments is None else (arguments,)
 
 
 def exception_of(value: Any) -> BaseException | None:

@@ -8,7 +8,7 @@ from godot_loglib import context
 from godot_loglib.announce import announce_once
 from godot_loglib.context import CURRENT, SILENT, Trace, TraceContext
 from godot_loglib.freeze import freeze, freeze_plain, interrupts, printable, thaw
-from godot_loglib.habits import Call
+from godot_loglib.habits import Call, as_tuple
 from godot_loglib.levels import DEBUG, ERROR, INFO, NAMES, TRACE, WARN, parse_level
 from godot_loglib.payload import Payloads
 from godot_loglib.pipeline import pipeline_for
@@ -84,6 +84,21 @@ class ICCMLogger:
             announce_once(f"set_level: {error}")
             return
         self._gate = self._pipeline.gate(self._source, self._settings, self._own)
+
+    @property
+    def level_was_given(self) -> bool:
+        """Whether somebody has chosen a level, by keyword or `GODOT_LEVEL`."""
+        return self._settings.level_was_given
+
+    def write(self, level: int, message: Any, arguments: Any, data: Any, created: float) -> None:
+        """Log what another library has recorded: its text and arguments, and seconds since 1970."""
+        current = _current()
+        if current is SILENT or self._gate.threshold > level:
+            return
+        if level < self._gate.careful and not self._admits(level, current, {}):
+            return
+        at = int(created * 1_000_000) * 1000
+        self._log_anything(level, message, as_tuple(arguments), {"data": data}, current, at)
 
     def is_enabled_for(self, level: str | int) -> bool:
         """Whether a call at this level would be logged here and now; for data that are dear to make."""
@@ -278,10 +293,16 @@ class ICCMLogger:
         except Exception:  # noqa: BLE001  a trace id may be anything
             return level >= self._gate.level
 
-    def _log_anything(
-        self, level: int, message: Any, arguments: tuple[Any, ...], fields: dict[str, Any], current: Any
+    def _log_anything(  # noqa: PLR0917  as above
+        self,
+        level: int,
+        message: Any,
+        arguments: tuple[Any, ...],
+        fields: dict[str, Any],
+        current: Any,
+        at: int = 0,
     ) -> None:
-        at = _now()
+        at = at or _now()
         try:
             # Freezing may run the application's __str__ and __repr__; what they log would come back here.
             with TraceContext(SILENT):

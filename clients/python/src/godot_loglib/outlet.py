@@ -1,8 +1,8 @@
 """Writes to streams that nobody may be reading, and never waits longer than allowed.
 
 A pipe whose reader sleeps takes 64 KiB and then blocks its writer, for ever; so does a terminal after
-Ctrl-S. At exit, that is an exit that never comes. Python's own stream objects do not help: a thread that is stuck in
-their `write` holds their lock, and the interpreter dies of that when it flushes stdout at its own end.
+Ctrl-S. At exit, that is an exit that never comes. Python's own stream objects do not help: a thread that is
+stuck in their `write` holds their lock, and the interpreter dies of that when it flushes stdout at the end.
 """
 
 import io

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from godot_loglib.buffer import Loss
-from godot_loglib.context import trace_of
+from godot_loglib.context import Trace, trace_of
 from godot_loglib.freeze import printable, thaw
 from godot_loglib.ids import RecordIds, canonical_trace_id
 from godot_loglib.levels import NAMES, WARN
@@ -98,7 +98,10 @@ class Encoder:
             return "null"
         if trace is not self._trace[0]:
             text = printable(trace)
-            self._trace = (trace, _dumps(canonical_trace_id(text) or redact_text(text[:_TRACE_LENGTH])))
+            made = _dumps(canonical_trace_id(text) or redact_text(text[:_TRACE_LENGTH]))
+            if isinstance(trace, Trace) and trace.log_all:
+                return made  # to be remembered it would have to stay alive, and that has consequences
+            self._trace = (trace, made)
         return self._trace[1]
 
 

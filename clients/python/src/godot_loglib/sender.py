@@ -151,12 +151,7 @@ class Sender:
             self._buffer.wake_at = 1
         elif self._final:
             self._buffer.wake_at = 1
-            with self._alone(self._until) as alone:
-                if alone:
-                    self._divert_everything(self._until)
-                    late = self._ended and time.monotonic() > self._until
-                    if late and self._lose_the_rest(final=True):
-                        announce_once("what is logged after the deadline of the process's end is lost")
+            self._log_late()
         elif self._run.is_alive and not self._stopping:
             self._signal()
         elif self._starting.acquire(blocking=False):
@@ -164,6 +159,16 @@ class Sender:
                 self._start()
             finally:
                 self._starting.release()
+
+    def _log_late(self) -> None:
+        """Write what is logged after the end at once, or lose it when there is no time any more."""
+        with self._alone(self._until) as alone:
+            if alone:
+                self._divert_everything(self._until)
+                if not self._ended or time.monotonic() <= self._until or not self._lose_the_rest(final=True):
+                    return
+                announce_once("what is logged after the deadline of the process's end is lost")
+        time.sleep(_SLOWED)
 
     def look(self) -> None:
         """Have the central levels looked at, after a call that was not expected."""
@@ -244,27 +249,33 @@ class Sender:
             self._buffer.finish()
             self._final = True
             self._buffer.wake_at = 1
-        lost = 0
-        with self._alone(until + _LAST_WORD) as alone:
-            try:
-                if alone:
-                    self._divert_everything(until)
-            except BaseException as error:  # noqa: BLE001  as above
-                interruption = error
-            if final or self._run.in_hand or self._run.taken:
-                lost = self._lose_the_rest(final=final)
+        try:
+            lost = self._divert_or_lose(until, final=final)
+        except BaseException as error:  # noqa: BLE001  as above
+            interruption = error
+            lost = self._lose_the_rest(final=final)
         if lost:
             self._announce_loss(lost)
         if not alive:
             self._queue.close()
         self._closing = False
-        self._ended = final
         self._levels.arm()
         self._buffer.wake_at = 1
         if len(self._buffer) and not final:
             self.rouse()
         if interruption is not None:
             raise interruption
+
+    def _divert_or_lose(self, until: float, *, final: bool) -> int:
+        """Write what is left to the fallback; how many records are lost, for it does not take them."""
+        with self._alone(until + _LAST_WORD) as alone:
+            if alone:
+                self._divert_everything(until)
+            lost = 0
+            if final or self._run.in_hand or self._run.taken:
+                lost = self._lose_the_rest(final=final)
+            self._ended = final
+            return lost
 
     def _announce_loss(self, lost: int) -> None:
         what = "1 record is" if lost == 1 else f"{lost} records are"

@@ -266,6 +266,7 @@ class Settings:
     trace_sample: float
     payloads: tuple[tuple[str | None, str], ...]
     payload_bytes: int
+    level_was_given: bool = False
     problems: tuple[str, ...] = ()
 
 
@@ -299,6 +300,8 @@ def read_settings(
             chosen["redact_fields"] = tuple(dict.fromkeys(name for names in usable for name in names))
         else:
             chosen[variable.keyword] = usable[0] if usable else variable.default
+        if variable.keyword == "level":
+            chosen["level_was_given"] = bool(usable)
     problems += [f"there is no setting {name}" for name in given]
     return Settings(**chosen, problems=tuple(problems))
 
