@@ -83,6 +83,7 @@ class ICCMLogger:
         except ValueError as error:
             announce_once(f"set_level: {error}")
             return
+        self._gate.users -= 1
         self._gate = self._pipeline.gate(self._source, self._settings, self._own)
 
     @property
