@@ -490,3 +490,21 @@ def test_two_pipelines_have_one_deadline(program, own_valkey):
     finally:
         own_valkey.resume()
     assert program.balance() == (5, 0)
+
+
+def test_a_program_that_returns_sigterm_to_its_default(program, redis_url):
+    """As uvicorn does at its end, to die of the signal that it was stopped with."""
+    code = """
+    def stop(number, frame):
+        log(logger, 501)
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+    signal.signal(signal.SIGTERM, stop)
+    logger = ICCMLogger(); log_many(logger, 500); ready()
+    time.sleep(60)
+    """
+    with program.started(code) as process:
+        process.send_signal(signal.SIGTERM)
+        program.wait(process)
+    assert process.returncode == -signal.SIGTERM
+    assert program.balance(redis_url) == (501, 0)

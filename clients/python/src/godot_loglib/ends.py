@@ -44,6 +44,7 @@ def watch() -> None:
     made in a thread is served by what the import has done.
     """
     _before_exec()
+    _instead_of_default()
     if threading.current_thread() is not threading.main_thread():
         return
     for number in _SIGNALS:
@@ -91,8 +92,8 @@ def _at_exit() -> None:
 
 def _close_and_die(number: int, _frame: FrameType | None) -> None:
     global _dies_of  # noqa: PLW0603  of the process
-    signal.signal(number, signal.SIG_DFL)  # whoever asks a second time does not want to wait
     _dies_of = number
+    signal.signal(number, signal.SIG_DFL)  # whoever asks a second time does not want to wait
     if _closing:
         return
     try:
@@ -121,3 +122,23 @@ def _before_exec() -> None:
         replacement: Any = functools.wraps(original)(closing)
         replacement.godot_loglib = True
         setattr(os, name, replacement)
+
+
+def _instead_of_default() -> None:
+    """Be there also when a program returns a signal to its default.
+
+    Servers do that at their end and then send themselves the signal that they were stopped with: what the
+    applications of uvicorn's workers logged at shutdown was lost.
+    """
+    original: Any = signal.signal
+    if hasattr(original, "godot_loglib"):
+        return
+
+    def watching(signalnum: Any, handler: Any) -> Any:
+        if handler is signal.SIG_DFL and signalnum in _SIGNALS and _dies_of is None:
+            handler = _close_and_die
+        return original(signalnum, handler)
+
+    replacement: Any = functools.wraps(original)(watching)
+    replacement.godot_loglib = True
+    signal.signal = replacement
