@@ -91,7 +91,7 @@ def test_a_level_that_is_set_before_the_start(godot, component, env, eventually)
 
 
 def test_an_idle_component_looks_by_itself(godot, component, env, monkeypatch, eventually):
-    component("import godot_loglib.sender as s; s._LOOK_IDLE_SECONDS = 1.0")
+    component("import godot_loglib.watch as w; w._IDLE_SECONDS = 1.0")
     component("logger.info('x')")
     time.sleep(2)
     godot("level", "set", "gates", "WARN", env=env)

@@ -13,6 +13,9 @@ _PLACE: Final = re.compile(
     r"(?P<width>\*|\d+)?(?:\.(?P<digits>\*|\d+))?[hlL]?(?P<kind>.)",
     re.DOTALL,
 )
+RESERVED: Final = frozenset(
+    {"trace_id", "data", "exc_info", "stack_info", "stacklevel", "extra"}
+)  # keywords that are no field
 _KINDS: Final = frozenset("diouxXeEfFgGcrsa")
 _TEXTS: Final = frozenset("sarc")
 _NUMBERS: Final = (int, float, complex)

@@ -8,7 +8,7 @@ from godot_loglib import context
 from godot_loglib.announce import announce_once
 from godot_loglib.context import CURRENT, SILENT, Trace, TraceContext
 from godot_loglib.freeze import freeze, freeze_plain, interrupts, printable, thaw
-from godot_loglib.habits import Call, as_tuple
+from godot_loglib.habits import RESERVED, Call, as_tuple
 from godot_loglib.levels import DEBUG, ERROR, INFO, NAMES, TRACE, WARN, parse_level
 from godot_loglib.payload import Payloads
 from godot_loglib.pipeline import pipeline_for
@@ -278,13 +278,20 @@ class ICCMLogger:
         trace = current if trace_id is None else trace_id
         if level < self._gate.careful and not self._admits(level, trace, fields):
             return
-        if type(message) is str and not fields and "%" not in message and not more:
+        if type(message) is str and "%" not in message and not more:
+            if fields:
+                if data is not None or trace_id is not None or not RESERVED.isdisjoint(fields):
+                    self._log_anything(level, message, (data, trace_id), fields, current)
+                    return
+                data = fields
             try:
                 self._put(_now(), level, self._source, message, None if data is None else _dumps(data), trace)
             except Exception:  # noqa: BLE001, S110  data that is not plain JSON goes the slow way
                 pass
             else:
                 return
+        if data is fields:
+            data = None
         self._log_anything(level, message, (data, trace_id, *more), fields, current)
 
     def _admits(self, level: int, trace: Any, fields: dict[str, Any]) -> bool:
@@ -374,6 +381,14 @@ class _BoundLogger(ICCMLogger):
         trace = current if trace_id is None else trace_id
         if current is SILENT or (level < self._gate.careful and not self._admits(level, trace, fields)):
             return
+        if type(message) is str and "%" not in message and not more and trace_id is None:
+            try:
+                if RESERVED.isdisjoint(fields):
+                    every = {**self._fields, **({} if data is None else data), **fields}
+                    self._put(_now(), level, self._source, message, _dumps(every), trace)
+                    return
+            except Exception:  # noqa: BLE001, S110  as above
+                pass
         self._log_anything(level, message, (data, trace_id, *more), fields, current)
 
     def _freeze(self, data: Any) -> bytes | None:

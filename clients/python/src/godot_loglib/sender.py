@@ -1,21 +1,24 @@
 """The thread that carries records from the buffer to Redis, or to the fallback while Redis is away."""
 
-import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from math import inf
-from typing import Final, TypeAlias
+from typing import Final
 
 from godot_loglib.announce import announce, announce_once
+from godot_loglib.batch import Batch, Run, Writer
 from godot_loglib.buffer import NEVER, Buffer, Loss
-from godot_loglib.context import CURRENT, SILENT, TraceContext
+from godot_loglib.context import CURRENT, SILENT
 from godot_loglib.fallback import Fallback
 from godot_loglib.gate import CentralLevels
-from godot_loglib.record import Encoder, Entry
+from godot_loglib.outage import PATIENCE, Outage, announce_loss, push_patiently
+from godot_loglib.record import Encoder
 from godot_loglib.redis_queue import PushError, RedisQueue
 from godot_loglib.secret_text import redact_text
+from godot_loglib.watch import LevelWatch
 
 _BATCH: Final = 500  # records per push
 _BATCH_BYTES: Final = 1024**2
@@ -23,51 +26,8 @@ _LAST_BATCH: Final = 50  # at the end of the process, where the deadline is look
 _LAST_BATCH_BYTES: Final = 128 * 1024
 _LINGER: Final = 0.02  # seconds that records may wait for company
 _IDLE_AFTER: Final = 1.0  # seconds without records after which the thread sleeps until it is woken
-_ATTEMPTS: Final = 6
-_PATIENCE: Final = 5.0  # seconds of attempts after which a hanging Redis counts as away
-_BACKOFF: Final = 0.05
-_BACKOFF_CAP: Final = 2.0
 _LAST_WORD: Final = 0.1  # seconds that a thread with nothing left to do may take to end
 _SLOWED: Final = 0.002  # seconds that a log call takes while the process ends
-_LOOK_SECONDS: Final = 0.5  # between looks at the central levels while the process logs
-_LOOK_IDLE_SECONDS: Final = 30.0
-
-_Unit: TypeAlias = Entry | Loss
-
-
-class _Batch:
-    """Encoded once, so that a record keeps its id however often it is sent."""
-
-    __slots__ = ("last", "lines", "units")
-
-    def __init__(self, last: int) -> None:
-        self.units: list[_Unit] = []
-        self.lines: list[bytes] = []
-        self.last = last  # seq of the last entry taken
-
-    def forget(self, count: int) -> None:
-        """The first lines are where they should be."""
-        del self.units[:count]
-        del self.lines[:count]
-
-
-class _Run:
-    """What one thread has in its hands. Closing takes it away from a thread that is stuck."""
-
-    __slots__ = ("disowned", "in_hand", "taken", "thread", "wake")
-
-    def __init__(self) -> None:
-        # A lock as a signal: releasing it is atomic, so even a signal handler may do it at any instant.
-        self.wake = threading.Lock()
-        self.wake.acquire()
-        self.thread: threading.Thread | None = None
-        self.taken: list[Entry] = []  # out of the buffer, and not yet in `in_hand`
-        self.in_hand: _Batch | None = None
-        self.disowned = False
-
-    @property
-    def is_alive(self) -> bool:
-        return self.thread is not None and self.thread.is_alive()
 
 
 class Sender:
@@ -113,10 +73,9 @@ class Sender:
 
     def reset(self) -> None:
         """Begin anew, without a thread: at construction, and in a process that has just been forked."""
-        self._run = _Run()
+        self._run = Run()
         self._starting = threading.Lock()
-        self._writing = threading.Lock()
-        self._writer = 0
+        self._writer = Writer()
         self._stopping = False
         self._closing = False
         self._ending = False
@@ -126,15 +85,11 @@ class Sender:
         self._until = inf
         self._goal = 0
         self._settled = 0
-        self._look_at = 0.0
-        self._looked_at = -inf
-        self._called = True
-        self._away_since: float | None = None
-        self._next_attempt = 0.0
-        self._diverted = 0
         self._queue.forget()
         self._encoder = self._make_encoder()
         self._fallback = self._make_fallback()
+        self._outage = Outage(self._fallback.name, self._retry_seconds)
+        self._watch = LevelWatch(self._levels, self._retry_seconds)
         self._buffer.rouse = self.rouse
 
     # --- called by the application's threads ---
@@ -162,7 +117,7 @@ class Sender:
 
     def _log_late(self) -> None:
         """Write what is logged after the end at once, or lose it when there is no time any more."""
-        with self._alone(self._until) as alone:
+        with self._writer.alone(self._until) as alone:
             if alone:
                 self._divert_everything(self._until)
                 if not self._ended or time.monotonic() <= self._until or not self._lose_the_rest(final=True):
@@ -172,9 +127,8 @@ class Sender:
 
     def look(self) -> None:
         """Have the central levels looked at, after a call that was not expected."""
-        self._called = True
+        self._watch.called()
         if not self._held and not self._final:
-            self._look_at = min(self._look_at, self._looked_at + _LOOK_SECONDS)
             self.rouse()
 
     def _start(self) -> None:
@@ -182,7 +136,7 @@ class Sender:
         old = self._run
         if old.is_alive and self._stopping:
             return  # it ends just now: whoever closes it looks after the rest
-        run = _Run()
+        run = Run()
         run.taken, run.in_hand = old.taken, old.in_hand
         run.thread = threading.Thread(target=self._work, args=(run,), name="godot-loglib", daemon=True)
         self._run, self._stopping, self._until = run, False, inf
@@ -191,8 +145,8 @@ class Sender:
         except RuntimeError:  # no more threads, or the interpreter is going down
             run.thread = None
             self._buffer.wake_at = 1
-            until = time.monotonic() + _PATIENCE
-            with self._alone(until) as alone:
+            until = time.monotonic() + PATIENCE
+            with self._writer.alone(until) as alone:
                 if alone:
                     self._divert_everything(until)
 
@@ -255,7 +209,7 @@ class Sender:
             interruption = error
             lost = self._lose_the_rest(final=final)
         if lost:
-            self._announce_loss(lost)
+            announce_loss(lost, self._fallback.name)
         if not alive:
             self._queue.close()
         self._closing = False
@@ -268,7 +222,7 @@ class Sender:
 
     def _divert_or_lose(self, until: float, *, final: bool) -> int:
         """Write what is left to the fallback; how many records are lost, for it does not take them."""
-        with self._alone(until + _LAST_WORD) as alone:
+        with self._writer.alone(until + _LAST_WORD) as alone:
             if alone:
                 self._divert_everything(until)
             lost = 0
@@ -276,10 +230,6 @@ class Sender:
                 lost = self._lose_the_rest(final=final)
             self._ended = final
             return lost
-
-    def _announce_loss(self, lost: int) -> None:
-        what = "1 record is" if lost == 1 else f"{lost} records are"
-        announce(f"{what} lost: neither Redis nor the fallback ({self._fallback.name}) takes more")
 
     def _halfway(self, until: float) -> float:
         """Half of the time is for Redis, the other for the fallback, if that takes anything."""
@@ -296,15 +246,9 @@ class Sender:
 
     def _disown(self) -> bool:
         """Take from the thread what it has not delivered; whether it is still alive, stuck in a socket."""
-        old, new = self._run, _Run()
+        old = self._run
         alive = old.is_alive and old.thread is not threading.current_thread()
-        old.disowned = True
-        # In this order: the thread fills `in_hand` before it empties `taken`.
-        new.taken = self._buffer.copy(old.taken)
-        new.in_hand = old.in_hand
-        if new.in_hand is not None:
-            new.taken = []
-        self._run = new
+        self._run = old.disown(self._buffer)
         if alive:  # it still uses the connection, and the encoder
             self._queue = self._queue.another()
             self._encoder = self._make_encoder()
@@ -313,14 +257,8 @@ class Sender:
     def _lose_the_rest(self, *, final: bool) -> int:
         """Count what could not be saved, and record it where the records would have gone; how many it is."""
         run, losses = self._run, self._buffer.losses
-        batch, run.in_hand = run.in_hand, None
-        entries: list[_Unit] = [*(batch.units if batch else ()), *run.taken]
-        run.taken = []
         goal = self._buffer.last_put
-        while found := self._buffer.take(_BATCH, _BATCH_BYTES):
-            entries += found
-            if found[-1][0] >= goal:
-                break
+        entries = run.empty(self._buffer, goal)
         for unit in entries:
             if isinstance(unit, Loss):
                 losses.merge(unit)
@@ -329,7 +267,7 @@ class Sender:
         self._settled = max(self._settled, goal)
         if not final:  # what has been lost is recorded when something gets through again
             return sum(not isinstance(unit, Loss) for unit in entries)
-        last = self._next_batch(run, self._make_encoder(), 0)
+        last = run.fill(self._buffer, self._make_encoder(), 0, 0)
         run.in_hand = None
         if last is None:
             return 0
@@ -348,7 +286,7 @@ class Sender:
     def drain(self) -> list[bytes]:
         """The lines of everything in the buffer, taken out of it."""
         lines: list[bytes] = []
-        while (batch := self._next_batch(self._run, self._encoder)) is not None:
+        while (batch := self._run.fill(self._buffer, self._encoder, _BATCH, _BATCH_BYTES)) is not None:
             lines += batch.lines
             self._settle(self._run, batch)
         return lines
@@ -362,26 +300,11 @@ class Sender:
         with suppress(RuntimeError):  # it was awake already
             self._run.wake.release()
 
-    @contextmanager
-    def _alone(self, until: float) -> Iterator[bool]:
-        """Keep others from writing to the fallback; False when one of them is stuck, or frozen, at it."""
-        me = threading.get_ident()
-        # Whoever writes may be this thread itself, through a finaliser that logs.
-        alone = self._writer != me and self._writing.acquire(timeout=max(0.0, until - time.monotonic()))
-        if alone:
-            self._writer = me
-        try:
-            yield alone
-        finally:
-            if alone:
-                self._writer = 0
-                self._writing.release()
-
     def _divert_everything(self, until: float) -> None:
         """Write what there is now to the fallback, in this thread, until the deadline."""
         run, encoder, goal = self._run, self._make_encoder(), self._buffer.last_put
         while (
-            batch := run.in_hand or self._next_batch(run, encoder, _LAST_BATCH, _LAST_BATCH_BYTES)
+            batch := run.in_hand or run.fill(self._buffer, encoder, _LAST_BATCH, _LAST_BATCH_BYTES)
         ) is not None:
             if not self._divert(run, batch, lambda: until) or batch.last >= goal:
                 return
@@ -390,16 +313,17 @@ class Sender:
 
     # --- the thread ---
 
-    def _work(self, run: _Run) -> None:
+    def _work(self, run: Run) -> None:
         CURRENT.set(SILENT)
         idle_from = time.monotonic()
         try:
             while not run.disowned:
-                self._look_if_due(run)
-                batch = run.in_hand or self._next_batch(run, self._encoder)
+                if self._watch.is_due and not self._stopping:
+                    self._watch.look(None if self._outage.lasts else self._queue, run)
+                batch = run.in_hand or run.fill(self._buffer, self._encoder, _BATCH, _BATCH_BYTES)
                 if batch is not None:
                     idle_from = time.monotonic()
-                    self._called = True
+                    self._watch.called()
                     self._deliver(run, batch)
                 if self._stopping and (
                     batch is None or run.in_hand is not None or self._settled >= self._goal
@@ -415,10 +339,10 @@ class Sender:
             if not run.disowned:
                 self._buffer.wake_at = 1
 
-    def _wait(self, run: _Run, idle_from: float) -> None:
+    def _wait(self, run: Run, idle_from: float) -> None:
         """Sleep until there may be work: shortly after a record, until woken once nothing comes any more."""
         buffer = self._buffer
-        deadline = min(idle_from + _IDLE_AFTER, self._look_at)
+        deadline = min(idle_from + _IDLE_AFTER, self._watch.due_at)
         while not self._stopping and time.monotonic() < deadline:
             buffer.wake_at = _BATCH
             if run.wake.acquire(timeout=_LINGER) or len(buffer):
@@ -426,126 +350,55 @@ class Sender:
                 return
         buffer.wake_at = 1
         if not len(buffer) and not self._stopping:
-            run.wake.acquire(timeout=max(0.0, self._look_at - time.monotonic()))
+            run.wake.acquire(timeout=max(0.0, self._watch.due_at - time.monotonic()))
         buffer.wake_at = NEVER
 
-    def _look_if_due(self, run: _Run) -> None:
-        """Ask for the central levels: often while the process logs, seldom while it does not."""
-        now = time.monotonic()
-        if self._called:
-            self._look_at = min(self._look_at, self._looked_at + _LOOK_SECONDS)
-        if now < self._look_at or self._stopping:
-            return
-        self._looked_at, self._called = now, False
-        self._look_at = now + _LOOK_IDLE_SECONDS
-        components = self._levels.components()
-        if components and (self._away_since is None or now >= self._next_attempt):
-            try:
-                entries = self._queue.levels(components)
-            except PushError:
-                self._look_at = now + max(self._retry_seconds, _LOOK_SECONDS)
-            else:
-                if run.disowned:
-                    return
-                self._levels.take(components, entries)
-        self._levels.expire()
-        expiry = self._levels.next_expiry()
-        self._look_at = min(self._look_at, time.monotonic() + expiry)
-        self._levels.arm()
-
-    def _next_batch(
-        self, run: _Run, encoder: Encoder, count: int = _BATCH, size: int = _BATCH_BYTES
-    ) -> _Batch | None:
-        entries = run.taken
-        if not entries and count:
-            self._buffer.take(count, size, run)
-        losses = self._buffer.losses.take()
-        if not entries and not losses:
-            return None
-        batch = _Batch(entries[-1][0] if entries else self._settled)
-        for loss in losses:
-            batch.lines.append(encoder.loss(loss, self._buffer.next_seq()))
-            batch.units.append(loss)
-        with TraceContext(SILENT):
-            for entry in entries:
-                try:
-                    batch.lines.append(encoder.entry(entry))
-                    batch.units.append(entry)
-                except Exception:  # noqa: BLE001  one record that cannot be written must not cost the others
-                    self._buffer.losses.add(entry[3].component, "unserialisable", entry[1])
-        run.in_hand, run.taken = batch, []
-        return batch
-
-    def _deliver(self, run: _Run, batch: _Batch) -> None:
+    def _deliver(self, run: Run, batch: Batch) -> None:
         """Bring the batch to Redis or to the fallback; if neither takes it, it stays in hand."""
         if run.disowned:
             return
-        if self._away_since is None or time.monotonic() >= self._next_attempt:
-            reason = self._push_patiently(run, batch) if self._away_since is None else self._push(batch)
+        outage = self._outage
+        if not outage.lasts:
+            push, pause = partial(self._push, batch), partial(self._pause, run)
+            reason = push() if outage.began else push_patiently(push, pause, lambda: self._stopping)
             if run.disowned:
                 return  # closed meanwhile, and the batch diverted
             if reason is None:
-                self._come_back()
+                outage.end()
                 self._settle(run, batch)
                 return
-            self._go_away(reason)
+            outage.begin(reason)
         # A fallback that is stuck is left alone in time to try Redis again.
-        if self._divert(run, batch, lambda: -inf if run.disowned else min(self._until, self._next_attempt)):
+        if self._divert(run, batch, lambda: -inf if run.disowned else min(self._until, outage.next_attempt)):
             return
-        self._pause(run, self._next_attempt - time.monotonic())
+        self._pause(run, outage.next_attempt - time.monotonic())
 
-    def _push(self, batch: _Batch) -> str | None:
+    def _push(self, batch: Batch) -> str | None:
         try:
             self._queue.push(batch.lines)
         except PushError as error:
             return redact_text(str(error))
         return None
 
-    def _push_patiently(self, run: _Run, batch: _Batch) -> str | None:
-        """Try several times, with growing and random pauses; the reason of the last failure, or None."""
-        give_up = time.monotonic() + _PATIENCE
-        for attempt in range(_ATTEMPTS):
-            reason = self._push(batch)
-            if reason is None or self._stopping or time.monotonic() > give_up:
-                return reason
-            if attempt < _ATTEMPTS - 1:
-                self._pause(run, min(_BACKOFF_CAP, _BACKOFF * 2**attempt) * random.uniform(0.5, 1))  # noqa: S311
-        return reason
-
-    def _pause(self, run: _Run, seconds: float) -> None:
+    def _pause(self, run: Run, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while not self._stopping and not run.disowned and (rest := deadline - time.monotonic()) > 0:
             run.wake.acquire(timeout=rest)
 
-    def _go_away(self, reason: str) -> None:
-        self._next_attempt = time.monotonic() + self._retry_seconds
-        if self._away_since is None:
-            self._away_since = time.monotonic()
-            self._diverted = 0
-            name, again = self._fallback.name, f"trying again every {self._retry_seconds:g} s"
-            announce(f"Redis does not take records ({reason}); logging to {name}, {again}")
-
-    def _come_back(self) -> None:
-        if self._away_since is not None:
-            seconds = time.monotonic() - self._away_since
-            self._away_since = None
-            went = f"{self._diverted} record{'s' * (self._diverted != 1)} went to {self._fallback.name}"
-            announce(f"Redis takes records again after {seconds:.1f} s; {went}")
-
-    def _divert(self, run: _Run, batch: _Batch, until: Callable[[], float]) -> bool:
+    def _divert(self, run: Run, batch: Batch, until: Callable[[], float]) -> bool:
         try:
             count = self._fallback.write(batch.lines, until)
         except Exception:  # noqa: BLE001  switched off, disk full, broken pipe, closed stream
             return False
         if run.disowned:
             return False  # while it was stuck: what it holds is somebody else's by now
-        self._diverted += count
+        self._outage.diverted += count
         batch.forget(count)
         if batch.lines:
             return False
         self._settle(run, batch)
         return True
 
-    def _settle(self, run: _Run, batch: _Batch) -> None:
+    def _settle(self, run: Run, batch: Batch) -> None:
         self._settled = max(self._settled, batch.last)
         run.in_hand = None
