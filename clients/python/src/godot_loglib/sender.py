@@ -225,11 +225,9 @@ class Sender:
         with self._writer.alone(until + _LAST_WORD) as alone:
             if alone:
                 self._divert_everything(until)
-            lost = 0
-            if final or self._run.in_hand or self._run.taken:
-                lost = self._lose_the_rest(final=final)
             self._ended = final
-            return lost
+            rest = final or self._run.in_hand or self._run.taken
+            return self._lose_the_rest(final=final) if rest else 0
 
     def _halfway(self, until: float) -> float:
         """Half of the time is for Redis, the other for the fallback, if that takes anything."""
@@ -306,9 +304,8 @@ class Sender:
         while (
             batch := run.in_hand or run.fill(self._buffer, encoder, _LAST_BATCH, _LAST_BATCH_BYTES)
         ) is not None:
-            if not self._divert(run, batch, lambda: until) or batch.last >= goal:
-                return
-            if time.monotonic() > until:
+            delivered = self._divert(run, batch, lambda: until)
+            if not delivered or batch.last >= goal or time.monotonic() > until:
                 return
 
     # --- the thread ---
@@ -394,10 +391,9 @@ class Sender:
             return False  # while it was stuck: what it holds is somebody else's by now
         self._outage.diverted += count
         batch.forget(count)
-        if batch.lines:
-            return False
-        self._settle(run, batch)
-        return True
+        if not batch.lines:
+            self._settle(run, batch)
+        return not batch.lines
 
     def _settle(self, run: Run, batch: Batch) -> None:
         self._settled = max(self._settled, batch.last)
