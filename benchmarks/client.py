@@ -1,4 +1,7 @@
-"""What a log call of the Python client costs in any state of Redis, beside `logging` writing JSON to a file.
+"""What a log call of the Python client costs in any state of Redis, beside the other libraries.
+
+`logging` (with a JSON file handler), structlog and loguru write JSON lines to a file; the OpenTelemetry SDK
+has its batch processor and an exporter that drops everything, so it does in the call what it always does.
 
 Run `python benchmarks/client.py`. Every figure is of single calls in a tight loop, timed one by one, with 300
 bytes of data and the sender at work: the loop logs faster than any sender can send, so the buffer overflows
@@ -10,6 +13,8 @@ takes 1.6 times as long (1,200 instead of 750 ns here), for tens of milliseconds
 therefore compared twice: in their median rounds, and in their best rounds, which nothing disturbed.
 """
 
+# ruff: noqa: PLE1205  our logger takes data, no format arguments
+
 import argparse
 import json
 import logging
@@ -20,9 +25,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
-from godot_loglib import ICCMLogger
+from godot_loglib import GodotHandler, ICCMLogger
 
 DATA = {
     "request_id": "0192f0a1-2b3c-7d4e-8f50-123456789abc",
@@ -35,7 +41,22 @@ DATA = {
     "path": "/documents/2026/plan.md",
     "ok": True,
 }
-STATES = ("up", "refusing", "hanging", "filtered", "logging")
+GODOT = ("up", "refusing", "hanging", "filtered", "habits", "bound", "handler")
+OTHERS = ("logging", "structlog", "loguru", "otel")
+STATES = GODOT + OTHERS
+NAMES = {
+    "up": "Redis up",
+    "refusing": "Redis refusing",
+    "hanging": "Redis stopped (SIGSTOP)",
+    "filtered": "filtered by level",
+    "habits": 'info("%s", …, key=value)',
+    "bound": "bind(user=…), 9 keywords",
+    "handler": "logging → GodotHandler",
+    "logging": "logging, JSON to a file",
+    "structlog": "structlog, JSON to a file",
+    "loguru": "loguru, JSON to a file",
+    "otel": "OpenTelemetry SDK, batched",
+}
 WARM_UP_SECONDS = 60
 
 
@@ -53,7 +74,7 @@ class JSONFormatter(logging.Formatter):
         return json.dumps(line | {"data": record.__dict__["data"]})
 
 
-def timed(call: Callable[[], None], count: int) -> list[float]:
+def timed(call: Callable[[], object], count: int) -> list[float]:
     """Durations of single calls, in nanoseconds, without the cost of reading the clock."""
     clock = time.perf_counter_ns
     times = [0.0] * count
@@ -65,23 +86,111 @@ def timed(call: Callable[[], None], count: int) -> list[float]:
     return sorted(max(0, each - overhead) for each in times)
 
 
+def godot_call(state: str, url: str, directory: Path) -> Callable[[], object]:
+    """A call of ours, the sender at work."""
+    fallback = f"file:{directory / state}.jsonl"
+    settings = {"redis_url": url, "fallback": fallback, "redis_timeout": 0.2}
+    logger = ICCMLogger("bench", **settings)
+    logger.info("warm up")
+    logger.flush(
+        WARM_UP_SECONDS
+    )  # until Redis has it, or has been given up: the sender is at work in any state
+    if state == "filtered":
+        return lambda: logger.debug("tool call finished", DATA)
+    if state == "habits":
+        return lambda: logger.info("tool %s finished", "gates_create_document", **DATA)
+    if state == "bound":
+        bound = logger.bind(user="ada")
+        return lambda: bound.info("tool call finished", **DATA)
+    if state == "handler":
+        standard = logging.Logger("bench")  # noqa: LOG001  no global state for a benchmark
+        standard.addHandler(GodotHandler("bench", **settings))
+        return lambda: standard.info("tool call finished", extra={"data": DATA})
+    return lambda: logger.info("tool call finished", DATA)
+
+
+def logging_call(directory: Path) -> Callable[[], object]:
+    """The standard library as most projects set it up."""
+    handler = logging.FileHandler(directory / "logging.jsonl")
+    handler.setFormatter(JSONFormatter())
+    standard = logging.Logger("bench")  # noqa: LOG001  no global state for a benchmark
+    standard.addHandler(handler)
+    return lambda: standard.info("tool call finished", extra={"data": DATA})
+
+
+def structlog_call(directory: Path) -> Callable[[], object]:
+    """What structlog's page about performance recommends, with the standard library's json."""
+    import structlog  # noqa: PLC0415  each measuring process needs one
+
+    file = (directory / "structlog.jsonl").open("wb")
+    logger = structlog.wrap_logger(
+        structlog.BytesLogger(file),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(serializer=lambda *a, **k: json.dumps(*a, **k).encode()),
+        ],
+        cache_logger_on_first_use=True,
+    ).bind()
+    return lambda: logger.info("tool call finished", **DATA)
+
+
+def loguru_call(directory: Path) -> Callable[[], object]:
+    """Loguru with `serialize`."""
+    from loguru import logger  # noqa: PLC0415
+
+    logger.remove()
+    logger.add(directory / "loguru.jsonl", serialize=True)
+    return lambda: logger.bind(**DATA).info("tool call finished")
+
+
+def otel_call(_directory: Path) -> Callable[[], object]:
+    """The SDK's own logger: a record goes to the batch processor's queue."""
+    from opentelemetry._logs import LogRecord, SeverityNumber  # noqa: PLC0415
+    from opentelemetry.sdk._logs import LoggerProvider  # noqa: PLC0415
+    from opentelemetry.sdk._logs.export import (  # noqa: PLC0415
+        BatchLogRecordProcessor,
+        LogRecordExporter,
+        LogRecordExportResult,
+    )
+
+    class Dropping(LogRecordExporter):
+        def export(self, batch: object) -> LogRecordExportResult:  # noqa: ARG002
+            return LogRecordExportResult.SUCCESS
+
+        def force_flush(self, timeout_millis: int = 0) -> bool:  # noqa: ARG002
+            return True
+
+        def shutdown(self) -> None:
+            pass
+
+    provider = LoggerProvider()
+    provider.add_log_record_processor(BatchLogRecordProcessor(Dropping()))
+    logger = provider.get_logger("bench")
+    return lambda: logger.emit(
+        LogRecord(
+            timestamp=time.time_ns(),
+            severity_number=SeverityNumber.INFO,
+            severity_text="INFO",
+            body="tool call finished",
+            attributes=DATA,
+        )
+    )
+
+
 def measure(state: str, url: str, count: int, directory: Path) -> None:
     """One round in this process: median, p99, p99.9 and mean in microseconds."""
-    if state == "logging":
-        handler = logging.FileHandler(directory / "logging.jsonl")
-        handler.setFormatter(JSONFormatter())
-        standard = logging.Logger("bench")  # noqa: LOG001  no global state for a benchmark
-        standard.addHandler(handler)
-        times = timed(lambda: standard.info("tool call finished", extra={"data": DATA}), count)
-    else:
-        fallback = f"file:{directory / state}.jsonl"
-        logger = ICCMLogger("bench", redis_url=url, fallback=fallback, redis_timeout=0.2)
-        log = logger.debug if state == "filtered" else logger.info
-        logger.info("warm up")
-        logger.flush(
-            WARM_UP_SECONDS
-        )  # until Redis has it, or has been given up: the sender is at work in any state
-        times = timed(lambda: log("tool call finished", DATA), count)
+    others = {
+        "logging": logging_call,
+        "structlog": structlog_call,
+        "loguru": loguru_call,
+        "otel": otel_call,
+    }
+    call = godot_call(state, url, directory) if state in GODOT else others[state](directory)
+    times = timed(call, count)
     points = [times[int(len(times) * share)] for share in (0.5, 0.99, 0.999)]
     print(json.dumps([point / 1000 for point in [*points, statistics.fmean(times)]]), flush=True)
     os._exit(0)  # what is left in the buffer is nobody's concern
@@ -110,7 +219,9 @@ def compare(rounds: int, count: int) -> None:
     """All states in turn, several times; the table."""
     from godot_daemon.embedded import EmbeddedValkey  # noqa: PLC0415  the measuring processes need no daemon
 
-    results: dict[str, list[list[float]]] = {state: [] for state in STATES}
+    needs = {"otel": "opentelemetry.sdk"}
+    missing = [state for state in OTHERS if find_spec(needs.get(state, state).partition(".")[0]) is None]
+    results: dict[str, list[list[float]]] = {state: [] for state in STATES if state not in missing}
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
         with EmbeddedValkey(place / "up") as up, EmbeddedValkey(place / "hanging") as hanging:
@@ -119,8 +230,8 @@ def compare(rounds: int, count: int) -> None:
             hanging.suspend()
             try:
                 for _ in range(rounds):
-                    for state in STATES:
-                        results[state].append(round_of(state, urls[state], count, directory))
+                    for state, rows in results.items():
+                        rows.append(round_of(state, urls[state], count, directory))
             finally:
                 hanging.resume()
     medians = {
@@ -129,17 +240,15 @@ def compare(rounds: int, count: int) -> None:
     }
     standard = medians["logging"][0]
     print(f"{count:,} calls, {rounds} rounds, 300 bytes of data, microseconds per call\n")
-    print(f"{'':24}{'median':>8}{'p99':>8}{'p99.9':>9}{'mean':>8}{'logging ÷ median':>18}")
-    names = {
-        "up": "Redis up",
-        "refusing": "Redis refusing",
-        "hanging": "Redis stopped (SIGSTOP)",
-        "filtered": "filtered by level",
-        "logging": "logging, JSON to a file",
-    }
+    print(f"{'':28}{'median':>8}{'p99':>8}{'p99.9':>9}{'mean':>8}{'÷ Redis up':>13}{'logging ÷':>11}")
+    ours = medians["up"][0]
     for state, (median, p99, p999, mean) in medians.items():
-        ratio = f"{standard / median:.1f}" if median else "-"
-        print(f"{names[state]:24}{median:8.2f}{p99:8.2f}{p999:9.1f}{mean:8.2f}{ratio:>18}")
+        beside = f"{standard / median:.1f}" if median else "-"
+        print(
+            f"{NAMES[state]:28}{median:8.2f}{p99:8.2f}{p999:9.1f}{mean:8.2f}{median / ours:13.2f}{beside:>11}"
+        )
+    if missing:
+        print(f"not installed, and so not here: {', '.join(missing)}")
     calls = ("up", "refusing", "hanging")
     in_median = [medians[state][0] for state in calls]
     in_best = [min(median for median, *_ in results[state]) for state in calls]

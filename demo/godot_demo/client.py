@@ -68,14 +68,17 @@ class Host:
         return tool, arguments
 
     async def call(
-        self, tool: str, arguments: dict[str, Any], *, refuse_unlisted: bool
+        self, tool: str, arguments: dict[str, Any], *, refuse_unlisted: bool, trace_log: bool = False
     ) -> tuple[str, str | None]:
         """Make a call for the model; returns its outcome and, when it did not work, the text of the error."""
         if self.session is None or (refuse_unlisted and tool not in self.offered):
             return "refused", self.refuse(tool)
+        meta: Any = {"x-trace-log": "true"} if trace_log else None
         try:
             result = await self.session.call_tool(
-                *self.spell(tool, arguments), read_timeout_seconds=self.patience
+                *self.spell(tool, arguments),
+                read_timeout_seconds=self.patience,
+                meta=meta,
             )
         except MCPError as error:
             return "error", error.error.message
@@ -109,7 +112,10 @@ class Session:
                     self._changed = False
                     await host.offer()
                 outcome, error = await host.call(
-                    order["tool"], order["arguments"], refuse_unlisted=order["refuse_unlisted"]
+                    order["tool"],
+                    order["arguments"],
+                    refuse_unlisted=order["refuse_unlisted"],
+                    trace_log=order["trace_log"],
                 )
                 report("call", tool=order["tool"], outcome=outcome, error=error)
         return "again" in order

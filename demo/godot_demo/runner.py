@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import redis
 
 from godot_demo import node
 from godot_demo.errors import DemoError
@@ -51,8 +55,8 @@ def run(
 ) -> DemoRun:
     """Run a scenario against a Redis and return what happened.
 
-    Every component runs as a process of its own at level TRACE and logs to `redis_url`. All of them have
-    ended when this returns or raises.
+    Every component runs as a process of its own, as a rule at level TRACE, and logs to `redis_url`. All of
+    them have ended when this returns or raises.
 
     Parameters
     ----------
@@ -77,7 +81,7 @@ def run(
         raise DemoError(f"There is no scenario {scenario!r}.", hint=f"Choose from: {', '.join(SCENARIOS)}")
     tell = progress or (lambda _line: None)
     node.ensure_packages(tell)
-    logging = {"GODOT_REDIS_URL": redis_url, "GODOT_PREFIX": prefix, "GODOT_LEVEL": "TRACE"}
+    logging = {"GODOT_REDIS_URL": redis_url, "GODOT_PREFIX": prefix, "GODOT_LEVEL": plan.level}
     # The stdout of every component is a channel, so the fallback may not go there.
     environment = os.environ | logging | {"GODOT_FALLBACK": "stderr", "LOGGING_ENABLED": "true"}
     started = datetime.now(UTC)
@@ -87,7 +91,7 @@ def run(
         closed_port() as old_port,
         Components(environment, Path(folder), deadline) as components,
     ):
-        system = System(plan, components, seed, tell)
+        system = System(plan, components, seed, tell, partial(_set_level, redis_url, f"{prefix}levels"))
         system.start_backends()
         system.start_client(old_port)
         calls = system.play()
@@ -101,3 +105,12 @@ def run(
         ended=datetime.now(UTC),
         relay_stderr=relay_stderr,
     )
+
+
+def _set_level(redis_url: str, key: str, component: str, level: str | None) -> None:
+    """What `godot level set` and `reset` tell the clients; see clients/wire."""
+    with redis.Redis.from_url(redis_url) as client:
+        if level is None:
+            client.hdel(key, component)
+        else:
+            client.hset(key, component, json.dumps({"level": level, "expires_at": None}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 import yaml
 
 from godot_demo import node
-from godot_demo.scenarios import Again, Call, Scenario, Start, Stop
+from godot_demo.scenarios import Again, Call, Scenario, SetLevel, Start, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 BACKENDS: Final = ("playfair", "dewey", "fiedler", "gates")
 _ROUTES: Final = ("playfair", "gates", "dewey", "fiedler")
+_LEVEL_SECONDS: Final = 1.0  # what a client may take that logs
 _TRACES, _RELAY_STDERR = "traces.jsonl", "relay.stderr"
 
 
@@ -49,9 +51,15 @@ class System:
     """All components of one run."""
 
     def __init__(
-        self, plan: Scenario, components: Components, seed: int, tell: Callable[[str], None]
+        self,
+        plan: Scenario,
+        components: Components,
+        seed: int,
+        tell: Callable[[str], None],
+        set_level: Callable[[str, str | None], None],
     ) -> None:
         self._plan = plan
+        self._set_level = set_level
         self._components = components
         self._seed = seed
         self._tell = tell
@@ -108,6 +116,10 @@ class System:
                 case Stop():
                     self._components.stop(step.backend)
                     self._tell(f"{step.backend} is stopped")
+                case SetLevel():
+                    self._set_level(step.component, step.level)
+                    self._tell(f"{step.component} is to log at {step.level or 'its own level'}")
+                    time.sleep(_LEVEL_SECONDS)
                 case Again():
                     self._components.order("client", {"again": True})
                     self._expect_offer()
@@ -131,6 +143,7 @@ class System:
             for key, value in call.arguments.items()
         }
         order = {"tool": call.tool, "arguments": arguments, "refuse_unlisted": call.refuse_unlisted}
+        order["trace_log"] = call.trace_log
         self._components.order("client", order)
         if call.revives is not None:
             self._components.wait_for_death(call.revives)

@@ -6,10 +6,10 @@ import contextvars
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
-from godot_loglib import ICCMLogger, Trace, new_trace_id
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from godot_loglib import ICCMLogger, Trace
 
 Transport = Literal["stdio", "websocket", "http"]
 Message = dict[str, Any]
@@ -70,10 +70,10 @@ class Wire:
             return self._asked.pop(json.dumps(message.get("id")), None)
         if not self._peer and message["method"] == "initialize":
             self._peer = message.get("params", {}).get("clientInfo", {}).get("name", "")
-        trace: str | None = self._logger.extract(message)
+        trace = self._logger.extract(message)
         if trace is None and self._on_entry is not None and _is_request(message):
-            trace = new_trace_id()
-            self._on_entry(message, trace)
+            trace = self._logger.extract(message, create=True)
+            self._on_entry(message, str(trace))
         return trace
 
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from godot_demo.scenarios import calls, discovery, healthy, routing, web, wire
-from godot_demo.scenarios._plan import Again, Call, Scenario, Start, Step, Stop, Truth
+from godot_demo.scenarios._plan import Again, Call, Scenario, SetLevel, Start, Step, Stop, Truth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,4 +22,4 @@ SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType(
     }
 )
 
-__all__ = ["SCENARIOS", "Again", "Call", "Scenario", "Start", "Step", "Stop", "Truth"]
+__all__ = ["SCENARIOS", "Again", "Call", "Scenario", "SetLevel", "Start", "Step", "Stop", "Truth"]

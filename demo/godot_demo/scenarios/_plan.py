@@ -19,6 +19,8 @@ class Call:
     """Whether the client refuses the call by itself when the tool is not listed, as Claude Code does."""
     abandoned_after: float | None = None
     """After so many seconds without an answer the user kills the terminal, which ends the scenario."""
+    trace_log: bool = False
+    """The request says `X-Trace-Log: true`, and is logged at TRACE wherever it comes."""
     revives: str | None = None
     """A backend that dies of this call, and is started anew where it was, as what it should be."""
 
@@ -44,7 +46,15 @@ class Again:
     """The client ends its session, and the relay with it, and begins another one with a new relay."""
 
 
-Step = Call | Start | Stop | Again
+@dataclass(frozen=True, slots=True)
+class SetLevel:
+    """The level of a component is set centrally, as `godot level set` does; None resets it."""
+
+    component: str
+    level: str | None
+
+
+Step = Call | Start | Stop | Again | SetLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,8 @@ class Scenario:
     """Backends that are up before any but Playfair is started."""
     variants: Mapping[str, str] = field(default_factory=dict)
     """Component → the name under which `variants` (for Gates: `gates/variants.js`) tells how it differs."""
+    level: str = "TRACE"
+    """At which all components log by themselves."""
     patience: float | None = None
     """Seconds that the client waits for the end of a call; as a rule it waits for ever."""
 

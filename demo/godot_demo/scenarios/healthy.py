@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from godot_demo.scenarios._plan import Again, Call, Scenario, Start, Stop
+from godot_demo.scenarios._plan import Again, Call, Scenario, SetLevel, Start, Stop
 from godot_demo.scenarios._scripts import (
     BEGIN,
     CHECK,
@@ -16,6 +16,7 @@ from godot_demo.scenarios._scripts import (
     MODELS,
     SEARCH,
     SEND,
+    SESSION,
     STORE,
     VALIDATE,
 )
@@ -39,6 +40,28 @@ SCENARIOS: Final = (
             *(*_ROUND, DRAW) * 5,
         ),
         variants={"fiedler": "Grows"},
+    ),
+    Scenario(
+        "levels",
+        "All at INFO; two requests ask for TRACE; then Dewey is set to TRACE from outside, and reset",
+        (
+            BEGIN,
+            MODELS,
+            Call("gates_create_document", {"markdown": "# Plan\n\nOne step."}, trace_log=True),
+            Call(
+                "dewey_store_message",
+                {**SESSION, "role": "user", "content": "What is logged of this?"},
+                trace_log=True,
+            ),
+            GET,
+            SetLevel("dewey", "TRACE"),
+            SEARCH,
+            GET,
+            SetLevel("dewey", None),
+            SEARCH,
+            GET,
+        ),
+        level="INFO",
     ),
     Scenario(
         "mute-backend",

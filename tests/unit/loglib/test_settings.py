@@ -16,7 +16,7 @@ def test_defaults():
     settings = read_settings({}, {})
     assert settings.redis_url == "redis://127.0.0.1:6379/0"
     assert (settings.prefix, settings.queue_max) == ("logs:", 100_000)
-    assert (settings.level, settings.enabled, settings.fallback) == (INFO, True, "stdout")
+    assert (settings.level, settings.enabled, settings.fallback) == (INFO, True, "auto")
     assert (settings.buffer_max, settings.buffer_bytes) == (10_000, 64 * 1024**2)
     assert settings.problems == ()
 

@@ -1,10 +1,10 @@
 """The bounded queue between the log calls and the sender; what it cannot hold is counted as lost."""
 
 from collections import deque
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from threading import RLock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _OVERHEAD: Final = 256  # bytes of an entry beside its message and data
 NEVER: Final = 1 << 62
+_FROZEN_AFTER: Final = 0.2  # seconds after which the holder of a lock that is held for microseconds is gone
 
 
 @dataclass(slots=True)
@@ -35,10 +36,10 @@ class Losses:
         The buffer's, which is held already when the buffer overflows.
     """
 
-    __slots__ = ("_counted", "_latest", "_lock")
+    __slots__ = ("_counted", "_latest", "lock")
 
     def __init__(self, lock: AbstractContextManager[object]) -> None:
-        self._lock = lock
+        self.lock = lock
         self._counted: dict[tuple[str, str], Loss] = {}
         self._latest: Loss | None = None
 
@@ -48,7 +49,7 @@ class Losses:
 
     def merge(self, loss: Loss) -> None:
         """Count what has been counted elsewhere, or was taken and could not be told."""
-        with self._lock:
+        with self.lock:
             known = self._counted.setdefault((loss.component, loss.reason), loss)
             if known is not loss:
                 known.count += loss.count
@@ -67,10 +68,40 @@ class Losses:
 
     def take(self) -> list[Loss]:
         """Everything counted since the last call."""
-        with self._lock:
+        with self.lock:
             taken, self._counted = list(self._counted.values()), {}
             self._latest = None
         return taken
+
+    def __bool__(self) -> bool:
+        return bool(self._counted)
+
+
+class _Impatient:
+    """The lock of a process that ends.
+
+    The interpreter freezes the daemon threads when it goes down, also one that holds the lock; a finaliser
+    that logs after that would wait for ever. Here it waits once, and then goes on without.
+    """
+
+    def __init__(self, lock: AbstractContextManager[object]) -> None:
+        self._lock: Any = lock
+        self._abandoned = False
+
+    def __enter__(self) -> None:
+        if not self._abandoned and not self._lock.acquire(timeout=_FROZEN_AFTER):
+            self._abandoned = True
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(RuntimeError):  # not ours
+            self._lock.release()
+
+
+class Hands(Protocol):
+    """Who takes records out, until somebody else does."""
+
+    taken: list["Entry"]
+    disowned: bool
 
 
 class Buffer:
@@ -101,7 +132,7 @@ class Buffer:
 
     def reset(self) -> None:
         """Forget everything: the state of a process that has just been forked."""
-        self._lock = RLock()
+        self._lock: AbstractContextManager[object] = RLock()
         self._entries: deque[Entry] = deque()
         self._bytes = 0
         self._seq = 0
@@ -128,6 +159,11 @@ class Buffer:
         if len(entries) >= self.wake_at:
             self.rouse()
 
+    def finish(self) -> None:
+        """The process ends: from now on nobody waits long for the lock."""
+        if not isinstance(self._lock, _Impatient):
+            self._lock = self.losses.lock = _Impatient(self._lock)
+
     def _trim(self) -> None:
         entries = self._entries
         while True:
@@ -141,18 +177,29 @@ class Buffer:
             self._bytes -= oldest[7]
             self.losses.add_next(oldest[3].component, reason, oldest[1])
 
-    def take(self, max_count: int, max_bytes: int) -> list["Entry"]:
-        """Remove the oldest records: at most so many, and so many bytes unless the first alone has more."""
+    def take(self, max_count: int, max_bytes: int, hands: "Hands | None" = None) -> list["Entry"]:
+        """Remove the oldest records: at most so many, and so many bytes unless the first alone has more.
+
+        With `hands` they are in its `taken` from the instant at which they are no longer in here.
+        """
         entries = self._entries
-        taken: list[Entry] = []
+        taken: list[Entry] = [] if hands is None else hands.taken
         size = 0
         with self._lock:
+            if hands is not None and hands.disowned:
+                return taken
             while entries and len(taken) < max_count and (size == 0 or size + entries[0][7] <= max_bytes):
-                entry = entries.popleft()
-                size += entry[7]
+                entry = entries[0]
                 taken.append(entry)
+                entries.popleft()
+                size += entry[7]
             self._bytes -= size
         return taken
+
+    def copy(self, taken: list["Entry"]) -> list["Entry"]:
+        """A copy of a list that `take` may be filling just now."""
+        with self._lock:
+            return list(taken)
 
     def next_seq(self) -> int:
         """A number for a record that does not come through `put`."""

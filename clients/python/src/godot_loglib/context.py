@@ -3,19 +3,20 @@
 import json
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Final, Self
 
-from godot_loglib.ids import canonical_trace_id
+from godot_loglib.ids import canonical_trace_id, new_trace_id
 
 _TRACEPARENT: Final = re.compile(
     r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL
 )
 _CARRIED: Final = ("tracestate", "baggage")
 _TRUE: Final = frozenset({"true", "1", "yes", "on"})
+_LOG_ALL: Final = "x-trace-log"
 _LENGTH: Final = 8192  # of a header value worth reading
 
 
@@ -32,11 +33,12 @@ class Trace(str):
         The request asked to be logged at TRACE (`X-Trace-Log: true`).
     """
 
-    __slots__ = ("carried", "flags", "log_all")
+    __slots__ = ("_alive", "carried", "flags", "log_all")
 
     flags: str
     carried: Mapping[str, str]
     log_all: bool
+    _alive: object
 
     def __new__(
         cls,
@@ -49,7 +51,42 @@ class Trace(str):
         """Bind what came along to the id."""
         trace = super().__new__(cls, trace_id)
         trace.flags, trace.carried, trace.log_all = flags, dict(carried or {}), log_all
+        if log_all:
+            trace._alive = _Loud()
         return trace
+
+    def __reduce__(self) -> Any:
+        """Into another process with all of it."""
+        return _trace, (str(self), self.flags, dict(self.carried), self.log_all)
+
+
+def _trace(trace_id: str, flags: str, carried: dict[str, str], log_all: bool) -> Trace:
+    return Trace(trace_id, flags=flags, carried=carried, log_all=log_all)
+
+
+# What lives as long as a trace that is to be logged at TRACE. While there is one, no call may be filtered by
+# its level alone. A dict, since its single operations need no lock, in a finaliser neither.
+loud: Final[dict[int, None]] = {}
+on_loud: Final[list[Callable[[], None]]] = []
+
+
+class _Loud:
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        loud[id(self)] = None
+        if len(loud) == 1:
+            _tell()
+
+    def __del__(self) -> None:
+        loud.pop(id(self), None)
+        if not loud:
+            _tell()
+
+
+def _tell() -> None:
+    for listener in on_loud:
+        listener()
 
 
 # The sender's own thread, and a log call that is inside of the application's __str__ or __repr__, run under
@@ -106,45 +143,67 @@ def inject(carrier: Any) -> Any:
         return carrier
     if _is_message(carrier):
         return _inject_message(carrier, parent, trace)
-    ours = (
-        {"traceparent", "x-trace-id"} | ({"x-trace-log"} if trace.log_all else set()) | trace.carried.keys()
-    )
+    ours = {"traceparent", "x-trace-id"} | ({_LOG_ALL} if trace.log_all else set()) | trace.carried.keys()
     headers = {key: value for key, value in carrier.items() if str(key).lower() not in ours}
     headers |= {"traceparent": parent, "X-Trace-ID": digits} | dict(trace.carried)
     return headers | {"X-Trace-Log": "true"} if trace.log_all else headers
 
 
-def extract(carrier: Any) -> Trace | None:
+def extract(carrier: Any, *, create: bool = False) -> Trace | None:
     """The trace that a message (dict, JSON text, model), headers or an ASGI header list carry, or None.
 
-    A valid `traceparent` wins over `X-Trace-ID`. Nothing is invented: what carries no trace gives None.
+    A valid `traceparent` wins over `X-Trace-ID`. Nothing is invented: what carries no trace gives None,
+    unless `create` asks for a new one, which then is logged at TRACE if the request says so (`X-Trace-Log`).
     """
+    fields = _fields_of(carrier)
+    found = _from_fields(fields)
+    if found is None and create:
+        return Trace(new_trace_id(), carried=_carried(fields), log_all=_log_all(fields))
+    return found
+
+
+def _fields_of(carrier: Any) -> Mapping[str, str]:
     with suppress(Exception):
         if isinstance(carrier, str | bytes):
             carrier = json.loads(carrier)
         elif callable(dump := getattr(carrier, "model_dump", None)):
             carrier = dump(mode="json", by_alias=True, exclude_none=True)
         if isinstance(carrier, Mapping) and _is_message(carrier):
-            return trace_of(carrier)
+            return _meta_fields(carrier)
         items = carrier.items() if hasattr(carrier, "items") else carrier
-        return _from_fields({_text(key).lower(): _text(value) for key, value in _pairs(items)})
-    return None
+        return {_text(key).lower(): _text(value) for key, value in _pairs(items)}
+    return {}
 
 
 def trace_of(message: Mapping[str, Any]) -> Trace | None:
     """The trace in `params._meta` of an MCP message."""
+    return _from_fields(_meta_fields(message))
+
+
+def _meta_fields(message: Mapping[str, Any]) -> Mapping[str, str]:
     params = message.get("params")
     meta = params.get("_meta") if isinstance(params, Mapping) else None
     if not isinstance(meta, Mapping):
-        return None
-    return _from_fields(
-        {key: value for key, value in meta.items() if isinstance(key, str) and isinstance(value, str)}
-    )
+        return {}
+    fields = {}
+    for key, value in meta.items():
+        if isinstance(key, str) and isinstance(value, str):
+            fields[_LOG_ALL if key.lower() == _LOG_ALL else key] = value
+        elif value is True and isinstance(key, str) and key.lower() == _LOG_ALL:
+            fields[_LOG_ALL] = "true"
+    return fields
+
+
+def _carried(fields: Mapping[str, str]) -> dict[str, str]:
+    return {key: fields[key] for key in _CARRIED if fields.get(key)}
+
+
+def _log_all(fields: Mapping[str, str]) -> bool:
+    return fields.get(_LOG_ALL, "").strip().lower() in _TRUE
 
 
 def _from_fields(fields: Mapping[str, str]) -> Trace | None:
-    carried = {key: fields[key] for key in _CARRIED if fields.get(key)}
-    log_all = fields.get("x-trace-log", "").strip().lower() in _TRUE
+    carried, log_all = _carried(fields), _log_all(fields)
     match = _TRACEPARENT.fullmatch(fields.get("traceparent", "").strip().lower()[:_LENGTH])
     if (
         match
@@ -168,7 +227,8 @@ def _inject_message(message: Mapping[Any, Any], parent: str, trace: Trace) -> An
         return message
     meta = params.get("_meta")
     own = meta if isinstance(meta, Mapping) else {}
-    return {**message, "params": {**params, "_meta": {**trace.carried, **own, "traceparent": parent}}}
+    ours = {"traceparent": parent} | ({_LOG_ALL: "true"} if trace.log_all else {})
+    return {**message, "params": {**params, "_meta": {**trace.carried, **own, **ours}}}
 
 
 def _inject_text(text: str, parent: str, trace: Trace) -> str:

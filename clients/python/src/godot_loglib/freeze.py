@@ -2,6 +2,8 @@
 
 import dataclasses
 import marshal
+import opcode
+import signal
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -15,6 +17,7 @@ from uuid import UUID
 DEPTH: Final = 200
 _VALUES: Final = 100_000
 _TEXT: Final = 10_000
+_RAISING: Final = frozenset({opcode.opmap["RAISE_VARARGS"], opcode.opmap["RERAISE"]})
 TOO_DEEP: Final = f"[nested deeper than {DEPTH} levels]"
 
 # marshal freezes 300 bytes of plain JSON-like objects in 0.7 µs (pickle 1.4, json 4.1). It takes exact
@@ -31,7 +34,9 @@ def freeze(value: object) -> bytes:
         pass
     try:
         return freeze_plain(plain(value))
-    except Exception as error:  # noqa: BLE001  a log call never raises; the record says why
+    except BaseException as error:
+        if interrupts(error):
+            raise
         return freeze_plain({"unserialisable": f"{type(value).__name__}: {type(error).__name__}"})
 
 
@@ -49,14 +54,40 @@ def printable(value: object) -> str:
     """The `str` of anything, also of objects that refuse to be printed."""
     try:
         return str.__str__(value) if isinstance(value, str) else str(value)
-    except Exception:  # noqa: BLE001  __str__ is the application's code
+    except BaseException as error:
+        if interrupts(error):
+            raise
         return f"<unprintable {type(value).__name__}>"
+
+
+def interrupts(error: BaseException) -> bool:
+    """Whether an exception came from outside, a Ctrl-C for instance, and not out of the value at hand.
+
+    `__str__` and `__repr__` may raise anything, and no log call passes it on. A signal handler may raise at
+    any instant, and must be passed on: it raises in its own code, or, as Python's for SIGINT, without any.
+    """
+    if isinstance(error, Exception):
+        return False
+    place = error.__traceback__
+    if place is None:
+        return False
+    handlers = {getattr(signal.getsignal(number), "__code__", None) for number in signal.valid_signals()}
+    while place.tb_next is not None:
+        if place.tb_frame.f_code in handlers:
+            return True
+        place = place.tb_next
+    code = place.tb_frame.f_code
+    if code in handlers:
+        return True
+    return isinstance(error, KeyboardInterrupt) and code.co_code[place.tb_lasti] not in _RAISING
 
 
 def _repr(value: object) -> str:
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001  __repr__ is the application's code
+    except BaseException as error:
+        if interrupts(error):
+            raise
         return f"<unprintable {type(value).__name__}>"
     return text if len(text) <= _TEXT else text[:_TEXT] + "…"
 

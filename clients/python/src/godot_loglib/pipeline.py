@@ -1,26 +1,24 @@
-"""Buffer and sender of a process, shared by all loggers with one destination; they survive fork and exit."""
+"""Buffer and sender of a process, shared by all loggers with one destination."""
 
-import atexit
-import os
-import signal
-import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Final
 
+from godot_loglib import ends
 from godot_loglib.buffer import Buffer
+from godot_loglib.context import on_loud
 from godot_loglib.fallback import Fallback, make_fallback
-from godot_loglib.record import Encoder, instance_name
+from godot_loglib.gate import CentralLevels, Gate
+from godot_loglib.record import Encoder, Source, instance_name
 from godot_loglib.redis_queue import RedisQueue
 from godot_loglib.sender import Sender
 from godot_loglib.settings import Settings
 
 _pipelines: Final[dict[tuple[object, ...], "Pipeline"]] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()
 _holding = False
-_registered_in = 0
 
 
 class Pipeline:
@@ -31,13 +29,15 @@ class Pipeline:
         self.exit_seconds = settings.exit_seconds
         self.instance = instance_name()
         self.buffer = Buffer(settings.buffer_max, settings.buffer_bytes)
+        self.levels = CentralLevels()
         queue = RedisQueue(settings.redis_url, settings.prefix, settings.queue_max, settings.redis_timeout)
         self.sender = Sender(
             self.buffer,
             queue,
             self._fallback,
             self._encoder,
-            _close_at_exit_of_child,
+            self.levels,
+            ends.at_exit_of_child,
             retry_seconds=settings.retry_seconds,
         )
 
@@ -47,15 +47,32 @@ class Pipeline:
     def _encoder(self) -> Encoder:
         return Encoder(self.instance)
 
-    def close(self, timeout: float | None = None, *, final: bool = False) -> None:
+    def close(self, timeout: float | None = None) -> None:
         """Flush within the deadline; what is left goes to the fallback."""
-        self.sender.close(self.exit_seconds if timeout is None else timeout, final=final)
+        seconds = self.exit_seconds if timeout is None else timeout
+        ends.undisturbed(lambda: self.sender.close(seconds))
 
     def restart_after_fork(self) -> None:
         """In a forked child: the parent sends what the parent logged; the child is an instance of its own."""
         self.instance = instance_name()
         self.buffer.reset()
         self.sender.reset()
+        self.levels.arm()
+
+    def gate(self, source: Source, settings: Settings, own: int) -> Gate:
+        """What decides about the calls of a logger."""
+        key = (source.component, settings.redact_fields, own, settings.enabled, settings.trace_sample)
+        return self.levels.gate(
+            key,
+            lambda: Gate(
+                source,
+                own,
+                self.buffer,
+                self.sender.look,
+                enabled=settings.enabled,
+                sample=settings.trace_sample,
+            ),
+        )
 
 
 def pipeline_for(settings: Settings) -> Pipeline:
@@ -75,9 +92,9 @@ def pipeline_for(settings: Settings) -> Pipeline:
     with _lock:
         pipeline = _pipelines.get(key)
         if pipeline is None:
-            if not _pipelines:
-                _close_on_sigterm()
-            pipeline = _pipelines[key] = Pipeline(settings)
+            ends.watch()
+            # A signal handler may make the same one just now, in this thread.
+            pipeline = _pipelines.setdefault(key, Pipeline(settings))
             if _holding:
                 pipeline.sender.hold(0)
     return pipeline
@@ -103,49 +120,37 @@ def held() -> Iterator[None]:
             pipeline.sender.release()
 
 
-def _close_all() -> None:
+def update_gates() -> None:
+    """A request that is to be logged at TRACE came, or the last of them is gone."""
     for pipeline in pipelines():
-        pipeline.close()
+        for gate in pipeline.levels.gates():
+            gate.update()
 
 
-def _close_finally() -> None:
-    for pipeline in pipelines():
-        pipeline.close(final=True)
+def close_all(*, final: bool = False) -> None:
+    """Close every pipeline, all of them within the same deadline."""
+    started = time.monotonic()
+    everyone = [(pipeline.sender, started + pipeline.exit_seconds) for pipeline in pipelines()]
+    interruption: BaseException | None = None
+    for sender, until in everyone:
+        sender.stop(until, final=final)
+    for sender, until in everyone:
+        try:
+            sender.finish(until, final=final)
+        except BaseException as error:  # noqa: BLE001  a signal handler that raises: the others come first
+            interruption = error
+    if interruption is not None:
+        raise interruption
 
 
-def _close_on_sigterm() -> None:
-    """Send the last records when the process is asked to end, unless it handles SIGTERM itself."""
-    in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        return
-
-    def close_and_die(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        _close_all()
-        os.kill(os.getpid(), number)
-
-    signal.signal(signal.SIGTERM, close_and_die)
-
-
-def _close_at_exit_of_child() -> None:
-    """Register with multiprocessing: its processes leave through os._exit, past atexit.
-
-    Called when a sender starts: multiprocessing forgets in the child what was registered before the fork.
-    """
-    global _registered_in  # noqa: PLW0603  once for each process
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None and _registered_in != os.getpid():
-        _registered_in = os.getpid()
-        util.Finalize(None, _close_finally, exitpriority=100)
-
-
-def _restart_after_fork() -> None:
+def restart_after_fork() -> None:
+    """Make everything anew in a child."""
     global _lock  # noqa: PLW0603  another thread of the parent may have held it
-    _lock = threading.Lock()
+    _lock = threading.RLock()
+    ends.forget()
     for pipeline in pipelines():
         pipeline.restart_after_fork()
 
 
-atexit.register(_close_finally)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_restart_after_fork)
+on_loud.append(update_gates)
+ends.register(close_all, restart_after_fork)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from godot_loglib.buffer import Loss
-from godot_loglib.context import trace_of
+from godot_loglib.context import Trace, trace_of
 from godot_loglib.freeze import printable, thaw
 from godot_loglib.ids import RecordIds, canonical_trace_id
 from godot_loglib.levels import NAMES, WARN
+from godot_loglib.payload import Payloads
 from godot_loglib.redaction import Redactor, unique_keys
 from godot_loglib.secret_text import redact_text
 
@@ -27,6 +28,7 @@ class Source:
 
     component: str
     redactor: Redactor = field(repr=False)
+    payloads: Payloads | None = field(repr=False, default=None)
 
 
 # seq, nanoseconds since 1970, level, source, message, frozen data, trace id, bytes in memory. A plain tuple:
@@ -51,12 +53,17 @@ class Encoder:
 
     def entry(self, entry: Entry) -> bytes:
         """The wire record of one log call. The id is made here: encode once, send as often as needed."""
-        seq, at, level, source, message, frozen, trace, _ = entry
+        seq, at, level, source, message, frozen, trace, size = entry
+        is_message = message is None
         value = None if frozen is None else thaw(frozen)
         if message is None:
             message, trace = _message_record(value, trace)
         redactor = source.redactor
         data = None if value is None else redactor.data(value)
+        if is_message and source.payloads is not None and isinstance(data, dict):
+            mcp = data.get("mcp")
+            if isinstance(mcp, dict):
+                source.payloads.apply(mcp, size)
         return self._line((seq, at, level, source.component), redactor.text(message), trace, data)
 
     def loss(self, loss: Loss, seq: int) -> bytes:
@@ -91,7 +98,10 @@ class Encoder:
             return "null"
         if trace is not self._trace[0]:
             text = printable(trace)
-            self._trace = (trace, _dumps(canonical_trace_id(text) or redact_text(text[:_TRACE_LENGTH])))
+            made = _dumps(canonical_trace_id(text) or redact_text(text[:_TRACE_LENGTH]))
+            if isinstance(trace, Trace) and trace.log_all:
+                return made  # to be remembered it would have to stay alive, and that has consequences
+            self._trace = (trace, made)
         return self._trace[1]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from godot_loglib.levels import INFO, parse_level
+from godot_loglib.payload import POLICIES
 
 _UNITS: Final = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "KI": 1024, "MI": 1024**2, "GI": 1024**3}
 
@@ -76,9 +77,30 @@ def _fields(value: object) -> tuple[str, ...]:
 
 def _fallback(value: object) -> str:
     text = _text(value)
-    if text in {"stdout", "stderr", "off"} or (text.startswith("file:") and len(text) > len("file:")):
+    if text in {"auto", "stdout", "stderr", "off"} or (text.startswith("file:") and len(text) > len("file:")):
         return text
-    raise ValueError("not one of stdout, stderr, file:PATH, off")
+    raise ValueError("not one of auto, stdout, stderr, file:PATH, off")
+
+
+def _share(value: object) -> float:
+    try:
+        number = float(value) if isinstance(value, str | int | float) else -1.0
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise ValueError("not a number from 0 to 1")
+    return number
+
+
+def _payloads(value: object) -> tuple[tuple[str | None, str], ...]:
+    if isinstance(value, Mapping):
+        items = list(value.items())
+    else:
+        pairs = (item.strip().rpartition("=") for item in _text(value).split(",") if item.strip())
+        items = [(tool.strip() or None, policy.strip().lower()) for tool, _, policy in pairs]
+    if not items or any(policy not in POLICIES for _, policy in items):
+        raise ValueError("not a list of full, shape, off and TOOL=full|shape|off")
+    return tuple(dict(items).items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +165,10 @@ CATALOGUE: Final = (
     Variable(
         "fallback",
         "GODOT_FALLBACK",
-        "stdout",
-        "stdout",
+        "auto",
+        "auto",
         _fallback,
-        "where records go while Redis is away: stdout, stderr, file:PATH, off",
+        "where records go while Redis is away: auto, stdout, stderr, file:PATH, off",
     ),
     Variable(
         "fallback_bytes",
@@ -194,7 +216,31 @@ CATALOGUE: Final = (
         2.0,
         "2",
         _seconds,
-        "deadline of the flush at exit; what is left then goes to the fallback",
+        "deadline of the process's end: the first half is for Redis, the rest for the fallback",
+    ),
+    Variable(
+        "trace_sample",
+        "GODOT_TRACE_SAMPLE",
+        1.0,
+        "1",
+        _share,
+        "share of the traces whose TRACE records are logged, from 0 to 1",
+    ),
+    Variable(
+        "payloads",
+        "GODOT_PAYLOADS",
+        ((None, "full"),),
+        "full",
+        _payloads,
+        "what is recorded of the payloads of messages: full, shape, off, and TOOL=full, shape or off",
+    ),
+    Variable(
+        "payload_bytes",
+        "GODOT_PAYLOAD_BYTES",
+        1024**2,
+        "1MiB",
+        _bytes,
+        "size at which one payload is cut",
     ),
 )
 
@@ -217,6 +263,10 @@ class Settings:
     redis_timeout: float
     retry_seconds: float
     exit_seconds: float
+    trace_sample: float
+    payloads: tuple[tuple[str | None, str], ...]
+    payload_bytes: int
+    level_was_given: bool = False
     problems: tuple[str, ...] = ()
 
 
@@ -240,7 +290,7 @@ def read_settings(
             problems.append(f"{variable.name}_FILE cannot be read ({type(error).__name__})")
         usable = []
         for source, value in sources:
-            if value is None or value == "":
+            if value is None or (isinstance(value, str) and not value):
                 continue
             try:
                 usable.append(variable.parse(value))
@@ -250,6 +300,8 @@ def read_settings(
             chosen["redact_fields"] = tuple(dict.fromkeys(name for names in usable for name in names))
         else:
             chosen[variable.keyword] = usable[0] if usable else variable.default
+        if variable.keyword == "level":
+            chosen["level_was_given"] = bool(usable)
     problems += [f"there is no setting {name}" for name in given]
     return Settings(**chosen, problems=tuple(problems))
 
