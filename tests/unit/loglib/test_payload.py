@@ -115,3 +115,11 @@ def test_ordinary_records_are_not_concerned():
     with capture() as captured:
         ICCMLogger("relay", payloads="off").info("x", {"mcp": {"payload": "mine"}})
     assert captured.records[0]["data"] == {"mcp": {"payload": "mine"}}
+
+
+@pytest.mark.parametrize("policy", ["shape", "off"])
+def test_a_bound_never_shows_what_the_policy_hides(policy):
+    question = call()
+    question["params"]["arguments"] = {f"key {number}": "a secret" for number in range(400)}
+    [record] = recorded(("sent", question), payloads=policy, payload_bytes=1000)
+    assert "a secret" not in json.dumps(record)

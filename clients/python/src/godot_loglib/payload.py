@@ -52,9 +52,11 @@ class Payloads:
         if self._strictest != "full":
             kept, policy = self._by_policy(mcp, payload)
         if not small and _size(kept) > self._limit:
-            kept, policy = _content(payload, _shape), "shape"
+            whole = kept  # a bound never shows what the policy hides
+            if policy == "full":
+                kept, policy = _content(payload, _shape), "shape"
             if _size(kept) > self._limit:
-                text = payload if isinstance(payload, str) else _dumps(payload)
+                text = whole if isinstance(whole, str) else _dumps(whole)
                 kept, policy = text.encode("utf-8", "replace")[: self._limit].decode("utf-8", "ignore"), _CUT
         if policy != "full":
             mcp["payload"] = kept
