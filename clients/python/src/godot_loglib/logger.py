@@ -295,9 +295,8 @@ class ICCMLogger:
                 pass
             else:
                 return
-        if data is fields:
-            data = None
-        self._log_anything(level, message, (data, trace_id, *more), fields, current)
+        given = None if data is fields else data
+        self._log_anything(level, message, (given, trace_id, *more), fields, current)
 
     def _admits(self, level: int, trace: Any, fields: dict[str, Any]) -> bool:
         try:
