@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from godot_loglib import context
@@ -99,6 +100,10 @@ class ICCMLogger:
         if level < self._gate.careful and not self._admits(level, current, {}):
             return
         at = int(created * 1_000_000) * 1000
+        if type(message) is str and not arguments:
+            with suppress(Exception):  # as below
+                self._put(at, level, self._source, message, _dumps(data), current)
+                return
         self._log_anything(level, message, as_tuple(arguments), {"data": data}, current, at)
 
     def is_enabled_for(self, level: str | int) -> bool:
@@ -290,9 +295,8 @@ class ICCMLogger:
                 pass
             else:
                 return
-        if data is fields:
-            data = None
-        self._log_anything(level, message, (data, trace_id, *more), fields, current)
+        given = None if data is fields else data
+        self._log_anything(level, message, (given, trace_id, *more), fields, current)
 
     def _admits(self, level: int, trace: Any, fields: dict[str, Any]) -> bool:
         try:
@@ -382,13 +386,11 @@ class _BoundLogger(ICCMLogger):
         if current is SILENT or (level < self._gate.careful and not self._admits(level, trace, fields)):
             return
         if type(message) is str and "%" not in message and not more and trace_id is None:
-            try:
+            with suppress(Exception):  # as above
                 if RESERVED.isdisjoint(fields):
                     every = {**self._fields, **({} if data is None else data), **fields}
                     self._put(_now(), level, self._source, message, _dumps(every), trace)
                     return
-            except Exception:  # noqa: BLE001, S110  as above
-                pass
         self._log_anything(level, message, (data, trace_id, *more), fields, current)
 
     def _freeze(self, data: Any) -> bytes | None:
