@@ -24,7 +24,7 @@ from godot_analysis.diagnosis.wording import count, listed
 from godot_analysis.reading.errors import refused_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from godot_analysis.diagnosis.facts import Call, Facts
     from godot_analysis.diagnosis.findings import Severity
@@ -62,8 +62,7 @@ def stale_session(facts: Facts) -> Iterator[Match]:
         restarted = [start for start in starts if worked and start.time > worked[0].started]
         again = bool(restarted) and bool(worked.after(restarted[-1].time))
         hit = failed_since(first, server, facts)
-        lost = any(call.method == TOOL_CALL for call in hit)
-        if not worked or again or (healed and not lost) or not (named or restarted):
+        if not worked or again or (healed and not _lost(hit, facts)) or not (named or restarted):
             continue
         client = first.component if first.component != server else worked[-1].caller or facts.topology.client
         clues = [
@@ -117,8 +116,7 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
                 tuple(row for call in refused[:10] for row in call.rows),
             )
         ]
-        # A call that failed for it was lost, even where the client began a session anew.
-        severity = "warning" if any(call.method == TOOL_CALL for call in refused) else "info"
+        severity = "warning" if _lost(refused, facts) else "info"
         cause, variant = server, "renewed"
         if kept and not anew:
             clues.append(Clue("after that it answered others of the same session well", 0.6, kept[0].rows))
@@ -134,6 +132,11 @@ def _told_in_errors(facts: Facts) -> Iterator[Match]:
         }
         numbers = facts.operations.families(refused)
         yield Match(server, cause, clues, only_tool(refused), numbers, words, severity, variant)
+
+
+def _lost(refused: Iterable[Call], facts: Facts) -> bool:
+    """Whether a call failed for it and was not made again, even where the client began a session anew."""
+    return any(call.method == TOOL_CALL and not facts.operations.succeeded_later(call) for call in refused)
 
 
 @rule("F28")

@@ -163,17 +163,15 @@ def test_f26_where_a_list_was_refused(host):
     assert "F26" in host.story.codes()
 
 
-@pytest.mark.parametrize(("lost", "severity"), [("call", "warning"), ("list", "info")])
-def test_f26_where_the_client_initializes_anew_is_as_grave_as_what_was_lost(host, lost, severity):
-    if lost == "call":
-        lose(host)
-    else:
-        host.session = {"session": "s1"}
-        host.work("wiki")
-        host.request("wiki", "tools/list")
-        host.answer("wiki", error={"code": -32001, "message": "Session not found"})
+@pytest.mark.parametrize(("again", "severity"), [(True, "info"), (False, "warning")])
+def test_f26_where_the_client_initializes_anew_is_a_remark_if_it_makes_the_call_again(host, again, severity):
+    lose(host)
     host.session = {"session": "s2"}
-    host.work("wiki")
+    host.connect("wiki")
+    host.list("wiki")
+    if again:
+        host.call("wiki")
+        host.answer("wiki", result=FINE)
     assert [(one.code, one.severity) for one in host.story.diagnose().ranked if one.code == "F26"] == [
         ("F26", severity)
     ]
