@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from godot_analysis.normal_form.jsonrpc import id_text
-from godot_analysis.normal_form.sightings import (
-    CALL,
-    ERROR,
-    RECEIVED,
-    REQUEST,
-    RESPONSE,
-    SENT,
-    Sighting,
-    Weight,
-)
+from godot_analysis.normal_form.conventions.telling import told_end
+from godot_analysis.normal_form.sightings import CALL
 from godot_analysis.reading.fields import SERVER, TOOL, in_snake_case, pairs_in, text_of
 from godot_analysis.reading.outcome import outcome_of
-from godot_analysis.reading.remarks import Says, arguments_of, error_text_of, id_of, session_of
+from godot_analysis.reading.remarks import Says, arguments_of, error_text_of
 from godot_analysis.reading.told import server_at_head
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from godot_analysis.normal_form.sightings import Row
+    from godot_analysis.normal_form.sightings import Row, Sighting
 
 NAME = "event"
 _SPAN: Final = "span"
@@ -50,7 +41,7 @@ def read(row: Row) -> list[Sighting]:
         good = not failed
     if good is None and arguments_of(data) is None and not Says.called.search(words):
         return []
-    return [_sighting(row, server, CALL, tool, data, good)]
+    return [told_end(row, NAME, server, tool, data=data, good=good, error=_error(row, data))]
 
 
 def _of_span(row: Row, data: dict[str, Any], span: Mapping[str, Any]) -> list[Sighting]:
@@ -61,33 +52,17 @@ def _of_span(row: Row, data: dict[str, Any], span: Mapping[str, Any]) -> list[Si
     tool = text_of(data, TOOL) if method == CALL else None
     good = str(status.get("code", "")).upper() != "ERROR"
     told = data | {"error": status.get("message")}
-    return [_sighting(row, server, method, tool, told, ended) for ended in (None, good)]
+    error = _error(row, told)
+    return [
+        told_end(row, NAME, server, tool, data=told, good=ended, error=error, method=method)
+        for ended in (None, good)
+    ]
+
+
+def _error(row: Row, data: dict[str, Any]) -> str:
+    return error_text_of(data) or row.message
 
 
 def _inner(data: Mapping[str, Any], key: str) -> dict[str, Any]:
     value = data.get(key)
     return value if isinstance(value, dict) else {}
-
-
-def _sighting(  # noqa: PLR0917 - what a sighting is made of
-    row: Row, server: str, method: str, tool: str | None, data: dict[str, Any], good: bool | None
-) -> Sighting:
-    """One end of a request: its beginning where `good` is None, else how it ended."""
-    begun = good is None
-    arguments = arguments_of(data) if begun and method == CALL else None
-    params = None if arguments is None else {"name": tool, "arguments": arguments}
-    return Sighting(
-        row.number,
-        SENT if begun else RECEIVED,
-        REQUEST if begun else RESPONSE if good else ERROR,
-        NAME,
-        Weight.DETAIL if method == CALL else Weight.METHOD,
-        peer=server,
-        session=session_of(data),
-        method=method,
-        tool=tool,
-        rpc_id=id_text(id_of(data)),
-        payload=None if params is None else {"method": method, "params": params},
-        error_text=(error_text_of(data) or row.message) if good is False else None,
-        inferred="direction,kind,method" + ("" if params is None else ",payload"),
-    )
