@@ -49,7 +49,8 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
         if not losses or losses[-1].tool is not None:
             continue  # or the call was given up for it in so many words
         backend = losses[-1].server or ""
-        back = facts.sessions.arrival_after(backend, losses[-1].time)
+        if facts.sessions.arrival_after(backend, losses[-1].time) is not None:
+            continue  # it came back, and nothing waits for it
         clues = [
             Clue(
                 f"{facts.topology.relay} lost its connection to {backend}: {losses[-1].text}",
@@ -58,8 +59,7 @@ def gone_for_good(facts: Facts) -> Iterator[Match]:
             ),
             Clue(f"the call of {call.tool} has no end in the log", 0.5, call.rows),
         ]
-        if back is None:
-            clues.append(Clue(f"no new handshake arrived at {backend} afterwards", 0.3))
+        clues.append(Clue(f"no new handshake arrived at {backend} afterwards", 0.3))
         yield Match(backend, backend, clues, call.tool, call.family)
 
 

@@ -822,3 +822,15 @@ def test_a_tool_that_nobody_listed_is_refused_in_whatever_words(both, tool, text
     both.request("wiki", "tools/call", {"name": tool, "arguments": {"q": "a"}})
     both.answer("wiki", error={"code": -32000, "message": text})
     assert set(both.story.codes()) == codes
+
+
+@pytest.mark.parametrize(("back", "code"), [(True, "R15"), (False, "R07")])
+def test_r07_not_where_the_server_came_back(both, back, code):
+    both.work("wiki")
+    both.call("wiki")
+    both.says("connection to wiki lost", data={"server": "wiki"})
+    if back:
+        both.story.wait(1)
+        both.connect("wiki")
+    both.goes_on(300)
+    assert (code in both.story.codes(), "R07" in both.story.codes()) == (True, not back)
